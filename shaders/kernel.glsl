@@ -1,0 +1,18 @@
+// What every kernel shares. Defines come from the launcher; these are the defaults. PASS is one of the names of
+// src/core/kernel.h (FORWARD, BACKWARD_X, ...), which are defined too.
+#extension GL_EXT_control_flow_attributes : require
+
+#ifndef PASS
+#define PASS FORWARD
+#endif
+#ifndef GROUP
+#define GROUP 64 // invocations in a workgroup; a power of two
+#endif
+layout(local_size_x = GROUP) in;
+#define lane gl_LocalInvocationID.x
+
+const float LOWEST = -3.4028234663852886e38;
+
+// The index of this invocation in a full grid of one dimension, which the launcher folds over x and y where it
+// has more than 65535 groups (op_grid in src/ops/op.h).
+uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * GROUP + lane; }

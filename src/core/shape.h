@@ -1,0 +1,37 @@
+/* The shape of an activation: images of channels, NHWC. Vectors of features are images of one pixel. */
+#ifndef STRATA_CORE_SHAPE_H
+#define STRATA_CORE_SHAPE_H
+
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct strata_shape {
+    uint32_t n, h, w, c;
+} strata_shape;
+
+/* Channels as stored: a multiple of 4, so that every pass loads 16 aligned bytes. What lies in the added ones
+ * is undefined in activations and zero in parameters. */
+static inline uint32_t strata_lanes(uint32_t channels) { return (channels + 3) / 4 * 4; }
+
+static inline uint64_t strata_pixels(strata_shape s) { return (uint64_t)s.n * s.h * s.w; }
+
+/* Stored floats. */
+static inline uint64_t strata_shape_floats(strata_shape s) { return strata_pixels(s) * strata_lanes(s.c); }
+
+/* The next multiple of STRATA_ALIGN. */
+static inline uint64_t strata_align(uint64_t bytes) { return (bytes + 255) / 256 * 256; }
+
+typedef struct strata_shape_string {
+    char s[64];
+} strata_shape_string;
+
+/* "[64,8,8,16]", for messages: strata_shape_text(shape).s */
+static inline strata_shape_string strata_shape_text(strata_shape s)
+{
+    strata_shape_string t;
+    snprintf(t.s, sizeof t.s, "[%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 "]", s.n, s.h, s.w, s.c);
+    return t;
+}
+
+#endif

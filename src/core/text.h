@@ -1,0 +1,20 @@
+/* A growing string. Zeroed is empty; after a failed allocation it stays valid and `failed` is set. */
+#ifndef STRATA_CORE_TEXT_H
+#define STRATA_CORE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/status.h"
+
+typedef struct strata_text {
+    char *s; /* NUL-terminated; NULL while empty */
+    size_t length, room;
+    bool failed;
+} strata_text;
+
+void strata_text_append(strata_text *t, const char *s, size_t length);
+void strata_text_format(strata_text *t, const char *format, ...) STRATA_FORMAT(2, 3);
+void strata_text_free(strata_text *t);
+
+#endif

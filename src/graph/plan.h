@@ -1,0 +1,106 @@
+/* The plan: every tensor of a graph placed in a few large blocks by lifetime, the backward order, and the
+ * recordings of a step. After it nothing is allocated and nothing is recorded, but at a change of the frozen
+ * prefix. */
+#ifndef STRATA_GRAPH_PLAN_H
+#define STRATA_GRAPH_PLAN_H
+
+#include "graph/graph.h"
+
+typedef enum strata_optimizer { STRATA_SGD, STRATA_ADAM, STRATA_ADAMW } strata_optimizer;
+
+/* One row of the rates table, in the order the optimizer kernels read it. All in the units of one step. */
+typedef struct strata_rate {
+    float lr;
+    float momentum; /* SGD: momentum; Adam: beta1 */
+    float beta2;
+    float eps;
+    float weight_decay;
+    float correction1; /* 1 / (1 - beta1^t), computed in double on the host; SGD: 1 */
+    float correction2; /* 1 / sqrt(1 - beta2^t) */
+    uint32_t flags;    /* STRATA_RATE_* */
+} strata_rate;
+
+enum {
+    STRATA_RATE_ACTIVE = 1, /* without it the row's tensor and its moments stay bit-equal */
+    STRATA_RATE_NESTEROV = 2,
+    STRATA_RATE_FIRST = 4 /* SGD: the first active step: momentum buffer = gradient, as PyTorch */
+};
+
+/* What the device keeps across the steps and gives back with each of them. */
+typedef struct strata_state {
+    uint32_t not_finite; /* 1 once a loss or a gradient was not finite: from then on the optimizer skips */
+    float grad_norm;     /* of the last step, over all active parameters, before clipping */
+    float clip;          /* the factor gradients were multiplied by: min(1, max_norm / grad_norm) */
+    uint32_t skipped;    /* steps skipped since not_finite */
+    uint32_t reserved[60];
+} strata_state;
+
+typedef struct strata_plan_config {
+    bool train; /* false: forward in evaluation mode only */
+    strata_optimizer optimizer;
+    bool momentum;          /* SGD keeps a momentum buffer; Adam always keeps two */
+    float clip_norm;        /* 0: gradients are not clipped */
+    uint32_t micro_batches; /* of graph batch size each, that one step accumulates; 0 counts as 1 */
+    uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
+    bool frozen_stats;     /* batch norms of the frozen prefix hold their running statistics */
+    const char *variants;  /* forced, see strata_stream_force; NULL */
+    uint64_t memory_limit; /* bytes; 0: the device's heap */
+} strata_plan_config;
+
+typedef struct strata_plan {
+    strata_graph *graph;   /* borrowed; its tensors' and parameters' slices are set by the plan */
+    strata_device *device; /* borrowed */
+    strata_plan_config config;
+
+    strata_block *block; /* [n_blocks] owned */
+    uint32_t n_blocks;
+    uint64_t device_bytes; /* of all blocks: the peak, as nothing else is allocated */
+
+    /* One contiguous range filled by the host for each micro-batch, and where its parts begin in it (bytes).
+     */
+    strata_slice in;
+    uint64_t in_step, in_rates, in_target, in_weights,
+        in_pixels; /* strata_step_values, strata_rate[n_rows],
+                      target, f32 [n] weights, f32 NHWC pixels */
+    /* One contiguous range given back: strata_state, then f32 [n] losses; in evaluation also f32 [n,
+     * lanes(k)] logits. */
+    strata_slice result;
+    uint64_t result_loss, result_logits;
+    uint64_t result_train_bytes; /* what a training step downloads: up to the end of the losses */
+
+    strata_slice weights, grads, moment1,
+        moment2;          /* flat, same layout: trained parameters in rows of blocks */
+    strata_slice owner;   /* [weights bytes / 1024] u32: the rates row of each block of 256 floats */
+    strata_slice running; /* running statistics of all batch norms, flat */
+    strata_slice state, rates, step_values, sample_weights;
+    strata_slice scratch;
+
+    strata_stream *first, *next, *update,
+        *evaluate; /* recordings: forward + backward (assigning, adding gradients);
+                      clip + optimizer; forward in evaluation mode */
+} strata_plan;
+
+/* Place everything and record. The graph's tensors point into the plan afterwards; one plan per graph at a
+ * time. Owner: caller; release with strata_plan_close, after every ring made from it. Errors:
+ * STRATA_DEVICE_MEMORY with the bytes wanted, what is there and which batch would fit; STRATA_BAD_SHAPE for
+ * tensors above 2^31 - 1 elements; STRATA_BAD_SHADER. */
+strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device *d,
+                               const strata_plan_config *config);
+void strata_plan_close(strata_plan *p);
+
+/* Record anew with another frozen prefix. Call with no step in flight. Memory, weights and moments stay. */
+strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool frozen_stats);
+
+/* Bytes a plan of this graph would take, without making it. */
+strata_status strata_plan_measure(uint64_t *bytes, strata_graph *g, strata_device *d,
+                                  const strata_plan_config *config);
+
+/* Move one parameter (or, with `grad`, its gradient) in file order. values [strata_param_count]. Waits. */
+strata_status strata_plan_write_param(strata_plan *p, const strata_param *param, const float *values);
+strata_status strata_plan_read_param(strata_plan *p, const strata_param *param, float *values, bool grad);
+
+/* Move a whole flat range (weights, moment1, ... of the plan) in device order, for checkpoints. Waits. */
+strata_status strata_plan_write_range(strata_plan *p, strata_slice range, const void *bytes);
+strata_status strata_plan_read_range(strata_plan *p, void *bytes, strata_slice range);
+
+#endif

@@ -1,0 +1,154 @@
+/* Where kernels run: a Vulkan device or the CPU reference, behind one set of calls. Nothing above this room
+ * knows which it is. */
+#ifndef STRATA_OPS_DEVICE_H
+#define STRATA_OPS_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernel.h"
+#include "core/status.h"
+
+/* What a device can do, asked once when it is opened, clamped by `strata_device_config.limits`. For the CPU
+ * reference every limit is wide and `vulkan` is false. */
+typedef struct strata_caps {
+    bool vulkan;      /* false: the CPU reference */
+    bool cpu_type;    /* a Vulkan driver that runs on the processor: lavapipe, SwiftShader */
+    char name[256];   /* "llvmpipe (LLVM 15.0.6, 256 bits)" */
+    char driver[256]; /* "llvmpipe Mesa 22.3.6 (LLVM 15.0.6)" */
+    uint32_t vendor_id, device_id, driver_id, driver_version, api_version;
+    uint32_t
+        subgroup; /* invocations in a subgroup, where the start-up test found its operations right; else 0 */
+    bool shuffle; /* subgroupShuffle may be used (else subgroupBroadcast), where `subgroup` is not 0 */
+    uint32_t max_group;    /* invocations in a workgroup */
+    uint32_t shared_bytes; /* shared memory of a workgroup */
+    uint64_t max_range;    /* bytes of one bound slice */
+    uint64_t max_block;    /* bytes of one memory block, at most 1 GiB */
+    uint32_t max_texels;   /* of a uniform texel buffer (16 bytes each); 0: none */
+    uint32_t cores;        /* compute units where known, else processor cores */
+    uint64_t memory;       /* bytes of the largest device-local heap */
+} strata_caps;
+
+typedef struct strata_device strata_device;
+
+typedef struct strata_device_config { /* all-zero: the best Vulkan device */
+    const char
+        *name; /* "auto" (default), "cpu", a number of strata_device_list, or part of a device's name */
+    const char *shader_dir; /* NULL: the embedded shaders */
+    const char *limits; /* NULL or "range=1048576,group=128,shared=16384,texels=0,subgroup=0,...": clamps, for
+                           pretending to be a smaller device */
+    bool validate;      /* the Khronos validation layer, core and synchronization */
+    bool no_cache;      /* neither read nor write the shader and pipeline cache */
+} strata_device_config;
+
+/* Open a device. Owner: caller; release with strata_device_close, after everything made from it.
+ * Errors: STRATA_NO_DEVICE with what to install or which names exist; STRATA_BAD_ARG for a name or limit that
+ * is not understood. */
+strata_status strata_device_open(strata_device **out, const strata_device_config *config);
+void strata_device_close(strata_device *d);
+
+const strata_caps *strata_device_caps(const strata_device *d);
+
+/* Messages of the validation layer so far, and the first of them ("" if none). */
+unsigned strata_device_complaints(const strata_device *d, const char **first);
+
+/* ---- Memory ---------------------------------------------------------------------------- */
+
+typedef enum strata_memory_kind {
+    STRATA_MEMORY_DEVICE,  /* the device's own; reached by write and read below */
+    STRATA_MEMORY_UPLOAD,  /* mapped, written by the host */
+    STRATA_MEMORY_READBACK /* mapped, cached where there is such memory, read by the host */
+} strata_memory_kind;
+
+/* Owner: caller; release with strata_block_close. Errors: STRATA_DEVICE_MEMORY with the bytes asked and held.
+ */
+strata_status strata_block_open(strata_block *out, strata_device *d, uint64_t bytes, strata_memory_kind kind);
+void strata_block_close(strata_block *b, strata_device *d);
+
+/* Copy between the host and a slice of device memory, through staging where it must. Waits for the device. */
+strata_status strata_device_write(strata_device *d, strata_slice to, const void *from);
+strata_status strata_device_read(strata_device *d, void *to, strata_slice from);
+
+/* Fill a slice with one 32-bit word (bytes a multiple of 4). Waits. */
+strata_status strata_device_fill(strata_device *d, strata_slice to, uint32_t word);
+
+/* ---- Recordings: launches recorded once, run any number of times ------------------------- */
+
+typedef struct strata_stream strata_stream;
+
+typedef struct strata_launch {
+    strata_pass pass;
+    const char *variant; /* static text; its name in run.json and doctor */
+    const char *defines; /* "TILE=64 SG=8", "" for none; PASS is added; read before the call returns */
+    uint32_t groups[3];  /* workgroups; 0 counts as 1. The CPU reference does not look at it */
+} strata_launch;
+
+/* Begin an empty recording. Owner: caller; release with strata_stream_close when it does not run. */
+strata_status strata_stream_open(strata_stream **out, strata_device *d);
+void strata_stream_close(strata_stream *s);
+
+strata_device *strata_stream_device(const strata_stream *s);
+
+/* Say what the next launches belong to, for messages and run.json; borrowed static or arena text. */
+void strata_stream_label(strata_stream *s, const char *label);
+
+/* Record one launch; `args` is the kernel's struct, read before the call returns. A barrier is recorded
+ * before it exactly where it touches bytes that a launch since the last barrier wrote (or writes bytes that
+ * one read). Errors: STRATA_BAD_SHADER (file:line), STRATA_BAD_ARG for slices that do not fit the device's
+ * limits. */
+strata_status strata_stream_launch(strata_stream *s, const strata_kernel *kernel, const strata_launch *how,
+                                   const void *args);
+
+/* End the recording; no launch may follow. Compiles what is not compiled yet. */
+strata_status strata_stream_end(strata_stream *s);
+
+/* Run it once and wait. For tests and one-off work; a training step goes through a ring. */
+strata_status strata_stream_run(strata_stream *s);
+
+/* What was recorded, launch by launch; borrowed until the stream closes. NULL past the end. */
+typedef struct strata_recorded {
+    const char *label, *stem, *variant;
+    char defines[120];
+    strata_pass pass;
+    uint32_t groups[3];
+} strata_recorded;
+const strata_recorded *strata_stream_recorded(const strata_stream *s, uint32_t i);
+
+/* ---- The ring: uploads in, results out, recordings run without a wait --------------------- */
+
+enum { STRATA_RING_SLOTS = 3 };
+typedef struct strata_ring strata_ring;
+
+/* Make a ring that copies `in.bytes` to `in` before the recordings of a step, and `out.bytes` from `out`
+ * after them. Owner: caller; release with strata_ring_close, which waits. */
+strata_status strata_ring_open(strata_ring **out, strata_device *d, strata_slice in, strata_slice result);
+void strata_ring_close(strata_ring *r);
+
+/* Host memory of the next step, [in.bytes], to be filled before submit. It keeps what was written there
+ * STRATA_RING_SLOTS steps ago. Waits: for the step STRATA_RING_SLOTS ago, which is usually over. */
+strata_status strata_ring_begin(strata_ring *r, void **in);
+
+/* Take the oldest result not taken yet: `step` out: its number from 0; `result` out: [out.bytes], until the
+ * next submit; NULL if none is ready. Must be called between begin and submit until it gives NULL. Waits:
+ * only if `wait`. */
+strata_status strata_ring_result(strata_ring *r, bool wait, uint64_t *step, const void **result);
+
+/* Submit upload, then `n` recordings in order, then download. All recordings are ended ones of this device.
+ */
+strata_status strata_ring_submit(strata_ring *r, strata_stream *const *recordings, uint32_t n);
+
+/* ---- Listing ---------------------------------------------------------------------------- */
+
+typedef struct strata_device_entry {
+    strata_caps caps;
+    const char *type; /* "discrete", "integrated", "virtual", "software", "other", "reference" */
+    bool fp16, usable;
+    char why[160]; /* why not usable, or "" */
+} strata_device_entry;
+
+/* Up to `room` devices, the CPU reference last (always present). *n out: how many. Without a loader or a
+ * driver the reference alone is listed and `*note` says what to install (thread's message memory), else "".
+ */
+strata_status strata_device_list(strata_device_entry *out, uint32_t room, uint32_t *n, const char **note);
+
+#endif

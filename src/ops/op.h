@@ -1,0 +1,193 @@
+/* What an operation is. One op is one stem in four places: shaders/<op>.comp, src/cpu/<op>.c, src/ops/<op>.c
+ * and a row of src/check/rows.c. A node is one use of an op in a graph. */
+#ifndef STRATA_OPS_OP_H
+#define STRATA_OPS_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/shape.h"
+#include "core/status.h"
+#include "ops/device.h"
+
+enum { STRATA_MAX_IN = 8, STRATA_MAX_PARAMS = 4, STRATA_MAX_KEPT = 3 };
+
+/* ---- Tensors ------------------------------------------------------------------------------ */
+
+typedef struct strata_tensor {
+    const char *name;
+    strata_shape shape; /* logical; of one micro-batch */
+    bool rows;          /* unpadded [n] of 32-bit values (labels, weights, losses), not an NHWC activation */
+    strata_slice data;
+    strata_slice grad; /* no slice: nobody wants this gradient */
+} strata_tensor;
+
+typedef enum strata_param_kind {
+    STRATA_PARAM_VECTOR, /* [lanes(co)] f32: a bias, a gain, running statistics */
+    STRATA_PARAM_FILTER  /* [r][s][ci][lanes(co)] f32, ci rounded up to 4 where groups == 1 */
+} strata_param_kind;
+
+typedef enum strata_param_init {
+    STRATA_INIT_CONSTANT,        /* `scale` everywhere */
+    STRATA_INIT_KAIMING_FAN_OUT, /* normal, std sqrt(2 / (r s co)): torchvision's ResNet convolutions */
+    STRATA_INIT_KAIMING_FAN_IN,  /* normal, std sqrt(2 / fan in): fastai's head */
+    STRATA_INIT_UNIFORM_FAN_IN, /* uniform in +-sqrt(1 / fan in): PyTorch's default for conv, linear and their
+                                   biases */
+    STRATA_INIT_NORMAL          /* normal with std `scale` */
+} strata_param_init;
+
+typedef struct strata_param {
+    const char *name; /* in files: "layer1.0.conv1.weight" */
+    const char *node; /* the node that owns it: "layer1.0.conv1" */
+    strata_param_kind kind;
+    bool running;          /* running statistics: kept and saved, never trained */
+    bool norm, bias;       /* what --no-decay looks at */
+    uint32_t co, ci, r, s; /* logical; ci is per group; all but co are 1 for a vector */
+    uint32_t groups;
+    uint32_t file_rank; /* 4: [co,ci,r,s], 2: [co, ci*r*s], 1: [co] */
+    strata_param_init init;
+    double scale;    /* of STRATA_INIT_CONSTANT and _NORMAL */
+    uint64_t fan_in; /* for the init; of the layer's weight, also for its bias */
+    uint32_t row;    /* of the rates table; its place among the trained parameters */
+    strata_slice data;
+    strata_slice grad; /* no slice: frozen, evaluation, or running statistics */
+} strata_param;
+
+/* Stored rows of input channels and stored floats of a parameter on the device. */
+static inline uint32_t strata_param_ci(const strata_param *p)
+{
+    return p->kind == STRATA_PARAM_FILTER && p->groups == 1 ? strata_lanes(p->ci) : p->ci;
+}
+static inline uint64_t strata_param_floats(const strata_param *p)
+{
+    return (uint64_t)p->r * p->s * strata_param_ci(p) * strata_lanes(p->co);
+}
+/* Logical floats: what a file holds and what counts as parameters. */
+static inline uint64_t strata_param_count(const strata_param *p)
+{
+    return (uint64_t)p->co * p->ci * p->r * p->s;
+}
+
+/* Between file order (OIHW, [strata_param_count]) and device order ([strata_param_floats], pads written as
+ * zero). */
+void strata_param_pack(const strata_param *p, float *device, const float *file);
+void strata_param_unpack(const strata_param *p, float *file, const float *device);
+
+/* ---- Nodes ---------------------------------------------------------------------------------- */
+
+typedef struct strata_op strata_op;
+
+typedef struct strata_node {
+    const strata_op *op;
+    const char *name; /* "layer1.0.conv1" */
+    uint32_t index;   /* in the graph; keys its dropout masks */
+    void *options;    /* the op's options struct, filled from its fields */
+    strata_tensor *in[STRATA_MAX_IN];
+    uint32_t n_in;
+    strata_tensor *out;
+    strata_param *param[STRATA_MAX_PARAMS]; /* by the op's own numbering; NULL where it has none */
+    strata_slice kept[STRATA_MAX_KEPT];     /* live from forward to backward; sizes said in infer */
+    uint64_t kept_bytes[STRATA_MAX_KEPT];
+    uint64_t scratch_bytes; /* the largest scratch any of its passes wants */
+
+    /* Filled by the plan before launches are recorded. */
+    strata_slice scratch;       /* shared by all nodes; contents do not outlive one pass call */
+    bool add_in[STRATA_MAX_IN]; /* the gradient of in[i] is added to, not assigned */
+    bool add_param;             /* parameter gradients are added to: a later micro-batch */
+    bool frozen_stats;          /* batch norm: use running statistics in training too, do not move them */
+} strata_node;
+
+/* One option of an op, as model files spell it. */
+typedef enum strata_field_type {
+    STRATA_FIELD_UINT,  /* uint32_t */
+    STRATA_FIELD_PAIR,  /* uint32_t[2] (height, width); one number gives both */
+    STRATA_FIELD_FLOAT, /* float */
+    STRATA_FIELD_BOOL   /* uint32_t, 0 or 1 */
+} strata_field_type;
+
+typedef struct strata_field {
+    const char *name;
+    strata_field_type type;
+    size_t offset;   /* in the options struct */
+    double fallback; /* the default; ignored where required */
+    bool required;
+    double low, high; /* inclusive range */
+} strata_field;
+
+/* What an op's infer may ask for. Names and memory come from the graph's arena. */
+typedef struct strata_builder strata_builder;
+
+/* Declare a parameter of node `n` named "<node>.<suffix>" and put it at n->param[slot]. The caller fills the
+ * fields of *like that describe it (kind .. fan_in); name, node, row are set here. */
+strata_status strata_builder_param(strata_builder *b, strata_node *n, uint32_t slot, const char *suffix,
+                                   const strata_param *like);
+
+/* Which of its tensors an op's backward pass reads: what the plan must keep until then. */
+enum { STRATA_READS_IN0 = 1, STRATA_READS_IN1 = 2, STRATA_READS_ALL_IN = 0xff, STRATA_READS_OUT = 0x100 };
+
+/* The mode of a recording. */
+typedef enum strata_mode { STRATA_TRAIN, STRATA_EVALUATE_MODE } strata_mode;
+
+struct strata_op {
+    const char *name; /* as model files spell it */
+    uint32_t min_in, max_in;
+    const strata_field *fields; /* ended by a NULL name; NULL: no options */
+    size_t options_bytes;
+    uint32_t backward_reads; /* STRATA_READS_* */
+    bool view;               /* out is the same memory as in[0]: no launches at all */
+    bool loss; /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
+
+    /* Variants by name, the plain one first, ended by NULL; NULL: one variant named "plain". */
+    const char *const *variants;
+    /* Can variant `i` run this node's pass on this device? NULL: always. */
+    bool (*admits)(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
+    /* The variant to take, by device, before any measurement. NULL: 0. It must be admitted. */
+    uint32_t (*prefer)(const strata_caps *caps, const strata_node *n, strata_pass pass);
+
+    /* Check inputs and options; set n->out->shape, kept_bytes, scratch_bytes; declare parameters.
+     * Errors: STRATA_BAD_SHAPE naming node, what it wants, what came. */
+    strata_status (*infer)(strata_builder *b, strata_node *n);
+
+    /* Record the launches of a pass. `forward` reads in and params, writes out and kept. `backward` reads
+     * out->grad and writes in[i]->grad and param grads where those have a slice. Sliced along N above
+     * caps->max_range. */
+    strata_status (*forward)(strata_stream *s, const strata_node *n, strata_mode mode);
+    strata_status (*backward)(strata_stream *s, const strata_node *n);
+};
+
+/* Every op, ended by NULL; and one by name (NULL: none). */
+extern const strata_op *const strata_ops[];
+const strata_op *strata_op_find(const char *name);
+
+/* The index of the variant to record for a pass: the forced one where it is admitted, else the op's
+ * preference. Forced by strata_stream_force: "name" for every op, or "op=name,op.PASS=name"; NULL forces
+ * nothing. */
+uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass);
+const char *strata_op_variant_name(const strata_op *op, uint32_t i);
+void strata_stream_force(strata_stream *s, const char *variants);
+const char *strata_stream_forced(const strata_stream *s);
+
+/* The step buffer: values that change every step, read by kernels, never pushed. Its slice, or none in
+ * evaluation. */
+typedef struct strata_step_values {
+    uint32_t seed_low, seed_high; /* of the run */
+    uint32_t step;                /* optimizer steps before this one */
+    uint32_t sample;              /* the number of this micro-batch's first sample within the step */
+    uint32_t epoch;
+    uint32_t reserved[3];
+} strata_step_values;
+void strata_stream_step_values(strata_stream *s, strata_slice values);
+strata_slice strata_stream_step_slice(const strata_stream *s);
+
+/* Workgroups of a full grid of one dimension with `items` items, `group` to a workgroup, folded over x and y
+ * at 65535 (flat_index in shaders/kernel.glsl). */
+void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group);
+
+/* How many images of `bytes_per_image` a bound slice may hold on this device; at least 1.
+ * Errors: STRATA_BAD_ARG naming the node and the bytes, when one image alone is too large. */
+strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, const strata_node *n,
+                                      uint64_t bytes_per_image);
+
+#endif
