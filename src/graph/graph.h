@@ -3,6 +3,7 @@
 #ifndef STRATA_GRAPH_GRAPH_H
 #define STRATA_GRAPH_GRAPH_H
 
+#include "core/nearest.h"
 #include "ops/op.h"
 
 typedef struct strata_graph {
@@ -49,8 +50,5 @@ strata_tensor *strata_graph_tensor(const strata_graph *g, const char *name);
 
 /* Logical floats of all trained parameters. */
 uint64_t strata_graph_param_count(const strata_graph *g);
-
-/* The name among `names` [n] nearest to `wanted` (edit distance at most a third of its length), or NULL. */
-const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n);
 
 #endif
