@@ -1,0 +1,84 @@
+/* Files: whole reads, atomic writes, folders, and logs that only grow.
+ *
+ * An atomic write goes to a temporary beside the file (same name plus ".PID.N.tmp"), reaches the disk, and
+ * then takes the file's name: a reader, a crash or a full disk meets the old file or the new one, never a
+ * part. Every message names the path and the system's reason. Errors: STRATA_FILE, STRATA_NO_MEMORY. */
+#ifndef STRATA_CORE_FILE_H
+#define STRATA_CORE_FILE_H
+
+#include "core/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Read a whole file.
+ *   out   out: [n] bytes, followed by one NUL that `n` does not count
+ *   n     out: bytes; may be NULL
+ * Owner:  caller; free(). On failure *out is NULL. */
+strata_status strata_file_read(char **out, size_t *n, const char *path);
+
+/* Write a whole file atomically; what stood at `path` is replaced. Refuses a path that is not a regular file.
+ *   data  [n] bytes; may be NULL if n is 0 */
+strata_status strata_file_write(const char *path, const void *data, size_t n);
+
+/* The same in pieces, for files too big to hold. Zeroed is closed. */
+typedef struct strata_file_writer {
+    FILE *file;       /* the open temporary; NULL while closed */
+    char *path;       /* the name it will take */
+    char *temporary;  /* the name it has */
+    uint64_t n_bytes; /* put so far */
+} strata_file_writer;
+
+/* Open a temporary for `path`. Whatever follows, end with commit or abandon. */
+strata_status strata_file_writer_begin(strata_file_writer *w, const char *path);
+
+/* Append [n] bytes. On failure the writer is abandoned. */
+strata_status strata_file_writer_put(strata_file_writer *w, const void *data, size_t n);
+
+/* Bring the file and its name to the disk. The writer is closed afterwards; on failure it is abandoned.
+ * Waits: for the disk. */
+strata_status strata_file_writer_commit(strata_file_writer *w);
+
+/* Close and remove the temporary, leaving what stood at the path. A closed or zeroed writer is allowed. */
+void strata_file_writer_abandon(strata_file_writer *w);
+
+/* A text file that only grows, a line at a time. Zeroed is closed. */
+typedef struct strata_log {
+    FILE *file; /* NULL while closed */
+    char *path;
+} strata_log;
+
+/* Open `path` for appending and create it if it is missing. If its last line was cut short by a crash, a line
+ * end is put after it, so that the next line stands alone. */
+strata_status strata_log_open(strata_log *log, const char *path);
+
+/* Append `line` and a line end, and hand both to the system: a kill of this process loses no line.
+ *   line  text without a line end */
+strata_status strata_log_line(strata_log *log, const char *line);
+
+/* Close. A closed or zeroed log is allowed. */
+void strata_log_close(strata_log *log);
+
+/* Make a folder and those above it; one that exists is success. */
+strata_status strata_folder_make(const char *path);
+
+/* True if `path` is a folder that could be read and holds nothing. */
+bool strata_folder_empty(const char *path);
+
+/* True if `path` is a folder. */
+bool strata_folder_exists(const char *path);
+
+/* True if anything is found at `path`. */
+bool strata_path_exists(const char *path);
+
+/* Join a folder and a name below it by exactly one slash.
+ * Owner:  caller; free(). On failure *out is NULL. */
+strata_status strata_path_join(char **out, const char *folder, const char *name);
+
+/* The part of `path` behind its last slash, trailing slashes apart: "runs/a/" gives "a", "/" gives "/".
+ * Owner:  caller; free(). On failure *out is NULL. */
+strata_status strata_path_name(char **out, const char *path);
+
+#endif
