@@ -1,0 +1,163 @@
+/* Options of a node, from text to the op's struct, and the search for the name that was meant. */
+#include "graph/settings.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+
+/* Levenshtein's distance, cut off at names of 63 characters: what people type is shorter. */
+static uint32_t distance(const char *a, const char *b)
+{
+    uint32_t row[64], n = (uint32_t)strlen(b);
+    if (n > 63 || strlen(a) > 63) return UINT32_MAX;
+    for (uint32_t j = 0; j <= n; j++) row[j] = j;
+    for (uint32_t i = 1; *a; a++, i++) {
+        uint32_t corner = row[0];
+        row[0] = i;
+        for (uint32_t j = 1; j <= n; j++) {
+            uint32_t changed = corner + (tolower((unsigned char)*a) != tolower((unsigned char)b[j - 1]));
+            corner = row[j];
+            uint32_t dropped = row[j] + 1, added = row[j - 1] + 1;
+            row[j] = changed < dropped ? changed : dropped;
+            if (added < row[j]) row[j] = added;
+        }
+    }
+    return row[n];
+}
+
+const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n)
+{
+    const char *best = NULL;
+    uint32_t least = (uint32_t)strlen(wanted) / 3 + 1;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t d = distance(wanted, names[i]);
+        if (d < least || (d == least && !best)) {
+            least = d;
+            best = names[i];
+        }
+    }
+    return best;
+}
+
+static const char *skip(const char *s)
+{
+    while (*s == ' ' || *s == '[' || *s == '(') s++;
+    return s;
+}
+
+/* One number; *end is left at what follows it and its spaces. */
+static bool number(double *out, const char *s, const char **end)
+{
+    char *stop = NULL;
+    *out = strtod(s, &stop);
+    if (stop == s || !isfinite(*out)) return false;
+    while (*stop == ' ' || *stop == ']' || *stop == ')') stop++;
+    *end = stop;
+    return true;
+}
+
+static bool truth(uint32_t *out, const char *s)
+{
+    static const char *const yes[] = { "true", "yes", "on", "1" }, *const no[] = { "false", "no", "off",
+                                                                                   "0" };
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(s, yes[i]) == 0) return *out = 1, true;
+        if (strcmp(s, no[i]) == 0) return *out = 0, true;
+    }
+    return false;
+}
+
+static const char *wants(strata_field_type type)
+{
+    switch (type) {
+    case STRATA_FIELD_UINT: return "a whole number";
+    case STRATA_FIELD_PAIR: return "one or two whole numbers";
+    case STRATA_FIELD_FLOAT: return "a number";
+    case STRATA_FIELD_BOOL: return "true or false";
+    }
+    return "";
+}
+
+/* Store `text` in the struct's field; false if it is not of the field's kind or out of range. */
+static bool store(void *options, const strata_field *f, const char *text)
+{
+    char *at = (char *)options + f->offset;
+    double v[2] = { 0 };
+    const char *end = skip(text);
+    if (f->type == STRATA_FIELD_BOOL) return truth((uint32_t *)(void *)at, text);
+    if (!number(&v[0], end, &end)) return false;
+    v[1] = v[0];
+    if (f->type == STRATA_FIELD_PAIR && (*end == ',' || *end == 'x') && !number(&v[1], end + 1, &end))
+        return false;
+    if (*end) return false;
+    for (int i = 0; i < 2; i++) {
+        if (v[i] < f->low || v[i] > f->high) return false;
+        if (f->type != STRATA_FIELD_FLOAT && floor(v[i]) != v[i]) return false;
+    }
+    if (f->type == STRATA_FIELD_FLOAT) {
+        float value = (float)v[0];
+        memcpy(at, &value, sizeof value);
+    } else {
+        uint32_t whole[2] = { (uint32_t)v[0], (uint32_t)v[1] };
+        memcpy(at, whole, f->type == STRATA_FIELD_PAIR ? sizeof whole : sizeof *whole);
+    }
+    return true;
+}
+
+static void fall_back(void *options, const strata_field *f)
+{
+    char *at = (char *)options + f->offset;
+    float number = (float)f->fallback;
+    uint32_t whole[2] = { (uint32_t)f->fallback, (uint32_t)f->fallback };
+    if (f->type == STRATA_FIELD_FLOAT)
+        memcpy(at, &number, sizeof number);
+    else
+        memcpy(at, whole, f->type == STRATA_FIELD_PAIR ? sizeof whole : sizeof *whole);
+}
+
+static const strata_field *find(const strata_op *op, const char *name)
+{
+    for (const strata_field *f = op->fields; f && f->name; f++)
+        if (strcmp(f->name, name) == 0) return f;
+    return NULL;
+}
+
+static strata_status unknown(const strata_op *op, const char *node, const char *key)
+{
+    const char *names[32];
+    uint32_t n = 0;
+    for (const strata_field *f = op->fields; f && f->name && n < 32; f++) names[n++] = f->name;
+    const char *near = strata_nearest(key, names, n);
+    if (near)
+        return strata_fail(STRATA_BAD_ARG, "%s: %s has no option '%s'; did you mean '%s'?", node, op->name,
+                           key, near);
+    strata_text list = { 0 };
+    for (uint32_t i = 0; i < n; i++) strata_text_format(&list, "%s%s", i ? ", " : "", names[i]);
+    strata_status status = strata_fail(STRATA_BAD_ARG, "%s: %s has no option '%s'; it has: %s", node,
+                                       op->name, key, n ? list.s : "none");
+    strata_text_free(&list);
+    return status;
+}
+
+strata_status settings_fill(void *options, const strata_op *op, const char *node,
+                            const strata_setting *settings, uint32_t n)
+{
+    for (const strata_field *f = op->fields; f && f->name; f++) fall_back(options, f);
+    for (uint32_t i = 0; i < n; i++) {
+        const strata_field *f = find(op, settings[i].key);
+        if (!f) return unknown(op, node, settings[i].key);
+        if (!store(options, f, settings[i].value))
+            return strata_fail(STRATA_BAD_ARG, "%s: %s wants %s in [%g, %g], got '%s'", node, f->name,
+                               wants(f->type), f->low, f->high, settings[i].value);
+    }
+    for (const strata_field *f = op->fields; f && f->name; f++) {
+        bool given = !f->required;
+        for (uint32_t i = 0; i < n; i++) given = given || strcmp(settings[i].key, f->name) == 0;
+        if (!given)
+            return strata_fail(STRATA_BAD_ARG, "%s: %s needs the option '%s'", node, op->name, f->name);
+    }
+    return STRATA_OK;
+}
