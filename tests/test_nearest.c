@@ -15,7 +15,9 @@ static void finds_typos(void **state)
 {
     (void)state;
     assert_string_equal(near("conv2"), "conv2d");
-    assert_string_equal(near("lienar"), "linear"); /* neighbours swapped count once */
+    assert_string_equal(near("lienar"), "linear");
+    assert_string_equal(near("dad"), "add"); /* neighbours swapped count once */
+    assert_string_equal(near("Conv2D"), "conv2d");
     assert_string_equal(near("leakyrelu"), "leaky_relu");
     assert_string_equal(near("ad"), "add");
     assert_string_equal(near("relu"), "relu");

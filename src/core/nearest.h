@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 /* The name among `names` [n] nearest to `wanted`: fewest characters added, removed, changed or swapped with
- * their neighbour, at most a third of its length (rounded up); the first of equals. NULL: none is that near.
+ * their neighbour, at most a third of its length (rounded up); upper and lower case count as equal; the first
+ * of equals. NULL: none is that near.
  */
 const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n);
 

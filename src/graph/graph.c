@@ -141,7 +141,7 @@ strata_status strata_graph_add(strata_graph *g, strata_tensor **out, const char 
                                uint32_t n_settings)
 {
     const strata_op *op;
-    strata_node *n;
+    strata_node *n = NULL;
     strata_builder builder = { g };
     STRATA_TRY(find_op(&op, op_name));
     STRATA_TRY(make_node(g, &n, op, name, in, n_in));

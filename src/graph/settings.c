@@ -1,46 +1,11 @@
-/* Options of a node, from text to the op's struct, and the search for the name that was meant. */
+/* Options of a node, from text to the op's struct. */
 #include "graph/settings.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/text.h"
-
-/* Levenshtein's distance, cut off at names of 63 characters: what people type is shorter. */
-static uint32_t distance(const char *a, const char *b)
-{
-    uint32_t row[64], n = (uint32_t)strlen(b);
-    if (n > 63 || strlen(a) > 63) return UINT32_MAX;
-    for (uint32_t j = 0; j <= n; j++) row[j] = j;
-    for (uint32_t i = 1; *a; a++, i++) {
-        uint32_t corner = row[0];
-        row[0] = i;
-        for (uint32_t j = 1; j <= n; j++) {
-            uint32_t changed = corner + (tolower((unsigned char)*a) != tolower((unsigned char)b[j - 1]));
-            corner = row[j];
-            uint32_t dropped = row[j] + 1, added = row[j - 1] + 1;
-            row[j] = changed < dropped ? changed : dropped;
-            if (added < row[j]) row[j] = added;
-        }
-    }
-    return row[n];
-}
-
-const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n)
-{
-    const char *best = NULL;
-    uint32_t least = (uint32_t)strlen(wanted) / 3 + 1;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t d = distance(wanted, names[i]);
-        if (d < least || (d == least && !best)) {
-            least = d;
-            best = names[i];
-        }
-    }
-    return best;
-}
 
 static const char *skip(const char *s)
 {
@@ -127,7 +92,7 @@ static const strata_field *find(const strata_op *op, const char *name)
 
 static strata_status unknown(const strata_op *op, const char *node, const char *key)
 {
-    const char *names[32];
+    const char *names[32] = { 0 };
     uint32_t n = 0;
     for (const strata_field *f = op->fields; f && f->name && n < 32; f++) names[n++] = f->name;
     const char *near = strata_nearest(key, names, n);
