@@ -43,6 +43,7 @@ typedef struct strata_plan_config {
     uint32_t micro_batches; /* of graph batch size each, that one step accumulates; 0 counts as 1 */
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
     bool frozen_stats;     /* batch norms of the frozen prefix hold their running statistics */
+    bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
     const char *variants;  /* forced, see strata_stream_force; NULL */
     uint64_t memory_limit; /* bytes; 0: the device's heap */
 } strata_plan_config;
@@ -72,8 +73,10 @@ typedef struct strata_plan {
         moment2;          /* flat, same layout: trained parameters in rows of blocks */
     strata_slice owner;   /* [weights bytes / 1024] u32: the rates row of each block of 256 floats */
     strata_slice running; /* running statistics of all batch norms, flat */
-    strata_slice state, rates, step_values, sample_weights;
-    strata_slice scratch;
+    strata_slice state, rates, step_values, sample_weights; /* parts of `in` and `result` */
+    strata_slice scratch;                                   /* of the largest node and of the update */
+    strata_slice *grad_home; /* [n_tensors] each tensor's gradient memory, whether the frozen prefix leaves it
+                                in use or not */
 
     strata_stream *first, *next, *update,
         *evaluate; /* recordings: forward + backward (assigning, adding gradients);

@@ -1,0 +1,254 @@
+/* When each tensor is written first and read last. Time runs over the forward pass and back: node i works
+ * forward at time i and backward at time 2n - 1 - i. */
+#include "graph/layout.h"
+
+#include "ops/update.h"
+
+static uint32_t tensor_index(const strata_graph *g, const strata_tensor *t)
+{
+    uint32_t i = 0;
+    while (g->tensor[i] != t) i++;
+    return i;
+}
+
+static const strata_node *maker(const strata_graph *g, const strata_tensor *t)
+{
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        if (g->node[i]->out == t) return g->node[i];
+    return NULL;
+}
+
+const strata_tensor *layout_root(const strata_graph *g, const strata_tensor *t)
+{
+    for (const strata_node *n; (n = maker(g, t)) && n->op->view;) t = n->in[0];
+    return t;
+}
+
+uint32_t layout_room(const strata_graph *g) { return 2 * g->n_tensors + STRATA_MAX_KEPT * g->n_nodes + 16; }
+
+typedef struct list {
+    place_item *items;
+    uint32_t n;
+} list;
+
+static void put(list *l, strata_slice *slice, const char *name, uint64_t bytes, uint32_t first, uint32_t last)
+{
+    *slice = (strata_slice) { 0 };
+    if (bytes) l->items[l->n++] = (place_item) { bytes, first, last, slice, name, 0, 0 };
+}
+
+static uint64_t tensor_bytes(const strata_tensor *t)
+{
+    return t->rows ? 4 * (uint64_t)t->shape.n : 4 * strata_shape_floats(t->shape);
+}
+
+/* Does node n's backward pass read its input i? */
+static bool reads_back(const strata_node *n, uint32_t i)
+{
+    return n->op->backward_reads & (1u << (i < 8 ? i : 7));
+}
+
+/* The life of a tensor's values and of its gradient, views counted as uses of what they show. */
+static void lives(const strata_plan *p, const strata_tensor *root, uint32_t data[2], uint32_t grad[2])
+{
+    const strata_graph *g = p->graph;
+    const uint32_t end = 2 * g->n_nodes - 1;
+    bool train = p->config.train;
+    data[0] = data[1] = 0;
+    grad[0] = end;
+    grad[1] = 0;
+    for (uint32_t k = 0; k < g->n_nodes; k++) {
+        const strata_node *n = g->node[k];
+        uint32_t back = end - k;
+        if (n->out == root) {
+            data[0] = k;
+            if (data[1] < k) data[1] = k;
+            if (train && (n->op->backward_reads & STRATA_READS_OUT)) data[1] = back;
+            grad[1] = back;
+        }
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            if (layout_root(g, n->in[i]) != root) continue;
+            if (data[1] < k) data[1] = k;
+            if (train && reads_back(n, i) && data[1] < back) data[1] = back;
+            if (!n->op->view && grad[0] > back) grad[0] = back;
+        }
+        if (layout_root(g, n->out) == root && train && (n->op->backward_reads & STRATA_READS_OUT) &&
+            data[1] < back)
+            data[1] = back;
+    }
+}
+
+/* The range that the host fills for each micro-batch. */
+static uint64_t lay_in(strata_plan *p)
+{
+    const strata_graph *g = p->graph;
+    uint64_t end = 0;
+    p->in_step = end;
+    end = strata_align(end + sizeof(strata_step_values));
+    p->in_rates = end;
+    end = strata_align(end + (uint64_t)g->n_rows * sizeof(strata_rate));
+    p->in_target = end;
+    if (g->target) end = strata_align(end + tensor_bytes(g->target));
+    p->in_weights = end;
+    end = strata_align(end + 4 * (uint64_t)g->input->shape.n);
+    p->in_pixels = end;
+    return strata_align(end + tensor_bytes(g->input));
+}
+
+static uint64_t lay_result(strata_plan *p)
+{
+    const strata_graph *g = p->graph;
+    p->result_loss = strata_align(sizeof(strata_state));
+    p->result_train_bytes = p->result_loss + (g->loss ? 4 * (uint64_t)g->loss->shape.n : 0);
+    p->result_logits = strata_align(p->result_train_bytes);
+    return p->result_logits + tensor_bytes(g->logits);
+}
+
+static uint64_t param_bytes(const strata_param *param)
+{
+    const uint64_t grain = 4 * STRATA_RATE_BLOCK; /* a row of rates owns whole blocks */
+    return (4 * strata_param_floats(param) + grain - 1) / grain * grain;
+}
+
+static uint64_t params_bytes(const strata_graph *g, bool running)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < g->n_params; i++)
+        if (g->param[i]->running == running) bytes += param_bytes(g->param[i]);
+    return bytes;
+}
+
+/* What lives from the first step to the last. */
+static void put_lasting(strata_plan *p, list *l)
+{
+    const strata_graph *g = p->graph;
+    const strata_plan_config *c = &p->config;
+    const uint32_t end = 2 * g->n_nodes;
+    uint64_t weights = params_bytes(g, false), scratch = 0;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        if (g->node[i]->scratch_bytes > scratch) scratch = g->node[i]->scratch_bytes;
+    uint64_t update = strata_update_scratch((uint32_t)(weights / (4 * STRATA_RATE_BLOCK)));
+    if (c->train && update > scratch) scratch = update;
+    bool adam = c->optimizer != STRATA_SGD;
+    put(l, &p->in, "the inputs of a step", lay_in(p), 0, end);
+    put(l, &p->result, "the results of a step", lay_result(p), 0, end);
+    put(l, &p->weights, "the parameters", weights, 0, end);
+    put(l, &p->running, "the running statistics", params_bytes(g, true), 0, end);
+    put(l, &p->scratch, "the scratch memory", scratch, 0, end);
+    put(l, &p->grads, "the gradients", c->train ? weights : 0, 0, end);
+    put(l, &p->moment1, "the first moments", c->train && (adam || c->momentum) ? weights : 0, 0, end);
+    put(l, &p->moment2, "the second moments", c->train && adam ? weights : 0, 0, end);
+    put(l, &p->owner, "the rows of the parameters", c->train ? weights / STRATA_RATE_BLOCK : 0, 0, end);
+}
+
+strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
+{
+    strata_graph *g = p->graph;
+    list l = { items, 0 };
+    if (p->config.train && !g->loss)
+        return strata_fail(STRATA_BAD_ARG, "training wants a network that ends in a loss");
+    put_lasting(p, &l);
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        strata_tensor *t = g->tensor[i];
+        uint32_t data[2], grad[2];
+        t->data = t->grad = p->grad_home[i] = (strata_slice) { 0 };
+        if (t == g->input || t == g->target || t == g->loss || layout_root(g, t) != t) continue;
+        lives(p, t, data, grad);
+        if (t != layout_root(g, g->logits)) put(&l, &t->data, t->name, tensor_bytes(t), data[0], data[1]);
+        if (p->config.train && grad[0] <= grad[1])
+            put(&l, &p->grad_home[i], t->name, tensor_bytes(t), grad[0], grad[1]);
+    }
+    for (uint32_t k = 0; k < g->n_nodes; k++) {
+        strata_node *n = g->node[k];
+        for (int i = 0; i < STRATA_MAX_KEPT; i++)
+            put(&l, &n->kept[i], n->name, n->kept_bytes[i], k, p->config.train ? 2 * g->n_nodes - 1 - k : k);
+    }
+    *n_items = l.n;
+    return STRATA_OK;
+}
+
+static void bind_params(strata_plan *p)
+{
+    uint64_t trained = 0, running = 0;
+    for (uint32_t i = 0; i < p->graph->n_params; i++) {
+        strata_param *param = p->graph->param[i];
+        uint64_t *at = param->running ? &running : &trained;
+        param->data = strata_slice_part(param->running ? p->running : p->weights, *at,
+                                        4 * strata_param_floats(param));
+        *at += param_bytes(param);
+    }
+}
+
+void layout_parts(strata_plan *p)
+{
+    strata_graph *g = p->graph;
+    p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));
+    p->rates = strata_slice_part(p->in, p->in_rates, (uint64_t)g->n_rows * sizeof(strata_rate));
+    p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);
+    p->state = strata_slice_part(p->result, 0, sizeof(strata_state));
+    g->input->data = strata_slice_part(p->in, p->in_pixels, tensor_bytes(g->input));
+    if (g->target) g->target->data = strata_slice_part(p->in, p->in_target, tensor_bytes(g->target));
+    if (g->loss) {
+        g->loss->data = strata_slice_part(p->result, p->result_loss, tensor_bytes(g->loss));
+        g->loss->grad = p->sample_weights; /* d(weighted sum of losses) / d(loss of one sample) */
+    }
+    const strata_tensor *logits = layout_root(g, g->logits);
+    for (uint32_t i = 0; i < g->n_tensors; i++)
+        if (g->tensor[i] == logits && logits != g->input && logits != g->loss)
+            g->tensor[i]->data = strata_slice_part(p->result, p->result_logits, tensor_bytes(logits));
+    for (uint32_t i = 0; i < g->n_tensors; i++) g->tensor[i]->data = layout_root(g, g->tensor[i])->data;
+    for (uint32_t i = 0; i < g->n_nodes; i++) g->node[i]->scratch = p->scratch;
+    bind_params(p);
+}
+
+/* A tensor's gradient is wanted where a parameter that learns lies before it. */
+static bool wants_grad(const strata_plan *p, const strata_node *n)
+{
+    if (n->index < p->config.frozen_nodes) return false;
+    for (int i = 0; i < STRATA_MAX_PARAMS; i++)
+        if (n->param[i] && !n->param[i]->running) return true;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        const strata_node *before = maker(p->graph, n->in[i]);
+        if (before && before->out->grad.block) return true;
+    }
+    return false;
+}
+
+/* In backward order the first node to give a tensor its gradient assigns it, the others add. */
+static void say_who_adds(strata_plan *p)
+{
+    const strata_graph *g = p->graph;
+    for (uint32_t k = 0; k < g->n_nodes; k++)
+        for (uint32_t i = 0; i < g->node[k]->n_in; i++) {
+            const strata_tensor *root = layout_root(g, g->node[k]->in[i]);
+            bool later = false;
+            for (uint32_t j = k; j < g->n_nodes; j++)
+                for (uint32_t m = j == k ? i + 1 : 0; m < g->node[j]->n_in; m++)
+                    later = later || (!g->node[j]->op->view && g->node[j]->out->grad.block &&
+                                      layout_root(g, g->node[j]->in[m]) == root);
+            g->node[k]->add_in[i] = later;
+        }
+}
+
+void layout_gradients(strata_plan *p)
+{
+    strata_graph *g = p->graph;
+    uint64_t at = 0;
+    for (uint32_t k = 0; k < g->n_nodes; k++) {
+        strata_node *n = g->node[k];
+        const strata_tensor *root = layout_root(g, n->out);
+        if (n->out != g->loss)
+            n->out->grad = wants_grad(p, n) ? p->grad_home[tensor_index(g, root)] : (strata_slice) { 0 };
+        n->frozen_stats = p->config.frozen_stats && k < p->config.frozen_nodes;
+    }
+    say_who_adds(p);
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        strata_param *param = g->param[i];
+        if (param->running) continue;
+        bool learns = p->config.train;
+        for (uint32_t k = 0; k < p->config.frozen_nodes && k < g->n_nodes; k++)
+            learns = learns && g->node[k]->name != param->node;
+        param->grad = learns ? strata_slice_part(p->grads, at, param->data.bytes) : (strata_slice) { 0 };
+        at += param_bytes(param);
+    }
+}

@@ -1,0 +1,284 @@
+#include "graph/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/layout.h"
+#include "ops/update.h"
+
+enum { MAX_BLOCKS = 64 };
+
+/* ---- Memory -------------------------------------------------------------------------------- */
+
+/* Lay everything out; `bytes` [MAX_BLOCKS] out: of each block. The items' slices are not bound. */
+static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_items, uint64_t *bytes)
+{
+    const strata_caps *caps = strata_device_caps(p->device);
+    STRATA_TRY(layout_items(p, items, n_items));
+    STRATA_TRY(place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS, &p->n_blocks));
+    for (uint32_t b = 0; b < p->n_blocks; b++) p->device_bytes += bytes[b];
+    return STRATA_OK;
+}
+
+/* What a batch of one would take beside what any batch takes tells which batch fits: all but the parameters
+ * grows with the batch. */
+static strata_status too_large(const strata_plan *p, uint64_t limit)
+{
+    uint32_t batch = p->graph->input->shape.n;
+    uint64_t fixed = p->weights.bytes + p->grads.bytes + p->moment1.bytes + p->moment2.bytes;
+    uint64_t per_image = (p->device_bytes - (fixed < p->device_bytes ? fixed : 0)) / batch;
+    uint64_t fits = fixed < limit && per_image ? (limit - fixed) / per_image : 0;
+    if (fits >= batch) fits = batch - 1;
+    const char *name = strata_device_caps(p->device)->name;
+    double wanted = (double)p->device_bytes / 1048576, there = (double)limit / 1048576;
+    if (fits == 0)
+        return strata_fail(STRATA_DEVICE_MEMORY,
+                           "the network wants %.0f MiB of device memory, %s has %.0f MiB; no "
+                           "batch size would fit",
+                           wanted, name, there);
+    return strata_fail(
+        STRATA_DEVICE_MEMORY,
+        "batch %u wants %.0f MiB of device memory, %s has %.0f MiB: --batch %llu would fit, or "
+        "--micro-batch %llu to keep the batch and accumulate its gradients",
+        (unsigned)batch, wanted, name, there, (unsigned long long)fits, (unsigned long long)fits);
+}
+
+static void measure_fixed(strata_plan *p, const place_item *items, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) *items[i].slice = (strata_slice) { NULL, 0, items[i].bytes };
+    (void)p;
+}
+
+static strata_status allocate(strata_plan *p)
+{
+    strata_status status = STRATA_OK;
+    uint64_t bytes[MAX_BLOCKS], limit = p->config.memory_limit;
+    uint32_t n_items = 0;
+    place_item *items = calloc(layout_room(p->graph), sizeof *items);
+    p->block = calloc(MAX_BLOCKS, sizeof *p->block);
+    p->grad_home = calloc(p->graph->n_tensors, sizeof *p->grad_home);
+    if (!items || !p->block || !p->grad_home)
+        STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a plan"));
+    STRATA_GO(arrange(p, items, &n_items, bytes));
+    if (limit == 0) limit = strata_device_caps(p->device)->memory;
+    if (limit && p->device_bytes > limit) {
+        measure_fixed(p, items, n_items);
+        STRATA_GO(too_large(p, limit));
+    }
+    for (uint32_t b = 0; b < p->n_blocks; b++) {
+        STRATA_GO(strata_block_open(&p->block[b], p->device, bytes[b], STRATA_MEMORY_DEVICE));
+        strata_slice all = { &p->block[b], 0, bytes[b] };
+        if (p->config.poison) STRATA_GO(strata_device_fill(p->device, all, 0xffffffffu)); /* NaN as a float */
+    }
+    place_bind(items, n_items, p->block);
+    layout_parts(p);
+done:
+    free(items);
+    return status;
+}
+
+/* Zero what sums and optimizers read beyond the tensors proper: pads, and the rest of a last block of 256. */
+static strata_status clear(strata_plan *p)
+{
+    const strata_slice zeroed[] = { p->weights, p->running, p->grads, p->moment1, p->moment2, p->state };
+    for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++)
+        if (zeroed[i].block) STRATA_TRY(strata_device_fill(p->device, zeroed[i], 0));
+    return STRATA_OK;
+}
+
+static strata_status write_owners(strata_plan *p)
+{
+    if (!p->owner.block) return STRATA_OK;
+    uint32_t *owner = malloc(p->owner.bytes), at = 0;
+    if (!owner) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
+    for (uint32_t i = 0; i < p->graph->n_params; i++) {
+        const strata_param *param = p->graph->param[i];
+        if (param->running) continue;
+        uint64_t blocks = (strata_param_floats(param) + STRATA_RATE_BLOCK - 1) / STRATA_RATE_BLOCK;
+        for (uint64_t b = 0; b < blocks; b++) owner[at++] = param->row;
+    }
+    strata_status status = strata_device_write(p->device, p->owner, owner);
+    free(owner);
+    return status;
+}
+
+/* ---- Recordings ------------------------------------------------------------------------------ */
+
+static strata_status record_forward(strata_stream *s, const strata_graph *g, strata_mode mode)
+{
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        if (g->node[i]->op->view) continue;
+        strata_stream_label(s, g->node[i]->name);
+        STRATA_TRY(g->node[i]->op->forward(s, g->node[i], mode));
+    }
+    return STRATA_OK;
+}
+
+static strata_status record_backward(strata_stream *s, const strata_graph *g, bool add)
+{
+    for (uint32_t i = g->n_nodes; i-- > 0;) {
+        strata_node *n = g->node[i];
+        n->add_param = add;
+        if (n->op->view || !n->out->grad.block) continue;
+        strata_stream_label(s, n->name);
+        STRATA_TRY(n->op->backward(s, n));
+    }
+    return STRATA_OK;
+}
+
+static strata_status record_update(strata_stream *s, strata_plan *p)
+{
+    const strata_update u = {
+        p->weights,
+        p->grads,
+        p->moment1,
+        p->moment2,
+        p->owner,
+        p->rates,
+        p->state,
+        p->graph->loss->data,
+        p->scratch,
+        .blocks = (uint32_t)(p->owner.bytes / 4),
+        .n = p->graph->loss->shape.n,
+        .clip_norm = p->config.clip_norm,
+    };
+    strata_stream_label(s, "update");
+    STRATA_TRY(strata_update_norm(s, &u));
+    return strata_update_step(s, &u,
+                              p->config.optimizer == STRATA_SGD    ? 0
+                              : p->config.optimizer == STRATA_ADAM ? 1
+                                                                   : 2);
+}
+
+typedef enum part { FIRST, NEXT, UPDATE, EVALUATE } part;
+
+static strata_status record_part(strata_stream **out, strata_plan *p, part which)
+{
+    strata_status status = STRATA_OK;
+    strata_stream *s = NULL;
+    STRATA_TRY(strata_stream_open(&s, p->device));
+    strata_stream_force(s, p->config.variants);
+    strata_stream_step_values(s, p->step_values);
+    if (which == UPDATE)
+        STRATA_GO(record_update(s, p));
+    else
+        STRATA_GO(record_forward(s, p->graph, which == EVALUATE ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
+    if (which == FIRST || which == NEXT) STRATA_GO(record_backward(s, p->graph, which == NEXT));
+    STRATA_GO(strata_stream_end(s));
+    *out = s;
+    return STRATA_OK;
+done:
+    strata_stream_close(s);
+    return status;
+}
+
+static void close_recordings(strata_plan *p)
+{
+    strata_stream **const all[] = { &p->first, &p->next, &p->update, &p->evaluate };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        strata_stream_close(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
+static strata_status record(strata_plan *p)
+{
+    layout_gradients(p);
+    if (p->config.train) {
+        STRATA_TRY(record_part(&p->first, p, FIRST));
+        if (p->config.micro_batches > 1) STRATA_TRY(record_part(&p->next, p, NEXT));
+        STRATA_TRY(record_part(&p->update, p, UPDATE));
+    }
+    return record_part(&p->evaluate, p, EVALUATE);
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device *d,
+                               const strata_plan_config *config)
+{
+    strata_status status = STRATA_OK;
+    strata_plan *p = calloc(1, sizeof *p);
+    *out = NULL;
+    if (!p) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
+    *p = (strata_plan) { .graph = g, .device = d, .config = *config };
+    STRATA_GO(allocate(p));
+    STRATA_GO(clear(p));
+    STRATA_GO(write_owners(p));
+    STRATA_GO(record(p));
+    *out = p;
+    return STRATA_OK;
+done:
+    strata_plan_close(p);
+    return status;
+}
+
+void strata_plan_close(strata_plan *p)
+{
+    if (!p) return;
+    close_recordings(p);
+    for (uint32_t b = 0; p->block && b < p->n_blocks; b++) strata_block_close(&p->block[b], p->device);
+    free(p->block);
+    free(p->grad_home);
+    free(p);
+}
+
+strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool frozen_stats)
+{
+    close_recordings(p);
+    p->config.frozen_nodes = frozen_nodes;
+    p->config.frozen_stats = frozen_stats;
+    return record(p);
+}
+
+strata_status strata_plan_measure(uint64_t *bytes, strata_graph *g, strata_device *d,
+                                  const strata_plan_config *config)
+{
+    strata_plan p = { .graph = g, .device = d, .config = *config };
+    strata_status status = STRATA_OK;
+    uint64_t block_bytes[MAX_BLOCKS];
+    uint32_t n_items = 0;
+    place_item *items = calloc(layout_room(g), sizeof *items);
+    p.grad_home = calloc(g->n_tensors, sizeof *p.grad_home);
+    if (!items || !p.grad_home) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a plan"));
+    STRATA_GO(arrange(&p, items, &n_items, block_bytes));
+    *bytes = p.device_bytes;
+done:
+    free(items);
+    free(p.grad_home);
+    return status;
+}
+
+/* ---- Parameters in and out ---------------------------------------------------------------------- */
+
+strata_status strata_plan_write_param(strata_plan *p, const strata_param *param, const float *values)
+{
+    float *packed = malloc(param->data.bytes);
+    if (!packed) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its values", param->name);
+    strata_param_pack(param, packed, values);
+    strata_status status = strata_device_write(p->device, param->data, packed);
+    free(packed);
+    return status;
+}
+
+strata_status strata_plan_read_param(strata_plan *p, const strata_param *param, float *values, bool grad)
+{
+    strata_slice from = grad ? param->grad : param->data;
+    if (!from.block) return strata_fail(STRATA_BAD_ARG, "%s has no gradient in this plan", param->name);
+    float *packed = malloc(from.bytes);
+    if (!packed) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its values", param->name);
+    strata_status status = strata_device_read(p->device, packed, from);
+    if (status == STRATA_OK) strata_param_unpack(param, values, packed);
+    free(packed);
+    return status;
+}
+
+strata_status strata_plan_write_range(strata_plan *p, strata_slice range, const void *bytes)
+{
+    return strata_device_write(p->device, range, bytes);
+}
+
+strata_status strata_plan_read_range(strata_plan *p, void *bytes, strata_slice range)
+{
+    return strata_device_read(p->device, bytes, range);
+}
