@@ -30,6 +30,45 @@ strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, co
     return STRATA_OK;
 }
 
+static uint64_t image_bytes(strata_shape s)
+{
+    return 4 * strata_shape_floats((strata_shape) { 1, s.h, s.w, s.c });
+}
+
+strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const strata_node *n)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    uint64_t step = 1; /* images whose bytes are aligned in every tensor */
+    *out = UINT32_MAX;
+    for (uint32_t i = 0; i <= n->n_in; i++) {
+        const strata_tensor *t = i < n->n_in ? n->in[i] : n->out;
+        if (t->rows) continue;
+        uint64_t bytes = image_bytes(t->shape);
+        uint32_t images = 0;
+        STRATA_TRY(strata_images_per_slice(&images, caps, n, bytes));
+        if (images < *out) *out = images;
+        while (step < STRATA_ALIGN && bytes * step % STRATA_ALIGN != 0) step *= 2;
+    }
+    if (*out >= step) *out -= (uint32_t)(*out % step);
+    if (*out < step && *out < n->in[0]->shape.n)
+        return strata_fail(STRATA_BAD_ARG, "%s: wants %u images in a launch, %s binds %u", n->name,
+                           (unsigned)step, caps->name, *out);
+    return STRATA_OK;
+}
+
+bool strata_images_next(strata_images *part, uint32_t n, uint32_t most)
+{
+    part->first += part->count;
+    part->count = n - part->first < most ? n - part->first : most;
+    return part->count > 0;
+}
+
+strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part)
+{
+    uint64_t bytes = image_bytes(shape);
+    return strata_slice_part(s, part.first * bytes, part.count * bytes);
+}
+
 const strata_op *strata_op_find(const char *name)
 {
     for (const strata_op *const *op = strata_ops; *op; op++)

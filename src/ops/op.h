@@ -13,6 +13,7 @@
 #include "ops/device.h"
 
 enum { STRATA_MAX_IN = 8, STRATA_MAX_PARAMS = 4, STRATA_MAX_KEPT = 3 };
+enum { STRATA_GROUP = 64 }; /* GROUP of shaders/kernel.glsl, where no define says otherwise */
 
 /* ---- Tensors ------------------------------------------------------------------------------ */
 
@@ -189,5 +190,26 @@ void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group);
  * Errors: STRATA_BAD_ARG naming the node and the bytes, when one image alone is too large. */
 strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, const strata_node *n,
                                       uint64_t bytes_per_image);
+
+/* How many images of all the node's activations, inputs and output, one launch may bind; at least 1. A kept
+ * tensor no larger than the output fits with it. Errors: as strata_images_per_slice. */
+strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const strata_node *n);
+
+/* A run of images of a batch. All `n` in runs of at most `most`:
+ *   for (strata_images part = { 0 }; strata_images_next(&part, n, most);) ... */
+typedef struct strata_images {
+    uint32_t first, count;
+} strata_images;
+bool strata_images_next(strata_images *part, uint32_t n, uint32_t most);
+
+/* The part of an activation's slice that holds these images. "No tensor" stays so. */
+strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part);
+
+/* Stored floats of one image, in quads: four channels of a pixel, what one invocation of an element-wise
+ * kernel takes. */
+static inline uint32_t strata_image_quads(strata_shape shape)
+{
+    return shape.h * shape.w * (strata_lanes(shape.c) / 4);
+}
 
 #endif
