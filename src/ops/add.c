@@ -1,0 +1,96 @@
+/* add -- the sum of 2 to 8 tensors of one shape, as residual connections need it.
+ *
+ *   in[0..] [n,h,w,c] -> y [n,h,w,c]
+ *
+ * Kernel: shaders/add.comp.  Reference: src/cpu/add.c. */
+#include <stdio.h>
+
+#include "ops/op.h"
+#include "add.args.h"
+
+enum { NOTHING, ASSIGN, ADD };
+
+static strata_status infer(strata_builder *b, strata_node *n)
+{
+    (void)b;
+    const strata_shape first = n->in[0]->shape;
+    for (uint32_t i = 1; i < n->n_in; i++) {
+        strata_shape s = n->in[i]->shape;
+        if (s.n != first.n || s.h != first.h || s.w != first.w || s.c != first.c)
+            return strata_fail(
+                STRATA_BAD_SHAPE, "%s: add wants inputs of one shape, got %s of %s and %s of %s", n->name,
+                strata_shape_text(first).s, n->in[0]->name, strata_shape_text(s).s, n->in[i]->name);
+    }
+    n->out->shape = first;
+    return STRATA_OK;
+}
+
+static strata_status launch(strata_stream *s, strata_pass pass, const struct add_args *args)
+{
+    char defines[32];
+    snprintf(defines, sizeof defines, "DO_DX0=%u DO_DX1=%u", args->do_dx0, args->do_dx1);
+    strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
+    strata_grid(how.groups, (uint64_t)args->images * args->image_quads, STRATA_GROUP);
+    return strata_stream_launch(s, &add_kernel, &how, args);
+}
+
+static strata_status forward(strata_stream *s, const strata_node *n, strata_mode mode)
+{
+    (void)mode;
+    const strata_shape shape = n->out->shape;
+    uint32_t most = 0;
+    STRATA_TRY(strata_images_per_launch(&most, s, n));
+    for (strata_images part = { 0 }; strata_images_next(&part, shape.n, most);) {
+        strata_slice y = strata_images_of(n->out->data, shape, part);
+        for (uint32_t i = 1; i < n->n_in; i++)
+            STRATA_TRY(launch(s, STRATA_FORWARD,
+                              &(struct add_args) {
+                                  .x0 = i == 1 ? strata_images_of(n->in[0]->data, shape, part) : y,
+                                  .x1 = strata_images_of(n->in[i]->data, shape, part),
+                                  .y = y,
+                                  .images = part.count,
+                                  .image_quads = strata_image_quads(shape),
+                              }));
+    }
+    return STRATA_OK;
+}
+
+/* Gradients go out two to a launch, so that dy is read once for the usual two inputs. A tensor that comes in
+ * twice never meets itself in one launch: its bindings would alias. */
+static strata_status backward(strata_stream *s, const strata_node *n)
+{
+    const strata_shape shape = n->out->shape;
+    uint32_t wanted[STRATA_MAX_IN], n_wanted = 0, most = 0;
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (n->in[i]->grad.block) wanted[n_wanted++] = i;
+    STRATA_TRY(strata_images_per_launch(&most, s, n));
+    for (strata_images part = { 0 }; strata_images_next(&part, shape.n, most);) {
+        for (uint32_t i = 0; i < n_wanted;) {
+            const uint32_t a = wanted[i++];
+            struct add_args args = {
+                .dx0 = strata_images_of(n->in[a]->grad, shape, part),
+                .dy = strata_images_of(n->out->grad, shape, part),
+                .images = part.count,
+                .image_quads = strata_image_quads(shape),
+                .do_dx0 = n->add_in[a] ? ADD : ASSIGN,
+                .do_dx1 = NOTHING,
+            };
+            if (i < n_wanted && n->in[wanted[i]] != n->in[a]) {
+                const uint32_t b = wanted[i++];
+                args.dx1 = strata_images_of(n->in[b]->grad, shape, part);
+                args.do_dx1 = n->add_in[b] ? ADD : ASSIGN;
+            }
+            STRATA_TRY(launch(s, STRATA_BACKWARD, &args));
+        }
+    }
+    return STRATA_OK;
+}
+
+const strata_op strata_op_add = {
+    .name = "add",
+    .min_in = 2,
+    .max_in = STRATA_MAX_IN,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};
