@@ -12,28 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-static char start[4096]; /* the folder the test began in */
-
-static int enter_folder(void **state)
-{
-    char template[] = "/tmp/strata-file-XXXXXX";
-    char *folder = mkdtemp(template);
-    *state = folder ? strdup(folder) : NULL;
-    return *state && getcwd(start, sizeof start) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", (char *)*state);
-    free(*state);
-    return chdir(start) == 0 && system(command) == 0 ? 0 : -1;
-}
-
-static void assert_message(const char *part)
-{
-    if (!strstr(strata_message(), part)) fail_msg("\"%s\" is not in \"%s\"", part, strata_message());
-}
+#include "folder.h"
 
 static void assert_holds(const char *path, const char *text)
 {
@@ -264,5 +243,5 @@ int main(void)
         cmocka_unit_test(folders_are_made_with_those_above),
         cmocka_unit_test(paths_join_and_part),
     };
-    return cmocka_run_group_tests_name("file", tests, enter_folder, leave_folder);
+    return cmocka_run_group_tests_name("file", tests, folder_enter, folder_leave);
 }
