@@ -1,0 +1,50 @@
+/* Labelled images in memory: opened whole from a built-in set, a folder of IDX files, or CIFAR-10's binary
+ * files.
+ *
+ * Everything is checked here, so that later stages trust it: counts, shapes and labels are as the structs
+ * say. */
+#ifndef STRATA_DATA_DATA_H
+#define STRATA_DATA_DATA_H
+
+#include "core/status.h"
+
+#include <stdint.h>
+
+/* n images and a label for each. A view: the strata_data that holds it owns the memory. */
+typedef struct strata_image_set {
+    uint32_t n, h, w, c;            /* n >= 1; c is 1 or 3 */
+    uint32_t classes;               /* 1 .. 256 */
+    const uint8_t *pixels;          /* [n,h,w,c] 0 .. strata_data.scale */
+    const int32_t *labels;          /* [n], each in [0, classes) */
+    const char *const *class_names; /* [classes] UTF-8 as the files have it */
+} strata_image_set;
+
+typedef struct strata_data {
+    char name[64];                 /* what to call it: "digits", "fashion-mnist", the folder's name */
+    strata_image_set train, valid; /* equal in h, w, c and classes */
+    float scale;                   /* pixel / scale is in [0, 1]: 255, or 16 for builtin:digits */
+    float mean[4], std[4]; /* of each channel of train, of pixels scaled to [0, 1]; std of a channel with one
+                              value throughout is 1, so that dividing by it is safe; channels >= c: 0 and 1 */
+    uint64_t fingerprint;  /* XXH64 of shapes, pixels and labels of both sets, however they are packed */
+    struct {               /* what the views point to; for strata_data_close alone */
+        uint8_t *pixels[2];
+        int32_t *labels[2];
+        const char **class_names;
+    } owned;
+} strata_data;
+
+/* Open a data set.
+ *   source  "builtin:digits" (UCI handwritten digits, 8x8x1, the last 360 of 1797 are valid), or a folder
+ * with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-..., t10k-labels-... (also spelled
+ *           .idx3-ubyte, also gzipped with .gz), or with data_batch_1..5.bin and test_batch.bin (CIFAR-10; at
+ * least one of the five). A file classes.txt (batches.meta.txt for CIFAR-10), one name a line, names the
+ *           classes; IDX without it has 10, named "0" to "9" (or Fashion-MNIST's, where it is that).
+ * Owner:  caller; release with strata_data_close. On failure *out is NULL.
+ * Errors: STRATA_BAD_ARG (no such built-in set), STRATA_FILE (no such folder, nothing usable in it; damaged,
+ * mislabelled or incomplete files, by name), STRATA_NO_MEMORY. */
+strata_status strata_data_open(strata_data **out, const char *source);
+
+/* Release a data set and every view of it. NULL is allowed. */
+void strata_data_close(strata_data *data);
+
+#endif
