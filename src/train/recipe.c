@@ -1,0 +1,230 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "core/file.h"
+#include "core/nearest.h"
+#include "core/text.h"
+#include "train/options.h"
+#include "train/recipe.h"
+
+struct strata_recipe {
+    char **value; /* [n_option_rules] NULL: the default */
+};
+
+strata_status strata_recipe_open(strata_recipe **out)
+{
+    strata_recipe *r = calloc(1, sizeof *r);
+    *out = NULL;
+    if (r) r->value = calloc(n_option_rules, sizeof *r->value);
+    if (!r || !r->value) {
+        free(r);
+        return strata_fail(STRATA_NO_MEMORY, "no memory for a recipe");
+    }
+    *out = r;
+    return STRATA_OK;
+}
+
+void strata_recipe_close(strata_recipe *r)
+{
+    if (!r) return;
+    for (uint32_t i = 0; i < n_option_rules; i++) free(r->value[i]);
+    free(r->value);
+    free(r);
+}
+
+strata_status recipe_copy(strata_recipe **out, const strata_recipe *from)
+{
+    strata_status status = STRATA_OK;
+    strata_recipe *r = NULL;
+    STRATA_TRY(strata_recipe_open(&r));
+    for (uint32_t i = 0; from && i < n_option_rules; i++)
+        if (from->value[i]) STRATA_GO(strata_recipe_set(r, option_rules[i].option.key, from->value[i]));
+    *out = r;
+    return STRATA_OK;
+done:
+    strata_recipe_close(r);
+    return status;
+}
+
+static strata_status unknown_key(const char *key)
+{
+    const char *names[64] = { 0 };
+    uint32_t n = 0;
+    for (; n < n_option_rules && n < 64; n++) names[n] = option_rules[n].option.key;
+    const char *near = strata_nearest(key, names, n);
+    return strata_fail(STRATA_BAD_ARG, "there is no option '%s'%s%s%s", key, near ? "; did you mean '" : "",
+                       near ? near : "", near ? "'?" : "");
+}
+
+/* Does `text` follow the rule? The message says what would. */
+static strata_status check(const option_rule *rule, const char *text)
+{
+    const char *key = rule->option.key;
+    if (rule->kind == OPTION_NUMBER || rule->kind == OPTION_WHOLE) {
+        char *end = NULL;
+        double v = strtod(text, &end);
+        bool right = end != text && !*end && v >= rule->low && v <= rule->high;
+        if (rule->kind == OPTION_WHOLE) right = right && floor(v) == v;
+        if (!right)
+            return strata_fail(STRATA_BAD_ARG, "--%s wants %s in [%g, %g], got '%s'", key,
+                               rule->kind == OPTION_WHOLE ? "a whole number" : "a number", rule->low, rule->high, text);
+    }
+    if (rule->kind == OPTION_FLAG || rule->kind == OPTION_CHOICE) {
+        strata_text list = { 0 };
+        uint32_t n = 0;
+        for (; rule->choices[n]; n++) {
+            if (strcmp(rule->choices[n], text) == 0) {
+                strata_text_free(&list);
+                return STRATA_OK;
+            }
+            strata_text_format(&list, "%s%s", n ? ", " : "", rule->choices[n]);
+        }
+        const char *near = strata_nearest(text, rule->choices, n);
+        strata_status status = strata_fail(STRATA_BAD_ARG, "--%s wants one of %s, got '%s'%s%s%s", key,
+                                           list.s ? list.s : "", text, near ? "; did you mean '" : "",
+                                           near ? near : "", near ? "'?" : "");
+        strata_text_free(&list);
+        return status;
+    }
+    return STRATA_OK;
+}
+
+strata_status strata_recipe_set(strata_recipe *r, const char *key, const char *value)
+{
+    int i = option_find(key);
+    if (i < 0) return unknown_key(key);
+    if (option_rules[i].kind == OPTION_FLAG && !*value) value = "true";
+    char *copy = NULL;
+    if (*value) { /* an empty value is the default again */
+        STRATA_TRY(check(&option_rules[i], value));
+        copy = strdup(value);
+        if (!copy) return strata_fail(STRATA_NO_MEMORY, "no memory for --%s", key);
+    }
+    free(r->value[i]);
+    r->value[i] = copy;
+    return STRATA_OK;
+}
+
+const char *strata_recipe_get(const strata_recipe *r, const char *key)
+{
+    int i = option_find(key);
+    if (i < 0) return NULL;
+    return r && r->value[i] ? r->value[i] : option_rules[i].option.fallback;
+}
+
+bool strata_recipe_is_set(const strata_recipe *r, const char *key)
+{
+    int i = option_find(key);
+    return i >= 0 && r->value[i];
+}
+
+double recipe_number(const strata_recipe *r, const char *key) { return strtod(strata_recipe_get(r, key), NULL); }
+
+bool recipe_flag(const strata_recipe *r, const char *key) { return strcmp(strata_recipe_get(r, key), "true") == 0; }
+
+bool recipe_is(const strata_recipe *r, const char *key, const char *value)
+{
+    return strcmp(strata_recipe_get(r, key), value) == 0;
+}
+
+/* ---- YAML ---------------------------------------------------------------------------------- */
+
+static bool kept_in_file(const option_rule *rule) { return strcmp(rule->option.key, "overwrite") != 0; }
+
+strata_status strata_recipe_save(const strata_recipe *r, const char *path)
+{
+    strata_text t = { 0 };
+    const char *topic = "";
+    strata_text_format(&t, "# A recipe of strata: strata train --recipe FILE repeats the run.\n");
+    for (uint32_t i = 0; i < n_option_rules; i++) {
+        const option_rule *rule = &option_rules[i];
+        const char *value = strata_recipe_get(r, rule->option.key);
+        if (!kept_in_file(rule)) continue;
+        if (strcmp(topic, rule->option.topic) != 0) strata_text_format(&t, "\n# %s\n", rule->option.topic);
+        topic = rule->option.topic;
+        strata_text_format(&t, "%s: \"", rule->option.key);
+        for (const char *c = value; *c; c++) {
+            if (*c == '"' || *c == '\\') strata_text_append(&t, "\\", 1);
+            strata_text_append(&t, c, 1);
+        }
+        strata_text_append(&t, "\"\n", 2);
+    }
+    strata_status status = t.failed ? strata_fail(STRATA_NO_MEMORY, "%s: no memory for its text", path)
+                                    : strata_file_write(path, t.s, t.length);
+    strata_text_free(&t);
+    return status;
+}
+
+static strata_status at_line(strata_status status, const char *path, size_t line)
+{
+    return strata_fail(status, "%s:%zu: %s", path, line + 1, strata_message());
+}
+
+/* A list of scalars is one text with commas; a scalar is itself. */
+static strata_status join(strata_text *out, yaml_document_t *doc, yaml_node_t *node, const char *path)
+{
+    if (node->type == YAML_SCALAR_NODE) {
+        strata_text_append(out, (const char *)node->data.scalar.value, node->data.scalar.length);
+        return STRATA_OK;
+    }
+    if (node->type != YAML_SEQUENCE_NODE)
+        return strata_fail(STRATA_FILE, "%s:%zu: wants a value or a list of values, got a table", path,
+                           node->start_mark.line + 1);
+    for (yaml_node_item_t *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++) {
+        if (i != node->data.sequence.items.start) strata_text_append(out, ",", 1);
+        yaml_node_t *item = yaml_document_get_node(doc, *i);
+        if (item->type != YAML_SCALAR_NODE)
+            return strata_fail(STRATA_FILE, "%s:%zu: wants a list of plain values", path, item->start_mark.line + 1);
+        STRATA_TRY(join(out, doc, item, path));
+    }
+    return STRATA_OK;
+}
+
+static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const char *path)
+{
+    yaml_node_t *root = yaml_document_get_root_node(doc);
+    if (!root || root->type != YAML_MAPPING_NODE)
+        return strata_fail(STRATA_FILE, "%s: wants `key: value` lines", path);
+    for (yaml_node_pair_t *p = root->data.mapping.pairs.start; p < root->data.mapping.pairs.top; p++) {
+        strata_text text = { 0 };
+        yaml_node_t *key = yaml_document_get_node(doc, p->key), *value = yaml_document_get_node(doc, p->value);
+        if (key->type != YAML_SCALAR_NODE)
+            return strata_fail(STRATA_FILE, "%s:%zu: wants a key", path, key->start_mark.line + 1);
+        strata_status status = join(&text, doc, value, path);
+        if (status == STRATA_OK) {
+            status = strata_recipe_set(r, (const char *)key->data.scalar.value, text.s ? text.s : "");
+            if (status != STRATA_OK) status = at_line(status, path, key->start_mark.line);
+        }
+        strata_text_free(&text);
+        STRATA_TRY(status);
+    }
+    return STRATA_OK;
+}
+
+strata_status strata_recipe_load(strata_recipe *r, const char *path)
+{
+    strata_status status = STRATA_OK;
+    char *text = NULL;
+    size_t n = 0;
+    yaml_parser_t parser;
+    yaml_document_t doc;
+    STRATA_TRY(strata_file_read(&text, &n, path));
+    if (!yaml_parser_initialize(&parser)) {
+        free(text);
+        return strata_fail(STRATA_NO_MEMORY, "%s: no memory to read it", path);
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
+    if (!yaml_parser_load(&parser, &doc)) {
+        status = strata_fail(STRATA_FILE, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem);
+    } else {
+        status = read_pairs(r, &doc, path);
+        yaml_document_delete(&doc);
+    }
+    yaml_parser_delete(&parser);
+    free(text);
+    return status;
+}
