@@ -1,7 +1,7 @@
 /* Training, evaluation and prediction.
  *
- * Two ways in: strata_run takes a recipe and makes a run folder, as `strata train` does; a strata_trainer takes one
- * step at a time on images that the caller supplies. */
+ * Two ways in: strata_run takes a recipe and makes a run folder, as `strata train` does; a strata_trainer
+ * takes one step at a time on images that the caller supplies. */
 #ifndef STRATA_TRAIN_H
 #define STRATA_TRAIN_H
 
@@ -15,8 +15,8 @@ extern "C" {
 
 /* ---- One step at a time ------------------------------------------------------------------- */
 
-/* A trainer owns a network's weights, gradients and optimizer state on one device, which must outlive it. One thread
- * at a time may use it. */
+/* A trainer owns a network's weights, gradients and optimizer state on one device, which must outlive it. One
+ * thread at a time may use it. */
 typedef struct strata_trainer strata_trainer;
 
 /* What the network is for; all at least 1. */
@@ -27,9 +27,10 @@ typedef struct strata_task {
 
 /* Make a trainer from the keys of a recipe: model, batch, micro-batch, opt, lr, schedule, seed, init, ...
  * Owner:  caller; release with strata_trainer_close. On failure *out is NULL.
- * Errors: STRATA_BAD_ARG, STRATA_BAD_SHAPE, STRATA_FILE, STRATA_DEVICE_MEMORY (the message says what would fit). */
-STRATA_API strata_status strata_trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
-                                             const strata_task *task);
+ * Errors: STRATA_BAD_ARG, STRATA_BAD_SHAPE, STRATA_FILE, STRATA_DEVICE_MEMORY (the message says what would
+ * fit). */
+STRATA_API strata_status strata_trainer_open(strata_trainer **out, strata_device *device,
+                                             const strata_recipe *recipe, const strata_task *task);
 STRATA_API void strata_trainer_close(strata_trainer *t);
 
 /* Take one optimizer step on one batch.
@@ -39,16 +40,18 @@ STRATA_API void strata_trainer_close(strata_trainer *t);
  *   loss    out: mean loss over the n images, in nats; may be NULL
  * Owner:  caller keeps both arrays; they are read before the call returns.
  * Waits:  for the device only if `loss` is not NULL, so ask on the steps you report.
- * Errors: STRATA_BAD_ARG, STRATA_DEVICE_LOST, STRATA_NOT_FINITE (loss asked for; the weights did not move). */
-STRATA_API strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const int32_t *labels, uint32_t n,
-                                             float *loss);
+ * Errors: STRATA_BAD_ARG, STRATA_DEVICE_LOST, STRATA_NOT_FINITE (loss asked for; the weights did not move).
+ */
+STRATA_API strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const int32_t *labels,
+                                             uint32_t n, float *loss);
 
 /* Run the network in evaluation mode, any number of images.
  *   labels  [n]; NULL: losses are not wanted
  *   logits  out: [n, classes]; may be NULL.   losses  out: [n], nats; may be NULL
  * Waits:  for the device. The results do not depend on the batch size. */
-STRATA_API strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels, const int32_t *labels,
-                                                 uint32_t n, float *logits, float *losses);
+STRATA_API strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels,
+                                                 const int32_t *labels, uint32_t n, float *logits,
+                                                 float *losses);
 
 /* Steps taken, and this trainer's peak of device memory in bytes. */
 STRATA_API uint64_t strata_trainer_steps(const strata_trainer *t);
@@ -62,7 +65,8 @@ STRATA_API strata_status strata_trainer_load(strata_trainer *t, const char *path
 /* ---- Whole runs ------------------------------------------------------------------------------ */
 
 typedef enum strata_event_kind {
-    STRATA_EVENT_NOTE,  /* text: a line for people (device, data, model, memory, rates, "resumed at step 30") */
+    STRATA_EVENT_NOTE,  /* text: a line for people (device, data, model, memory, rates, "resumed at step 30")
+                         */
     STRATA_EVENT_STEP,  /* a step's result came back */
     STRATA_EVENT_EPOCH, /* an epoch ended and was validated */
     STRATA_EVENT_END    /* the run is over; text: where its folder is */
@@ -71,11 +75,12 @@ typedef enum strata_event_kind {
 typedef struct strata_event {
     strata_event_kind kind;
     const char *text;
-    uint64_t step, steps;         /* this one, from 0, and how many the run has */
-    uint32_t epoch, epochs;       /* from 1 */
-    double loss;                  /* of the step's batch */
-    double train_loss, valid_loss, top1, top5; /* of the epoch: means, shares in [0, 1]; NaN where there is no validation */
-    const double *lr;             /* [n_groups], input side first */
+    uint64_t step, steps;   /* this one, from 0, and how many the run has */
+    uint32_t epoch, epochs; /* from 1 */
+    double loss;            /* of the step's batch */
+    double train_loss, valid_loss, top1,
+        top5;         /* of the epoch: means, shares in [0, 1]; NaN where there is no validation */
+    const double *lr; /* [n_groups], input side first */
     uint32_t n_groups;
     double images_per_s, seconds; /* training throughput; time since the run began */
 } strata_event;
@@ -83,25 +88,28 @@ typedef struct strata_event {
 typedef struct strata_observer {
     void (*event)(void *context, const strata_event *e); /* may be NULL; called on the thread that runs */
     void *context;
-    const volatile int *interrupt; /* may be NULL. When it becomes non-zero the run finishes its step, saves and returns
-                                      STRATA_INTERRUPTED */
+    const volatile int *interrupt; /* may be NULL. When it becomes non-zero the run finishes its step, saves
+                                      and returns STRATA_INTERRUPTED */
 } strata_observer;
 
-/* Train as a recipe says (its key `data` names the data) and keep a run folder. `command` is written into run.json.
- * Errors: whatever goes wrong; what was written before stays, whole files only. */
-STRATA_API strata_status strata_run(const strata_recipe *recipe, const char *command, const strata_observer *observer);
+/* Train as a recipe says (its key `data` names the data) and keep a run folder. `command` is written into
+ * run.json. Errors: whatever goes wrong; what was written before stays, whole files only. */
+STRATA_API strata_status strata_run(const strata_recipe *recipe, const char *command,
+                                    const strata_observer *observer);
 
-/* Continue the run in a folder from its last checkpoint (from step 0 without one). A finished run: STRATA_OK, nothing
- * changes. `device` NULL: as recorded. */
-STRATA_API strata_status strata_resume(const char *run_dir, const char *device, const strata_observer *observer);
+/* Continue the run in a folder from its last checkpoint (from step 0 without one). A finished run: STRATA_OK,
+ * nothing changes. `device` NULL: as recorded. */
+STRATA_API strata_status strata_resume(const char *run_dir, const char *device,
+                                       const strata_observer *observer);
 
 typedef struct strata_score {
     uint64_t images;
-    double loss, top1, top5; /* means over all images, each counted once; top5 is 1 where there are at most 5 classes */
+    double loss, top1,
+        top5; /* means over all images, each counted once; top5 is 1 where there are at most 5 classes */
 } strata_score;
 
-/* Evaluate a run folder's weights (best where there are, else last) or a weights file on a data set's validation part.
- *   what     a run folder, or a .safetensors file; the latter with the recipe's model keys
+/* Evaluate a run folder's weights (best where there are, else last) or a weights file on a data set's
+ * validation part. what     a run folder, or a .safetensors file; the latter with the recipe's model keys
  *   recipe   keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
  *   data     as `strata train DATA`; NULL: the run's own */
 STRATA_API strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
@@ -117,10 +125,11 @@ typedef struct strata_guess {
 /* Predict one picture (PNG, JPEG, BMP, GIF, TGA, PSD, PNM), fitted to the network's input.
  *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes */
 typedef struct strata_predictor strata_predictor;
-STRATA_API strata_status strata_predictor_open(strata_predictor **out, const char *what, const strata_recipe *recipe);
+STRATA_API strata_status strata_predictor_open(strata_predictor **out, const char *what,
+                                               const strata_recipe *recipe);
 STRATA_API void strata_predictor_close(strata_predictor *p);
-STRATA_API strata_status strata_predict(strata_predictor *p, const char *picture, strata_guess *guesses, uint32_t room,
-                                        uint32_t *n);
+STRATA_API strata_status strata_predict(strata_predictor *p, const char *picture, strata_guess *guesses,
+                                        uint32_t room, uint32_t *n);
 
 #ifdef __cplusplus
 }

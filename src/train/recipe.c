@@ -71,7 +71,8 @@ static strata_status check(const option_rule *rule, const char *text)
         if (rule->kind == OPTION_WHOLE) right = right && floor(v) == v;
         if (!right)
             return strata_fail(STRATA_BAD_ARG, "--%s wants %s in [%g, %g], got '%s'", key,
-                               rule->kind == OPTION_WHOLE ? "a whole number" : "a number", rule->low, rule->high, text);
+                               rule->kind == OPTION_WHOLE ? "a whole number" : "a number", rule->low,
+                               rule->high, text);
     }
     if (rule->kind == OPTION_FLAG || rule->kind == OPTION_CHOICE) {
         strata_text list = { 0 };
@@ -122,9 +123,15 @@ bool strata_recipe_is_set(const strata_recipe *r, const char *key)
     return i >= 0 && r->value[i];
 }
 
-double recipe_number(const strata_recipe *r, const char *key) { return strtod(strata_recipe_get(r, key), NULL); }
+double recipe_number(const strata_recipe *r, const char *key)
+{
+    return strtod(strata_recipe_get(r, key), NULL);
+}
 
-bool recipe_flag(const strata_recipe *r, const char *key) { return strcmp(strata_recipe_get(r, key), "true") == 0; }
+bool recipe_flag(const strata_recipe *r, const char *key)
+{
+    return strcmp(strata_recipe_get(r, key), "true") == 0;
+}
 
 bool recipe_is(const strata_recipe *r, const char *key, const char *value)
 {
@@ -178,7 +185,8 @@ static strata_status join(strata_text *out, yaml_document_t *doc, yaml_node_t *n
         if (i != node->data.sequence.items.start) strata_text_append(out, ",", 1);
         yaml_node_t *item = yaml_document_get_node(doc, *i);
         if (item->type != YAML_SCALAR_NODE)
-            return strata_fail(STRATA_FILE, "%s:%zu: wants a list of plain values", path, item->start_mark.line + 1);
+            return strata_fail(STRATA_FILE, "%s:%zu: wants a list of plain values", path,
+                               item->start_mark.line + 1);
         STRATA_TRY(join(out, doc, item, path));
     }
     return STRATA_OK;
@@ -191,7 +199,8 @@ static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const ch
         return strata_fail(STRATA_FILE, "%s: wants `key: value` lines", path);
     for (yaml_node_pair_t *p = root->data.mapping.pairs.start; p < root->data.mapping.pairs.top; p++) {
         strata_text text = { 0 };
-        yaml_node_t *key = yaml_document_get_node(doc, p->key), *value = yaml_document_get_node(doc, p->value);
+        yaml_node_t *key = yaml_document_get_node(doc, p->key),
+                    *value = yaml_document_get_node(doc, p->value);
         if (key->type != YAML_SCALAR_NODE)
             return strata_fail(STRATA_FILE, "%s:%zu: wants a key", path, key->start_mark.line + 1);
         strata_status status = join(&text, doc, value, path);

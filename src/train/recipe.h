@@ -5,7 +5,8 @@
 #include "core/status.h"
 #include "strata/recipe.h"
 
-double recipe_number(const strata_recipe *r, const char *key); /* 0 where nothing is set and there is no default */
+double recipe_number(const strata_recipe *r,
+                     const char *key); /* 0 where nothing is set and there is no default */
 bool recipe_flag(const strata_recipe *r, const char *key);
 bool recipe_is(const strata_recipe *r, const char *key, const char *value);
 
