@@ -1,0 +1,69 @@
+/* A model: a description (YAML, from the zoo or a file) made into a graph for one batch shape, with initial
+ * weights and layer groups. */
+#ifndef STRATA_MODEL_MODEL_H
+#define STRATA_MODEL_MODEL_H
+
+#include "graph/plan.h"
+
+typedef struct strata_model_config {
+    const char *model;       /* a name of the zoo, or a path that ends in .yaml or .yml */
+    const char *stem, *head; /* NULL or "": the description's defaults */
+    const char
+        *groups; /* "fastai", "stage", "block", "layer"; NULL or "": fastai where defined, else stage */
+    strata_shape input; /* n: the micro-batch */
+    uint32_t classes;
+    bool loss; /* add softmax cross-entropy over the last layer */
+    float label_smoothing;
+} strata_model_config;
+
+typedef struct strata_model {
+    strata_arena arena; /* owns the texts below */
+    const char *name;
+    strata_graph *graph; /* owned */
+    const char *scheme;  /* of the groups: "fastai" */
+    uint32_t n_groups;
+    const char *const *group_name; /* [n_groups], input side first */
+    const uint32_t *group_of_row;  /* [graph->n_rows] the group of each trained parameter */
+} strata_model;
+
+/* Owner: caller; release with strata_model_close. On failure *out is NULL.
+ * Errors: STRATA_BAD_ARG for an unknown model, stem, head, group scheme (with the nearest name), and for what
+ * a description gets wrong (file:line); STRATA_BAD_SHAPE where the image is too small for the network. */
+strata_status strata_model_open(strata_model **out, const strata_model_config *config);
+void strata_model_close(strata_model *m);
+
+/* Fill one parameter's initial values, in file order [strata_param_count]; a pure function of (seed, its
+ * number in the graph, its description). `number`: its index in graph->param. */
+void strata_model_init(float *values, const strata_param *param, uint32_t number, uint64_t seed);
+
+/* Set every parameter of a plan to its initial values. */
+strata_status strata_model_init_plan(const strata_model *m, strata_plan *p, uint64_t seed);
+
+/* What a weights file gave each parameter. */
+typedef enum strata_taken {
+    STRATA_TAKEN,
+    STRATA_MISSING,
+    STRATA_WRONG_SHAPE,
+    STRATA_UNEXPECTED
+} strata_taken;
+typedef void strata_taken_report(void *context, const char *tensor, strata_taken what, const char *shapes);
+
+/* Read weights by name into a plan.
+ *   strict   anything missing or of another shape is an error (STRATA_BAD_SHAPE naming the first and both
+ * shapes) report   may be NULL; called for each tensor */
+strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
+                                strata_taken_report *report, void *context);
+
+/* Write all parameters and running statistics under torchvision's names, OIHW, f32, with `batches` as the I64
+ * scalars num_batches_tracked, atomically. Neither time, host nor path is in it: equal weights give equal
+ * bytes. */
+strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches);
+
+/* ---- The zoo ----------------------------------------------------------------------------- */
+
+/* Names of the models that ship, sorted; *n out. */
+const char *const *strata_zoo_names(uint32_t *n);
+/* A description's text; NULL: no such model. */
+const char *strata_zoo_text(const char *name);
+
+#endif
