@@ -72,8 +72,8 @@ def train(data, arguments, folder):
     """
     run_dir, saved = os.path.join(folder, "run"), os.path.join(folder, "after.safetensors")
     command = [strata_path(), "train", str(data), *map(str, arguments),
-               "--order", "sequential", "--augment", "none", "--valid", "none", "--log-every", "1", "--seed", "1",
-               "--run-dir", run_dir, "--save", saved]
+               "--order", "sequential", "--augment", "none", "--valid", "none", "--log-every", "1",
+               "--seed", "1", "--run-dir", run_dir, "--save", saved]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, universal_newlines=True, check=False)
     if done.returncode == NO_DEVICE:
