@@ -55,34 +55,43 @@ static strata_status forward(strata_stream *s, const strata_node *n, strata_mode
     return STRATA_OK;
 }
 
-/* Gradients go out two to a launch, so that dy is read once for the usual two inputs. A tensor that comes in
- * twice never meets itself in one launch: its bindings would alias. */
-static strata_status backward(strata_stream *s, const strata_node *n)
+static bool same_slice(strata_slice a, strata_slice b) { return a.block == b.block && a.offset == b.offset; }
+
+/* From the last input to the first, as add_in wants it. Gradients go out two to a launch, so that dy is read
+ * once for the usual two inputs; a tensor that comes in twice never meets itself, as its bindings would
+ * alias. */
+static strata_status give(strata_stream *s, const strata_node *n, strata_images part)
 {
     const strata_shape shape = n->out->shape;
-    uint32_t wanted[STRATA_MAX_IN], n_wanted = 0, most = 0;
-    for (uint32_t i = 0; i < n->n_in; i++)
+    uint32_t wanted[STRATA_MAX_IN], n_wanted = 0;
+    for (uint32_t i = n->n_in; i-- > 0;)
         if (n->in[i]->grad.block) wanted[n_wanted++] = i;
-    STRATA_TRY(strata_images_per_launch(&most, s, n));
-    for (strata_images part = { 0 }; strata_images_next(&part, shape.n, most);) {
-        for (uint32_t i = 0; i < n_wanted;) {
-            const uint32_t a = wanted[i++];
-            struct add_args args = {
-                .dx0 = strata_images_of(n->in[a]->grad, shape, part),
-                .dy = strata_images_of(n->out->grad, shape, part),
-                .images = part.count,
-                .image_quads = strata_image_quads(shape),
-                .do_dx0 = n->add_in[a] ? ADD : ASSIGN,
-                .do_dx1 = NOTHING,
-            };
-            if (i < n_wanted && n->in[wanted[i]] != n->in[a]) {
-                const uint32_t b = wanted[i++];
-                args.dx1 = strata_images_of(n->in[b]->grad, shape, part);
-                args.do_dx1 = n->add_in[b] ? ADD : ASSIGN;
-            }
-            STRATA_TRY(launch(s, STRATA_BACKWARD, &args));
+    for (uint32_t i = 0; i < n_wanted;) {
+        const uint32_t a = wanted[i++];
+        struct add_args args = {
+            .dx0 = strata_images_of(n->in[a]->grad, shape, part),
+            .dy = strata_images_of(n->out->grad, shape, part),
+            .images = part.count,
+            .image_quads = strata_image_quads(shape),
+            .do_dx0 = n->add_in[a] ? ADD : ASSIGN,
+            .do_dx1 = NOTHING,
+        };
+        if (i < n_wanted && !same_slice(n->in[wanted[i]]->grad, n->in[a]->grad)) {
+            const uint32_t b = wanted[i++];
+            args.dx1 = strata_images_of(n->in[b]->grad, shape, part);
+            args.do_dx1 = n->add_in[b] ? ADD : ASSIGN;
         }
+        STRATA_TRY(launch(s, STRATA_BACKWARD, &args));
     }
+    return STRATA_OK;
+}
+
+static strata_status backward(strata_stream *s, const strata_node *n)
+{
+    uint32_t most = 0;
+    STRATA_TRY(strata_images_per_launch(&most, s, n));
+    for (strata_images part = { 0 }; strata_images_next(&part, n->out->shape.n, most);)
+        STRATA_TRY(give(s, n, part));
     return STRATA_OK;
 }
 

@@ -1,0 +1,72 @@
+#version 460
+#include "kernel.glsl"
+
+// Maximum over windows of an image, four channels to an invocation.
+//   forward   at[o] = the first tap p of window o, in row-major order, with the largest x[p]; a NaN is larger
+//             than any number, and the last NaN wins, as in PyTorch;  y[o] = x[at[o]]
+//   evaluate  the same without at
+//   backward  dx[p] (+)= sum over the windows o that reach over p, in row-major order, of dy[o] [at[o] == p]
+layout(binding = 0) readonly buffer B0 { vec4 x[]; };   // [images, h, w, quads]
+layout(binding = 1)          buffer B1 { vec4 y[]; };   // [images, out_h, out_w, quads]
+layout(binding = 2)          buffer B2 { uvec4 at[]; }; // [images, out_h, out_w, quads], each a pixel of its image
+layout(binding = 3)          buffer B3 { vec4 dx[]; };  // [images, h, w, quads]
+layout(binding = 4) readonly buffer B4 { vec4 dy[]; };  // [images, out_h, out_w, quads]
+layout(push_constant) uniform Args {
+    uint images, h, w, quads, out_h, out_w;
+    uint kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
+    uint adaptive, add_dx;
+};
+#include "pool.glsl"
+
+#ifndef ADD_DX
+#define ADD_DX add_dx
+#endif
+
+void forward(uint i)
+{
+    uint q = i % quads, pixel = i / quads;
+    uint ow = pixel % out_w, oh = pixel / out_w % out_h, n = pixel / out_w / out_h;
+    Window rows = window(oh, h, out_h, kernel_h, stride_h, pad_h, dilation_h);
+    Window columns = window(ow, w, out_w, kernel_w, stride_w, pad_w, dilation_w);
+    uint image = n * h * w * quads + q;
+
+    vec4 best = uintBitsToFloat(uvec4(0xff800000u)); // minus infinity
+    uvec4 best_at = uvec4(rows.first * w + columns.first);
+    for (uint r = rows.first; r < rows.end; r += dilation_h)
+        for (uint s = columns.first; s < columns.end; s += dilation_w) {
+            vec4 v = x[image + (r * w + s) * quads];
+            bvec4 take = mix(greaterThan(v, best), bvec4(true), isnan(v));
+            best = mix(best, v, take);
+            best_at = mix(best_at, uvec4(r * w + s), take);
+        }
+    y[i] = best;
+    if (PASS == FORWARD) at[i] = best_at;
+}
+
+void backward(uint i)
+{
+    uint q = i % quads, pixel = i / quads;
+    uint c = pixel % w, r = pixel / w % h, n = pixel / w / h;
+    ivec2 rows = outputs(r, h, out_h, kernel_h, stride_h, pad_h, dilation_h);
+    ivec2 columns = outputs(c, w, out_w, kernel_w, stride_w, pad_w, dilation_w);
+    uvec4 here = uvec4(r * w + c);
+
+    vec4 sum = vec4(0.0);
+    for (int oh = rows.x; oh <= rows.y; oh++)
+        for (int ow = columns.x; ow <= columns.y; ow++) {
+            uint o = ((n * out_h + uint(oh)) * out_w + uint(ow)) * quads + q;
+            sum += mix(vec4(0.0), dy[o], equal(at[o], here));
+        }
+    if (ADD_DX != 0) sum += dx[i];
+    dx[i] = sum;
+}
+
+void main()
+{
+    uint i = flat_index();
+    if (PASS == BACKWARD) {
+        if (i < images * h * w * quads) backward(i);
+    } else {
+        if (i < images * out_h * out_w * quads) forward(i);
+    }
+}

@@ -1,0 +1,31 @@
+// Windows of a pooling kernel along one axis. Included below the push constants.
+#ifndef ADAPTIVE
+#define ADAPTIVE adaptive // a define folds the choice
+#endif
+
+// The taps of one output: first, first + dilation, .. below end, all of them inside the input. `full` is
+// their number with the padding, but not beyond it.
+struct Window { uint first, end, full; };
+
+Window window(uint o, uint size, uint out_size, uint kernel, uint stride, uint pad, uint dilation)
+{
+    if (ADAPTIVE != 0) {
+        uint first = o * size / out_size, end = ((o + 1) * size + out_size - 1) / out_size;
+        return Window(first, end, end - first);
+    }
+    int start = int(o * stride) - int(pad), first = start;
+    if (start < 0) first += (int(dilation) - 1 - start) / int(dilation) * int(dilation);
+    int end = min(start + int((kernel - 1) * dilation) + 1, int(size + pad));
+    return Window(uint(first), uint(min(end, int(size))), uint(end - start));
+}
+
+// The outputs whose windows reach over an input: x .. y, both included; none where x > y. With dilation not
+// all of them have a tap on it.
+ivec2 outputs(uint at, uint size, uint out_size, uint kernel, uint stride, uint pad, uint dilation)
+{
+    if (ADAPTIVE != 0) // o size / out_size < at + 1 and (o + 1) size / out_size > at, in whole numbers
+        return ivec2(at * out_size / size, ((at + 1) * out_size - 1) / size);
+    int last = int(at + pad), first = last - int((kernel - 1) * dilation);
+    return ivec2(first <= 0 ? 0 : (first + int(stride) - 1) / int(stride),
+                 min(last / int(stride), int(out_size) - 1));
+}
