@@ -1,0 +1,66 @@
+#version 460
+#include "kernel.glsl"
+#include "reduce.glsl"
+#include "rate.glsl"
+
+// The norm of all gradients of active rows, the factor that clips it, and the check that all is finite.
+//   stats         partial[i] = sum of squares of an invocation's share, BAD if a gradient in it is not finite
+//   stats_finish  norm = sqrt(sum_i partial[i]), clip = min(1, clip_norm / (norm + 1e-6)) as PyTorch;
+//                 not_finite |= a BAD partial or a loss that is not finite;  skipped += not_finite
+// Finiteness is read from the bits of each value: a sum of squares may overflow where no gradient did.
+layout(binding = 0) readonly buffer B0 { vec4 grads[]; };   // [blocks, 64]
+layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [blocks] row
+layout(binding = 2) readonly buffer B2 { uvec4 rates[]; };  // [rows, 2]
+layout(binding = 3) readonly buffer B3 { uint loss[]; };    // [n] bits of f32
+layout(binding = 4)          buffer B4 { uint partial[]; }; // [partials] bits of f32
+layout(binding = 5)          buffer B6 { uint state[]; };   // not_finite, grad_norm, clip, skipped
+layout(push_constant) uniform Args { uint blocks, chunk, first, partials, n; float clip_norm; };
+
+const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
+
+// A workgroup of 64 takes `chunk` blocks and an invocation the same place in each: no shared memory, and
+// loads that lie side by side.
+void stats()
+{
+    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    uint end = min((group + 1) * chunk, blocks);
+    float sum = 0.0;
+    bool bad = false;
+    for (uint b = group * chunk; b < end; b++) {
+        if ((rates[2 * owner[b] + 1].w & ACTIVE) == 0) continue; // may hold anything
+        vec4 g = grads[b * BLOCK_QUADS + lane];
+        bad = bad || any(equal(floatBitsToUint(g) & EXPONENT, uvec4(EXPONENT)));
+        sum += dot(g, g);
+    }
+    uint i = first + group * GROUP + lane;
+    if (group * chunk < blocks) partial[i] = bad ? BAD : floatBitsToUint(sum);
+}
+
+void finish()
+{
+    float sum = 0.0;
+    bool bad = false;
+    for (uint i = lane; i < partials; i += GROUP) {
+        bad = bad || partial[i] == BAD;
+        sum += partial[i] == BAD ? 0.0 : uintBitsToFloat(partial[i]);
+    }
+    for (uint i = lane; i < n; i += GROUP) bad = bad || (loss[i] & EXPONENT) == EXPONENT;
+    float norm = sqrt(group_sum(sum));
+    bad = group_max(bad ? 1.0 : 0.0) != 0.0;
+    if (lane != 0) return;
+
+    uint not_finite = bad ? 1 : state[0];
+    float clip = clip_norm > 0.0 ? min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
+    state[0] = not_finite;
+    state[1] = bad ? NOT_A_NUMBER : floatBitsToUint(norm);
+    state[2] = floatBitsToUint(bad ? 1.0 : clip);
+    state[3] += not_finite;
+}
+
+void main()
+{
+    if (PASS == STATS_FINISH)
+        finish();
+    else
+        stats();
+}

@@ -1,0 +1,71 @@
+/* Reference for shaders/grad_norm.comp: same arguments, plain loops, sums in double. One partial, the first
+ * of each chunk, holds the whole chunk's sum. */
+#include <math.h>
+#include <stdbool.h>
+
+#include "core/thread.h"
+#include "grad_norm.args.h"
+
+enum { BLOCK = 256, GROUP = 64, RATE_WORDS = 8, FLAGS = 7, ACTIVE = 1 };
+static const uint32_t BAD = 0xffffffff, NOT_A_NUMBER = 0x7fc00000;
+
+static void chunk_sum(void *context, uint32_t i)
+{
+    const struct grad_norm_args *a = context;
+    const float *grads = strata_slice_host(a->grads);
+    const uint32_t *owner = strata_slice_host(a->owner), *rates = strata_slice_host(a->rates);
+    union {
+        float f;
+        uint32_t bits;
+    } *partial = strata_slice_host(a->partial);
+    double sum = 0;
+    bool bad = false;
+    for (uint32_t b = i * a->chunk; b < (i + 1) * a->chunk && b < a->blocks; b++) {
+        if (!(rates[RATE_WORDS * owner[b] + FLAGS] & ACTIVE)) continue;
+        for (size_t k = (size_t)b * BLOCK; k < (size_t)(b + 1) * BLOCK; k++) {
+            bad = bad || !isfinite(grads[k]);
+            sum += (double)grads[k] * (double)grads[k];
+        }
+    }
+    for (uint32_t k = 0; k < GROUP; k++) partial[a->first + i * GROUP + k].f = 0;
+    partial[a->first + i * GROUP].f = (float)sum;
+    if (bad) partial[a->first + i * GROUP].bits = BAD;
+}
+
+static void finish(const struct grad_norm_args *a)
+{
+    union {
+        float f;
+        uint32_t bits;
+    } *state = strata_slice_host(a->state);
+    const union {
+        float f;
+        uint32_t bits;
+    } *partial = strata_slice_host(a->partial);
+    const float *loss = strata_slice_host(a->loss);
+    double sum = 0;
+    bool bad = false;
+    for (uint32_t i = 0; i < a->partials; i++)
+        if (partial[i].bits == BAD)
+            bad = true;
+        else
+            sum += (double)partial[i].f;
+    for (uint32_t i = 0; i < a->n; i++) bad = bad || !isfinite(loss[i]);
+    double clip = (double)a->clip_norm / (sqrt(sum) + 1e-6);
+    state[1].f = (float)sqrt(sum);
+    state[2].f = a->clip_norm > 0 && clip < 1 ? (float)clip : 1.0f;
+    if (bad) {
+        state[0].bits = 1;
+        state[1].bits = NOT_A_NUMBER;
+        state[2].f = 1;
+    }
+    state[3].bits += state[0].bits;
+}
+
+void strata_cpu_grad_norm(const struct grad_norm_args *a, strata_pass pass)
+{
+    if (pass == STRATA_STATS_FINISH)
+        finish(a);
+    else
+        strata_thread_for((a->blocks + a->chunk - 1) / a->chunk, chunk_sum, (void *)a);
+}
