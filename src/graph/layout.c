@@ -214,7 +214,8 @@ static bool wants_grad(const strata_plan *p, const strata_node *n)
     return false;
 }
 
-/* In backward order the first node to give a tensor its gradient assigns it, the others add. */
+/* In backward order the first node to give a tensor its gradient assigns it, the others add; within a node,
+ * its first input does. */
 static void say_who_adds(strata_plan *p)
 {
     const strata_graph *g = p->graph;
@@ -223,7 +224,7 @@ static void say_who_adds(strata_plan *p)
             const strata_tensor *root = layout_root(g, g->node[k]->in[i]);
             bool later = false;
             for (uint32_t j = k; j < g->n_nodes; j++)
-                for (uint32_t m = j == k ? i + 1 : 0; m < g->node[j]->n_in; m++)
+                for (uint32_t m = 0; m < (j == k ? i : g->node[j]->n_in); m++)
                     later = later || (!g->node[j]->op->view && g->node[j]->out->grad.block &&
                                       layout_root(g, g->node[j]->in[m]) == root);
             g->node[k]->add_in[i] = later;

@@ -57,14 +57,13 @@ static strata_status forward(strata_stream *s, const strata_node *n, strata_mode
 
 static bool same_slice(strata_slice a, strata_slice b) { return a.block == b.block && a.offset == b.offset; }
 
-/* From the last input to the first, as add_in wants it. Gradients go out two to a launch, so that dy is read
- * once for the usual two inputs; a tensor that comes in twice never meets itself, as its bindings would
- * alias. */
+/* In the order of the inputs, as add_in wants it. Gradients go out two to a launch, so that dy is read once
+ * for the usual two inputs; a tensor that comes in twice never meets itself, as its bindings would alias. */
 static strata_status give(strata_stream *s, const strata_node *n, strata_images part)
 {
     const strata_shape shape = n->out->shape;
     uint32_t wanted[STRATA_MAX_IN], n_wanted = 0;
-    for (uint32_t i = n->n_in; i-- > 0;)
+    for (uint32_t i = 0; i < n->n_in; i++)
         if (n->in[i]->grad.block) wanted[n_wanted++] = i;
     for (uint32_t i = 0; i < n_wanted;) {
         const uint32_t a = wanted[i++];

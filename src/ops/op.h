@@ -96,7 +96,7 @@ typedef struct strata_node {
     /* Filled by the plan before launches are recorded. */
     strata_slice scratch;       /* shared by all nodes; contents do not outlive one pass call */
     bool add_in[STRATA_MAX_IN]; /* the gradient of in[i] is added to, not assigned; where one tensor comes in
-                                   twice, its last place is the first to be written */
+                                   twice, its first place is the first to be written */
     bool add_param;             /* parameter gradients are added to: a later micro-batch */
     bool frozen_stats;          /* batch norm: use running statistics in training too, do not move them */
 } strata_node;
