@@ -11,11 +11,12 @@ typedef struct strata_rates strata_rates;
 
 typedef struct strata_rates_config {
     const char *lr;       /* "X", "a,b,c", "lo:hi", "hi/k" */
-    const char *schedule; /* "constant", "one-cycle[:fastai1|:torch][,key=value...]" */
+    const char *schedule; /* "constant", "one-cycle[:fastai2|:fastai1|:torch][,key=value...]" with keys pct,
+                             div, final, mom-start, mom-peak, mom-end */
     uint32_t n_groups;
     const char *const *group_name; /* [n_groups], for messages */
     uint64_t steps;                /* of the whole run */
-    double momentum;               /* momentum or beta1 where the schedule does not cycle it */
+    double momentum; /* momentum or beta1 where the schedule does not cycle it; 0 is never cycled */
 } strata_rates_config;
 
 /* Owner: caller; release with strata_rates_close.

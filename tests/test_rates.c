@@ -1,0 +1,231 @@
+/* Spreads and schedules against vectors computed in double, independently of the libraries they follow
+ * (tests/golden/rates.json): the largest rates of each group, and rows of [step, lr of each group, momentum]
+ * of one-cycle runs as fastai v1, fastai v2 and PyTorch have them. */
+#include "rates/rates.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+enum { MOST = 16 };
+
+static const char *const names[] = { "stem", "body", "head", "d", "e", "f", "g", "h", "i", "j" };
+
+static strata_status open_rates(strata_rates **out, const char *lr, const char *schedule, uint32_t n_groups,
+                                uint64_t steps)
+{
+    const strata_rates_config config = { .lr = lr,
+                                         .schedule = schedule,
+                                         .n_groups = n_groups,
+                                         .group_name = names,
+                                         .steps = steps,
+                                         .momentum = 0.9 };
+    return strata_rates_open(out, &config);
+}
+
+/* Cosines near the end of a phase cancel: what remains there is judged by the peak's size. */
+static void assert_close(double got, double want, double peak, const char *what)
+{
+    if (!(fabs(got - want) <= 1e-12 * fabs(want) + 1e-15 * peak))
+        fail_msg("%s: got %.17g, want %.17g", what, got, want);
+}
+
+static json_t *golden(const char *key)
+{
+    json_error_t error;
+    json_t *all = json_load_file(SOURCE_DIR "/tests/golden/rates.json", 0, &error);
+    if (!all) fail_msg("%s", error.text);
+    json_t *part = json_incref(json_object_get(all, key));
+    json_decref(all);
+    assert_true(json_array_size(part) > 0);
+    return part;
+}
+
+static double at(const json_t *array, size_t i) { return json_number_value(json_array_get(array, i)); }
+
+static void spreads_as_fastai(void **state)
+{
+    (void)state;
+    json_t *cases = golden("spread"), *c;
+    size_t i;
+    json_array_foreach(cases, i, c)
+    {
+        const char *lr = json_string_value(json_object_get(c, "lr"));
+        const json_t *peak = json_object_get(c, "peak");
+        uint32_t n = (uint32_t)json_integer_value(json_object_get(c, "groups"));
+        strata_rates *r;
+        double now[MOST];
+        assert_int_equal(open_rates(&r, lr, "constant", n, 5), STRATA_OK);
+        assert_int_equal(json_array_size(peak), n);
+        strata_rates_at(r, 4, now, NULL);
+        for (uint32_t g = 0; g < n; g++) {
+            assert_close(strata_rates_peak(r)[g], at(peak, g), 0, lr);
+            assert_true(now[g] == strata_rates_peak(r)[g]);
+        }
+        strata_rates_close(r);
+    }
+    json_decref(cases);
+}
+
+static void cycles_as_the_libraries(void **state)
+{
+    (void)state;
+    json_t *cases = golden("cycles"), *c, *row;
+    size_t i, k;
+    json_array_foreach(cases, i, c)
+    {
+        const char *schedule = json_string_value(json_object_get(c, "schedule"));
+        uint32_t n = (uint32_t)json_integer_value(json_object_get(c, "groups"));
+        uint64_t steps = (uint64_t)json_integer_value(json_object_get(c, "steps"));
+        strata_rates *r;
+        assert_int_equal(open_rates(&r, json_string_value(json_object_get(c, "lr")), schedule, n, steps),
+                         STRATA_OK);
+        json_array_foreach(json_object_get(c, "rows"), k, row)
+        {
+            double lr[MOST], momentum;
+            strata_rates_at(r, (uint64_t)at(row, 0), lr, &momentum);
+            for (uint32_t g = 0; g < n; g++) assert_close(lr[g], at(row, 1 + g), 0.01, schedule);
+            assert_close(momentum, at(row, 1 + n), 1, schedule);
+        }
+        strata_rates_close(r);
+    }
+    json_decref(cases);
+}
+
+static void lists_are_exact(void **state)
+{
+    (void)state;
+    strata_rates *r;
+    double lr[3], momentum;
+    assert_int_equal(open_rates(&r, "0.05,0.1,0.15", "constant", 3, 20), STRATA_OK);
+    strata_rates_at(r, 19, lr, &momentum);
+    assert_true(lr[0] == 0.05 && lr[1] == 0.1 && lr[2] == 0.15 && momentum == 0.9);
+    strata_rates_close(r);
+    assert_int_equal(open_rates(&r, "0,1e-3,0", "one-cycle", 3, 20), STRATA_OK); /* zero freezes a group */
+    strata_rates_at(r, 5, lr, &momentum);
+    assert_true(lr[0] == 0 && lr[1] == 1e-3 && lr[2] == 0 && momentum == 0.85);
+    strata_rates_close(r);
+}
+
+static void keys_change_the_curve(void **state)
+{
+    (void)state;
+    strata_rates *r;
+    double lr, momentum;
+    assert_int_equal(
+        open_rates(&r, "1", "one-cycle,pct=0.5,div=10,final=100,mom-start=0.8,mom-peak=0.7", 1, 10),
+        STRATA_OK);
+    strata_rates_at(r, 0, &lr, &momentum);
+    assert_close(lr, 0.1, 1, "div");
+    assert_close(momentum, 0.8, 1, "mom-start");
+    strata_rates_at(r, 5, &lr, &momentum);
+    assert_close(lr, 1, 1, "pct");
+    assert_close(momentum, 0.7, 1, "mom-peak");
+    strata_rates_at(r, 10, &lr, &momentum);
+    assert_close(lr, 0.01, 1, "final");
+    assert_close(momentum, 0.95, 1, "mom-end");
+    strata_rates_close(r);
+    assert_int_equal(open_rates(&r, "1", "one-cycle:fastai1,div=10", 1, 10), STRATA_OK);
+    strata_rates_at(r, 10, &lr, &momentum);
+    assert_close(lr, 1e-5, 1, "final follows div");
+    strata_rates_close(r);
+}
+
+/* A momentum of 0 means that the optimizer keeps none. */
+static void no_momentum_stays_so(void **state)
+{
+    (void)state;
+    strata_rates *r;
+    double lr, momentum = 1;
+    const strata_rates_config config = { .lr = "1", .schedule = "one-cycle", .n_groups = 1, .steps = 3 };
+    assert_int_equal(strata_rates_open(&r, &config), STRATA_OK);
+    strata_rates_at(r, 0, &lr, &momentum);
+    assert_true(momentum == 0);
+    strata_rates_close(r);
+}
+
+/* Very short runs meet every division of the curves. */
+static void short_runs_are_finite(void **state)
+{
+    (void)state;
+    static const char *const schedules[] = { "constant",
+                                             "one-cycle",
+                                             "one-cycle:fastai1",
+                                             "one-cycle:torch",
+                                             "one-cycle,pct=0",
+                                             "one-cycle,pct=1",
+                                             "one-cycle:fastai1,pct=0",
+                                             "one-cycle:fastai1,pct=1",
+                                             "one-cycle:torch,pct=0",
+                                             "one-cycle:torch,pct=1",
+                                             "one-cycle:torch,pct=0.5" };
+    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++)
+        for (uint64_t steps = 1; steps < 8; steps++) {
+            strata_rates *r;
+            assert_int_equal(open_rates(&r, "1", schedules[i], 1, steps), STRATA_OK);
+            for (uint64_t step = 0; step < steps + 3; step++) {
+                double lr, momentum;
+                strata_rates_at(r, step, &lr, &momentum);
+                if (!(lr > 0 && lr <= 1 + 1e-15 && momentum > 0.84 && momentum < 0.96))
+                    fail_msg("%s, step %d of %d: lr %g, momentum %g", schedules[i], (int)step, (int)steps, lr,
+                             momentum);
+            }
+            strata_rates_close(r);
+        }
+}
+
+static const struct {
+    const char *lr, *schedule, *message;
+} wrong[] = {
+    { "1,2", "constant", "--lr 1,2 has 2 rates, but the model has 3 groups: stem, body, head" },
+    { "1,2,3,4", "constant", "has 4 rates, but the model has 3 groups" },
+    { "", "constant", "got ''" },
+    { "fast", "constant", "got 'fast'" },
+    { "1,", "constant", "got '1,'" },
+    { "1,,2", "constant", "got '1,,2'" },
+    { "-1", "constant", "got '-1'" },
+    { "nan", "constant", "got 'nan'" },
+    { "inf", "constant", "got 'inf'" },
+    { "1e-3x", "constant", "got '1e-3x'" },
+    { "1:2:3", "constant", "got '1:2:3'" },
+    { "0:1", "constant", "wants both above 0, got '0:1'" },
+    { "1/0", "constant", "wants k above 0, got '1/0'" },
+    { "1/", "constant", "got '1/'" },
+    { "1", "one-cycel", "there is no schedule 'one-cycel'; did you mean 'one-cycle'?" },
+    { "1", "warp", "there is no schedule 'warp'; there is: constant, one-cycle" },
+    { "1", "one-cycle:torhc", "there is no convention 'torhc'; did you mean 'torch'?" },
+    { "1", "constant:torch", "constant takes no convention, got 'torch'" },
+    { "1", "one-cycle,pxt=1", "there is no key 'pxt'; did you mean 'pct'?" },
+    { "1", "constant,pct=1", "there is no key 'pct'; there is: none" },
+    { "1", "one-cycle,pct", "wants key=value, got 'pct'" },
+    { "1", "one-cycle,pct=2", "pct wants a number in [0, 1], got '2'" },
+    { "1", "one-cycle,pct=", "pct wants a number in [0, 1], got ''" },
+    { "1", "one-cycle,", "wants key=value, got ''" },
+};
+
+static void says_what_is_wrong(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        strata_rates *r;
+        if (open_rates(&r, wrong[i].lr, wrong[i].schedule, 3, 10) != STRATA_BAD_ARG)
+            fail_msg("accepted: %s %s", wrong[i].lr, wrong[i].schedule);
+        assert_null(r);
+        if (!strstr(strata_message(), wrong[i].message))
+            fail_msg("\"%s\" is not in \"%s\"", wrong[i].message, strata_message());
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spreads_as_fastai),    cmocka_unit_test(cycles_as_the_libraries),
+        cmocka_unit_test(lists_are_exact),      cmocka_unit_test(keys_change_the_curve),
+        cmocka_unit_test(no_momentum_stays_so), cmocka_unit_test(short_runs_are_finite),
+        cmocka_unit_test(says_what_is_wrong),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
