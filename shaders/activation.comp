@@ -17,7 +17,8 @@ layout(push_constant) uniform Args { uint images, image_quads, kind, add_dx; flo
 #ifndef ADD_DX
 #define ADD_DX add_dx
 #endif
-const uint RELU = 0, LEAKY_RELU = 1, GELU = 2, GELU_TANH = 3, SILU = 4; // src/ops/activation.c, src/cpu/activation.c
+// The same numbers as in src/ops/activation.c and src/cpu/activation.c.
+const uint RELU = 0, LEAKY_RELU = 1, GELU = 2, GELU_TANH = 3, SILU = 4;
 
 // P(Z <= t) of a standard normal Z, given density = exp(-t^2 / 2). For t < 0 it is density * r(-t), where r
 // is half of erfcx(t / sqrt(2)): smooth and slow, a polynomial in u = 1 / (1 + 0.3 t), interpolated at the
@@ -42,9 +43,10 @@ vec4 normal_cdf(vec4 t, vec4 density)
 
 vec4 sigmoid(vec4 t) { return 1.0 / (1.0 + exp(-t)); }
 
-// gelu's tanh form is x * sigmoid(2 s), s = sqrt(2 / pi) (x + 0.044715 x^3), as tanh(s) = 2 sigmoid(2 s) - 1.
-const float TANH_A = 1.5957691216057308, TANH_B = 0.07135481282553525; // 2 sqrt(2 / pi), and 0.044715 times it
-const float DENSITY_0 = 0.3989422804014327;                            // 1 / sqrt(2 pi)
+// gelu's tanh form is x sigmoid(2 s), s = sqrt(2 / pi) (x + 0.044715 x^3), as tanh(s) = 2 sigmoid(2 s) - 1.
+const float TANH_A = 1.5957691216057308;    // 2 sqrt(2 / pi)
+const float TANH_B = 0.07135481282553525;   // 0.044715 times it
+const float DENSITY_0 = 0.3989422804014327; // 1 / sqrt(2 pi)
 
 vec4 f(vec4 t)
 {

@@ -8,7 +8,7 @@
 //   backward  dx[p] (+)= sum over the windows o that reach over p, in row-major order, of dy[o] [at[o] == p]
 layout(binding = 0) readonly buffer B0 { vec4 x[]; };   // [images, h, w, quads]
 layout(binding = 1)          buffer B1 { vec4 y[]; };   // [images, out_h, out_w, quads]
-layout(binding = 2)          buffer B2 { uvec4 at[]; }; // [images, out_h, out_w, quads], each a pixel of its image
+layout(binding = 2)          buffer B2 { uvec4 at[]; }; // [images, out_h, out_w, quads] pixels of the image
 layout(binding = 3)          buffer B3 { vec4 dx[]; };  // [images, h, w, quads]
 layout(binding = 4) readonly buffer B4 { vec4 dy[]; };  // [images, out_h, out_w, quads]
 layout(push_constant) uniform Args {

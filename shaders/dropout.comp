@@ -1,0 +1,46 @@
+#version 460
+#include "kernel.glsl"
+#include "philox.glsl"
+
+// Zero each channel of each pixel with probability p, and scale the others so that the mean stays.
+//   forward   y[i]   = keep[i] ? x[i] / (1 - p) : 0
+//   backward  dx[i] (+)= keep[i] ? dy[i] / (1 - p) : 0
+//   evaluate  y[i]   = x[i]
+// keep[i] is a uniform number >= p: word c % 4 of a block of random numbers that is counted by the quad
+// within its image, the image's number within the step, the node and the step. So it depends neither on how
+// a step is split into micro-batches nor on slices, and backward makes it again.
+layout(binding = 0) readonly buffer B0 { vec4 x[]; };    // [images, image_quads]
+layout(binding = 1)          buffer B1 { vec4 y[]; };    // [images, image_quads]
+layout(binding = 2)          buffer B2 { vec4 dx[]; };   // [images, image_quads]
+layout(binding = 3) readonly buffer B3 { vec4 dy[]; };   // [images, image_quads]
+layout(binding = 4) readonly buffer B4 { uint values[]; }; // seed low and high, step, first sample of it
+layout(push_constant) uniform Args { uint images, image_quads, first, node, add_dx; float p, scale; };
+
+#ifndef ADD_DX
+#define ADD_DX add_dx
+#endif
+
+const uint PURPOSE = 3; // STRATA_RANDOM_DROPOUT
+
+vec4 drop(vec4 v, uint i)
+{
+    uvec4 counter = uvec4(i % image_quads, values[3] + first + i / image_quads, node, values[2]);
+    // The factor is odd, so that each high half of the seed gives its own key.
+    uvec2 key = uvec2(values[0], PURPOSE ^ (values[1] * 0x9E3779B9u));
+    return mix(vec4(0.0), v * scale, greaterThanEqual(uniform4(philox(counter, key)), vec4(p)));
+}
+
+void main()
+{
+    uint i = flat_index();
+    if (i >= images * image_quads) return;
+    if (PASS == EVALUATE) {
+        y[i] = x[i];
+    } else if (PASS == FORWARD) {
+        y[i] = drop(x[i], i);
+    } else {
+        vec4 d = drop(dy[i], i);
+        if (ADD_DX != 0) d += dx[i];
+        dx[i] = d;
+    }
+}
