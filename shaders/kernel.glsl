@@ -1,5 +1,5 @@
-// What every kernel shares. Defines come from the launcher; these are the defaults. PASS is one of the names of
-// src/core/kernel.h (FORWARD, BACKWARD_X, ...), which are defined too.
+// What every kernel shares. Defines come from the launcher; these are the defaults. PASS is one of the names
+// of src/core/kernel.h (FORWARD, BACKWARD_X, ...), which are defined too.
 #extension GL_EXT_control_flow_attributes : require
 
 #ifndef PASS
@@ -13,6 +13,6 @@ layout(local_size_x = GROUP) in;
 
 const float LOWEST = -3.4028234663852886e38;
 
-// The index of this invocation in a full grid of one dimension, which the launcher folds over x and y where it
-// has more than 65535 groups (op_grid in src/ops/op.h).
+// The index of this invocation in a full grid of one dimension, which the launcher folds over x and y where
+// it has more than 65535 groups (strata_grid in src/ops/op.h).
 uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * GROUP + lane; }
