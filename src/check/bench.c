@@ -1,0 +1,373 @@
+#include "check/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/random.h"
+
+enum { GUARD = 256 };                     /* bytes at least between two pieces */
+static const uint32_t guard = 0x7fe0bad0; /* a NaN: a sum that reads a guard zone shows it */
+static const uint32_t empty = 0x7fc0dead; /* another: what was never written */
+
+/* ---- Building ------------------------------------------------------------------------------- */
+
+/* The node's other inputs: the graph has one input and grows tensors only by nodes. */
+static strata_status other_input(bench *b, strata_tensor **out, const pattern_input *in)
+{
+    strata_tensor *t = strata_arena_take(&b->graph->arena, sizeof *t);
+    if (!t) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+    *t = (strata_tensor) { .name = in->name, .shape = in->shape, .rows = in->rows };
+    *out = t;
+    return STRATA_OK;
+}
+
+static strata_status build(bench *b, const strata_row *row)
+{
+    const pattern *p = b->pattern;
+    strata_tensor *in[STRATA_MAX_IN], *out;
+    STRATA_TRY(strata_graph_open(&b->graph, p->in[0].shape));
+    in[0] = b->graph->input;
+    for (uint32_t i = 1; i < p->n_in; i++) {
+        in[i] = in[0];
+        if (!b->same) STRATA_TRY(other_input(b, &in[i], &p->in[i]));
+    }
+    STRATA_TRY(strata_graph_add(b->graph, &out, row->op, "node", in, p->n_in, p->setting, p->n_settings));
+    b->node = b->graph->node[0];
+    return STRATA_OK;
+}
+
+static void place(bench *b, const piece *like, const char *prefix, const char *name)
+{
+    if (like->bytes == 0) return;
+    piece *p = &b->piece[b->n_pieces++];
+    *p = *like;
+    p->offset = strata_align(b->block.bytes + GUARD);
+    b->block.bytes = p->offset + p->bytes;
+    snprintf(p->name, sizeof p->name, "%s%s", prefix, name);
+}
+
+static uint64_t tensor_bytes(const strata_tensor *t)
+{
+    return 4 * (t->rows ? t->shape.n : strata_shape_floats(t->shape));
+}
+
+static void place_tensor(bench *b, piece_kind kind, uint32_t index, const strata_tensor *t, const char *name)
+{
+    piece p = { .kind = kind, .index = index, .tensor = t, .bytes = tensor_bytes(t) };
+    bool gradient = kind == PIECE_IN_GRAD || kind == PIECE_OUT_GRAD;
+    place(b, &p, gradient ? "d" : "", name);
+}
+
+static void place_all(bench *b)
+{
+    const strata_node *n = b->node;
+    const uint32_t n_in = b->same ? 1 : n->n_in;
+    for (uint32_t i = 0; i < n_in; i++) place_tensor(b, PIECE_IN, i, n->in[i], b->pattern->in[i].name);
+    for (uint32_t i = 0; i < STRATA_MAX_PARAMS; i++) {
+        const strata_param *q = n->param[i];
+        if (!q) continue;
+        const char *dot = strrchr(q->name, '.'), *name = dot ? dot + 1 : q->name;
+        piece p = { .kind = PIECE_PARAM, .index = i, .param = q, .bytes = 4 * strata_param_floats(q) };
+        place(b, &p, "", name);
+        p.kind = PIECE_PARAM_GRAD;
+        if (!q->running) place(b, &p, "d", name);
+    }
+    place_tensor(b, PIECE_OUT, 0, n->out, "out");
+    place_tensor(b, PIECE_OUT_GRAD, 0, n->out, "out");
+    for (uint32_t i = 0; i < n_in; i++)
+        if (b->pattern->in[i].differentiable)
+            place_tensor(b, PIECE_IN_GRAD, i, n->in[i], b->pattern->in[i].name);
+    for (uint32_t i = 0; i < STRATA_MAX_KEPT; i++)
+        place(b, &(piece) { .kind = PIECE_KEPT, .index = i, .bytes = n->kept_bytes[i] }, "", "kept");
+    place(b, &(piece) { .kind = PIECE_SCRATCH, .bytes = n->scratch_bytes }, "", "scratch");
+    place(b, &(piece) { .kind = PIECE_STEP, .bytes = sizeof(strata_step_values) }, "", "step");
+    b->block.bytes = strata_align(b->block.bytes + GUARD);
+}
+
+strata_status bench_open(bench *out, strata_device *d, const pattern *p, const strata_row *row, bool *skip)
+{
+    strata_status status = STRATA_OK;
+    *out = (bench) {
+        .device = d, .pattern = p, .same = row->flags & STRATA_ROW_SAME, .ties = row->flags & STRATA_ROW_TIES
+    };
+    *skip = false;
+    status = build(out, row);
+    if (status == STRATA_BAD_SHAPE) {
+        *skip = true;
+        bench_close(out);
+        return STRATA_OK;
+    }
+    STRATA_GO(status);
+    place_all(out);
+    STRATA_GO(strata_block_open(&out->block, d, out->block.bytes, STRATA_MEMORY_DEVICE));
+done:
+    if (status != STRATA_OK) bench_close(out);
+    return status;
+}
+
+void bench_close(bench *b)
+{
+    if (b->block.host || b->block.device) strata_block_close(&b->block, b->device);
+    strata_graph_close(b->graph);
+    *b = (bench) { 0 };
+}
+
+/* ---- Content -------------------------------------------------------------------------------- */
+
+static void fill_words(void *image, uint64_t offset, uint64_t bytes, uint32_t word)
+{
+    uint32_t *w = (uint32_t *)((char *)image + offset);
+    for (uint64_t i = 0; i < bytes / 4; i++) w[i] = word;
+}
+
+static float uniform(uint32_t seed, uint32_t piece_index, uint64_t element, float low, float high)
+{
+    strata_random4 r = strata_philox((uint32_t)element, piece_index, 0, 0, seed, STRATA_RANDOM_TEST);
+    return low + (high - low) * strata_uniform(r.v[0]);
+}
+
+/* What starts at one (gains, running variances) is drawn around one: a variance must be positive. */
+static void param_range(const strata_param *p, float *low, float *high)
+{
+    bool one = p->init == STRATA_INIT_CONSTANT && p->scale > 0;
+    *low = one ? 0.5F : -1;
+    *high = one ? 1.5F : 1;
+}
+
+static void fill_piece(const bench *b, void *image, uint32_t index, uint32_t seed, bool add)
+{
+    const piece *p = &b->piece[index];
+    const pattern_input *in = &b->pattern->in[p->kind == PIECE_IN ? p->index : 0];
+    float low = -1, high = 1;
+    fill_words(image, p->offset, p->bytes, empty);
+    switch (p->kind) {
+    case PIECE_OUT:
+    case PIECE_KEPT:
+    case PIECE_SCRATCH: return;
+    case PIECE_IN_GRAD:
+        if (!add) return;
+        break;
+    case PIECE_PARAM_GRAD:
+        if (!add) return;
+        fill_words(image, p->offset, p->bytes, 0);
+        break;
+    case PIECE_PARAM:
+        fill_words(image, p->offset, p->bytes, 0);
+        param_range(p->param, &low, &high);
+        break;
+    case PIECE_STEP:
+        *(strata_step_values *)((char *)image + p->offset) = (strata_step_values) {
+            .seed_low = seed, .seed_high = 7, .step = 3, .sample = 5, .epoch = 1
+        };
+        return;
+    case PIECE_IN:
+        low = in->low;
+        high = in->high;
+        break;
+    case PIECE_OUT_GRAD: break;
+    }
+    for (uint64_t i = 0, n = bench_count(p); i < n; i++) {
+        float value = uniform(seed, index, i, low, high);
+        if (p->kind == PIECE_IN && b->ties) value = roundf(value); /* so equal values meet */
+        if (p->kind == PIECE_IN && in->below) {
+            uint32_t label = (uint32_t)((double)uniform(seed, index, i, 0, 1) * in->below);
+            memcpy(&value, &label, sizeof value);
+        }
+        bench_put(p, image, i, value);
+    }
+}
+
+void bench_fill(const bench *b, void *image, uint32_t seed, bool add)
+{
+    fill_words(image, 0, b->block.bytes, guard);
+    for (uint32_t i = 0; i < b->n_pieces; i++) fill_piece(b, image, i, seed, add);
+}
+
+/* ---- Logical elements ------------------------------------------------------------------------ */
+
+uint64_t bench_count(const piece *p)
+{
+    if (p->param) return strata_param_count(p->param);
+    if (!p->tensor) return 0;
+    return p->tensor->rows ? p->tensor->shape.n : strata_pixels(p->tensor->shape) * p->tensor->shape.c;
+}
+
+/* Where logical element i of a piece lies in it, in floats. Parameters count in file order. */
+static uint64_t position(const piece *p, uint64_t i)
+{
+    if (p->tensor) {
+        uint32_t c = p->tensor->shape.c;
+        return p->tensor->rows ? i : i / c * strata_lanes(c) + i % c;
+    }
+    const strata_param *q = p->param;
+    if (q->kind == STRATA_PARAM_VECTOR) return i;
+    uint64_t window = (uint64_t)q->r * q->s;
+    uint64_t tap = i % window, ci = i / window % q->ci, co = i / window / q->ci;
+    return (tap * strata_param_ci(q) + ci) * strata_lanes(q->co) + co;
+}
+
+void bench_values(const piece *p, const void *image, float *values)
+{
+    const float *from = (const float *)((const char *)image + p->offset);
+    for (uint64_t i = 0, n = bench_count(p); i < n; i++) values[i] = from[position(p, i)];
+}
+
+void bench_put(const piece *p, void *image, uint64_t element, float value)
+{
+    memcpy((char *)image + p->offset + 4 * position(p, element), &value, sizeof value);
+}
+
+bool bench_pads_zero(const piece *p, const void *image)
+{
+    const float *stored = (const float *)((const char *)image + p->offset);
+    uint64_t zeros = 0, logical_zeros = 0, n = bench_count(p);
+    for (uint64_t i = 0; i < p->bytes / 4; i++) zeros += stored[i] == 0.0F;
+    for (uint64_t i = 0; i < n; i++) logical_zeros += stored[position(p, i)] == 0.0F;
+    return zeros - logical_zeros == p->bytes / 4 - n;
+}
+
+/* ---- Running ---------------------------------------------------------------------------------- */
+
+static strata_slice slice_of(const bench *b, piece_kind kind, uint32_t index)
+{
+    for (uint32_t i = 0; i < b->n_pieces; i++)
+        if (b->piece[i].kind == kind && b->piece[i].index == index)
+            return (strata_slice) { &b->block, b->piece[i].offset, b->piece[i].bytes };
+    return (strata_slice) { 0 };
+}
+
+bool bench_wants(const bench *b, uint32_t piece_index, const bench_way *way)
+{
+    const piece *p = &b->piece[piece_index];
+    if (way->mode != STRATA_TRAIN || (p->kind != PIECE_IN_GRAD && p->kind != PIECE_PARAM_GRAD)) return false;
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < piece_index; i++)
+        number += b->piece[i].kind == PIECE_IN_GRAD || b->piece[i].kind == PIECE_PARAM_GRAD;
+    return !way->only || number == way->wanted;
+}
+
+static strata_slice wanted_slice(const bench *b, piece_kind kind, uint32_t index, const bench_way *way)
+{
+    for (uint32_t i = 0; i < b->n_pieces; i++)
+        if (b->piece[i].kind == kind && b->piece[i].index == index && bench_wants(b, i, way))
+            return slice_of(b, kind, index);
+    return (strata_slice) { 0 };
+}
+
+/* Point the node at the block, as a plan would. */
+static void wire(bench *b, const bench_way *way)
+{
+    strata_node *n = b->node;
+    for (uint32_t i = 0; i < n->n_in; i++) {
+        uint32_t k = b->same ? 0 : i;
+        n->in[i]->data = slice_of(b, PIECE_IN, k);
+        n->in[i]->grad = wanted_slice(b, PIECE_IN_GRAD, k, way);
+        n->add_in[i] = way->add || (b->same && i > 0);
+    }
+    for (uint32_t i = 0; i < STRATA_MAX_PARAMS; i++) {
+        if (!n->param[i]) continue;
+        n->param[i]->data = slice_of(b, PIECE_PARAM, i);
+        n->param[i]->grad = wanted_slice(b, PIECE_PARAM_GRAD, i, way);
+    }
+    n->out->data = slice_of(b, PIECE_OUT, 0);
+    n->out->grad = slice_of(b, PIECE_OUT_GRAD, 0);
+    for (uint32_t i = 0; i < STRATA_MAX_KEPT; i++) n->kept[i] = slice_of(b, PIECE_KEPT, i);
+    n->scratch = slice_of(b, PIECE_SCRATCH, 0);
+    n->add_param = way->add;
+    n->frozen_stats = way->frozen;
+}
+
+static strata_status record_and_run(bench *b, bench_result *r, const bench_way *way, bool backward,
+                                    bool *forced)
+{
+    strata_status status = STRATA_OK;
+    strata_stream *s = NULL;
+    STRATA_GO(strata_stream_open(&s, b->device));
+    strata_stream_force(s, way->variant);
+    if (way->mode == STRATA_TRAIN) strata_stream_step_values(s, slice_of(b, PIECE_STEP, 0));
+    strata_stream_label(s, b->node->name);
+    STRATA_GO(backward ? b->node->op->backward(s, b->node) : b->node->op->forward(s, b->node, way->mode));
+    STRATA_GO(strata_stream_end(s));
+    STRATA_GO(strata_stream_run(s));
+    const strata_recorded *launch;
+    for (uint32_t i = 0; (launch = strata_stream_recorded(s, i)) != NULL; i++) {
+        if (way->variant && strcmp(launch->variant, way->variant) == 0) *forced = true;
+        if (r->launched) r->launched(r->context, launch);
+    }
+done:
+    strata_stream_close(s);
+    return status;
+}
+
+/* May a pass write this piece? */
+static bool writable(const bench *b, uint32_t i, const bench_way *way, bool backward)
+{
+    switch (b->piece[i].kind) {
+    case PIECE_OUT: return !backward;
+    case PIECE_KEPT: return !backward;
+    case PIECE_SCRATCH: return true;
+    case PIECE_PARAM:
+        return !backward && b->piece[i].param->running && way->mode == STRATA_TRAIN && !way->frozen;
+    default: return backward && bench_wants(b, i, way);
+    }
+}
+
+/* Nothing but the pass's outputs may have changed between two images, guard zones included. */
+static void check_untouched(const bench *b, bench_result *r, const bench_way *way, const void *before,
+                            const void *after)
+{
+    const char *pass = after == r->backward ? "backward" : "forward";
+    const char *was = before, *is = after;
+    uint64_t at = 0;
+    for (uint32_t i = 0; i <= b->n_pieces && !r->why[0]; i++) {
+        const piece *p = i < b->n_pieces ? &b->piece[i] : NULL;
+        uint64_t end = p ? p->offset : b->block.bytes;
+        if (memcmp(was + at, is + at, end - at) != 0)
+            snprintf(r->why, sizeof r->why, "%s wrote outside its tensors, before %s", pass,
+                     p ? p->name : "the end");
+        if (p && !writable(b, i, way, after == r->backward) && memcmp(was + end, is + end, p->bytes) != 0)
+            snprintf(r->why, sizeof r->why, "%s wrote %s, which it may only read or must not touch", pass,
+                     p->name);
+        at = p ? p->offset + p->bytes : end;
+    }
+}
+
+/* What the op does not declare to read may have been reused by the plan. */
+static bool gone(const bench *b, const piece *p)
+{
+    uint32_t reads = b->node->op->backward_reads;
+    if (p->kind == PIECE_OUT) return !(reads & STRATA_READS_OUT);
+    if (p->kind == PIECE_IN && b->same) return !(reads & STRATA_READS_ALL_IN);
+    if (p->kind == PIECE_IN) return !(reads & (1u << p->index)) && !b->node->op->loss;
+    return p->kind == PIECE_SCRATCH;
+}
+
+strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const void *before)
+{
+    strata_status status = STRATA_OK;
+    strata_slice all = { &b->block, 0, b->block.bytes };
+    bool forced = way->variant == NULL;
+    char *middle = malloc(b->block.bytes);
+    if (!middle) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
+    r->why[0] = '\0';
+    wire(b, way);
+    STRATA_GO(strata_device_write(b->device, all, before));
+    STRATA_GO(record_and_run(b, r, way, false, &forced));
+    STRATA_GO(strata_device_read(b->device, middle, all));
+    check_untouched(b, r, way, before, middle);
+    if (r->forward) memcpy(r->forward, middle, b->block.bytes);
+    if (way->mode == STRATA_TRAIN) {
+        for (uint32_t i = 0; i < b->n_pieces; i++)
+            if (gone(b, &b->piece[i])) fill_words(middle, b->piece[i].offset, b->piece[i].bytes, empty);
+        STRATA_GO(strata_device_write(b->device, all, middle));
+        STRATA_GO(record_and_run(b, r, way, true, &forced));
+        STRATA_GO(strata_device_read(b->device, r->backward, all));
+        check_untouched(b, r, way, middle, r->backward);
+        if (!forced && !r->why[0] && !way->only)
+            snprintf(r->why, sizeof r->why, "variant %s is admitted, and was not launched", way->variant);
+    }
+done:
+    free(middle);
+    return status;
+}

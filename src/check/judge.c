@@ -1,0 +1,355 @@
+#include "check/judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/compare.h"
+
+/* What a node goes through, in this order; `only` and `again` follow for the first. */
+static const bench_way ways[] = {
+    { .name = "training", .mode = STRATA_TRAIN },
+    { .name = "adding gradients", .mode = STRATA_TRAIN, .add = true },
+    { .name = "evaluation", .mode = STRATA_EVALUATE_MODE },
+    { .name = "frozen statistics", .mode = STRATA_TRAIN, .frozen = true },
+};
+enum { N_WAYS = sizeof ways / sizeof *ways, ADDING = 1, FROZEN = 3, MAX_TALLY = 64 };
+
+/* The worst of each variant and tensor over the cases of a row. */
+typedef struct tally {
+    const char *variant;
+    char tensor[40], sizes[96], why[256];
+    double error, bound;
+    bool failed;
+} tally;
+
+typedef struct trial {
+    strata_judge *judge;
+    const strata_row *row;
+    char sizes[96];
+    pattern pattern;
+    bench reference, judged;
+    void *start[N_WAYS];
+    bench_result want[N_WAYS];
+    compare_scale scale[N_WAYS];
+    bench_result got, again;
+    tally tally[MAX_TALLY];
+    uint32_t n_tally;
+} trial;
+
+/* ---- Telling --------------------------------------------------------------------------------- */
+
+void strata_judge_tell(strata_judge *j, const strata_doctor_line *line)
+{
+    j->lines++;
+    if (!line->passed && j->failures++ == 0)
+        snprintf(j->first, sizeof j->first, "%s%s%s, variant %s, %s: %s (%s)", line->op,
+                 line->options[0] ? " " : "", line->options, line->variant, line->tensor, line->why,
+                 line->sizes);
+    if (j->line) j->line(j->context, line);
+}
+
+/* Note one verdict: the first failure of a tensor stays, else what came nearest to its bound. */
+static void note(trial *t, const char *variant, const char *tensor, const compare_verdict *v)
+{
+    tally *e = t->tally, *end = t->tally + t->n_tally;
+    while (e < end && (e->variant != variant || strcmp(e->tensor, tensor) != 0)) e++;
+    if (e == end) {
+        if (t->n_tally == MAX_TALLY) return;
+        t->n_tally++;
+        *e = (tally) { .variant = variant, .bound = 0, .error = -1 };
+        snprintf(e->tensor, sizeof e->tensor, "%s", tensor);
+    }
+    bool failed = v->why[0] != '\0';
+    if (e->failed || (!failed && v->error * e->bound < e->error * v->bound)) return;
+    e->error = v->error;
+    e->bound = v->bound;
+    e->failed = failed;
+    snprintf(e->sizes, sizeof e->sizes, "%s", t->sizes);
+    snprintf(e->why, sizeof e->why, "%s", v->why);
+}
+
+static void note_fault(trial *t, const char *variant, const char *promise, const char *way, const char *why)
+{
+    compare_verdict v = { 0 };
+    if (why[0]) snprintf(v.why, sizeof v.why, "%.50s: %.120s", way, why);
+    note(t, variant, promise, &v);
+}
+
+static void tell_all(trial *t)
+{
+    for (uint32_t i = 0; i < t->n_tally; i++) {
+        const tally *e = &t->tally[i];
+        strata_judge_tell(t->judge, &(strata_doctor_line) { .op = t->row->op,
+                                                            .options = t->row->options ? t->row->options : "",
+                                                            .variant = e->variant,
+                                                            .tensor = e->tensor,
+                                                            .sizes = e->sizes,
+                                                            .error = e->error,
+                                                            .bound = e->bound,
+                                                            .passed = !e->failed,
+                                                            .why = e->why });
+    }
+}
+
+static void tell_row(strata_judge *j, const strata_row *row, const char *tensor, const char *why)
+{
+    strata_judge_tell(j, &(strata_doctor_line) { .op = row->op,
+                                                 .options = row->options ? row->options : "",
+                                                 .variant = "-",
+                                                 .tensor = tensor,
+                                                 .sizes = "",
+                                                 .passed = why[0] == '\0',
+                                                 .why = why });
+}
+
+static void launched(void *context, const strata_recorded *launch)
+{
+    strata_judge *j = context;
+    for (uint32_t i = 0; i < j->n_launched; i++)
+        if (j->launched[i].pass == launch->pass && strcmp(j->launched[i].stem, launch->stem) == 0) return;
+    if (j->n_launched == STRATA_JUDGE_MAX_LAUNCHES) return;
+    j->launched[j->n_launched].pass = launch->pass;
+    snprintf(j->launched[j->n_launched++].stem, sizeof j->launched->stem, "%s", launch->stem);
+}
+
+/* ---- One case ---------------------------------------------------------------------------------- */
+
+static bool has_running(const strata_node *n)
+{
+    for (uint32_t i = 0; i < STRATA_MAX_PARAMS; i++)
+        if (n->param[i] && n->param[i]->running) return true;
+    return false;
+}
+
+static bool skips(const trial *t, uint32_t way) { return way == FROZEN && !has_running(t->reference.node); }
+
+static strata_status take_result(bench_result *r, uint64_t bytes)
+{
+    r->forward = calloc(1, bytes);
+    r->backward = calloc(1, bytes);
+    if (!r->forward || !r->backward) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+    return STRATA_OK;
+}
+
+static void free_result(bench_result *r)
+{
+    free(r->forward);
+    free(r->backward);
+    *r = (bench_result) { 0 };
+}
+
+static void free_case(trial *t)
+{
+    for (uint32_t w = 0; w < N_WAYS; w++) {
+        free(t->start[w]);
+        t->start[w] = NULL;
+        free_result(&t->want[w]);
+    }
+    free_result(&t->got);
+    free_result(&t->again);
+    bench_close(&t->judged);
+    bench_close(&t->reference);
+}
+
+/* The reference's answers, and how far apart another right answer may be. */
+static strata_status ask_reference(trial *t)
+{
+    const uint64_t bytes = t->reference.block.bytes;
+    for (uint32_t w = 0; w < N_WAYS; w++) {
+        if (skips(t, w)) continue;
+        t->start[w] = malloc(bytes);
+        if (!t->start[w]) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+        STRATA_TRY(take_result(&t->want[w], bytes));
+        bench_fill(&t->reference, t->start[w], 1, ways[w].add);
+        STRATA_TRY(bench_run(&t->reference, &t->want[w], &ways[w], t->start[w]));
+        note_fault(t, "reference", "touches only its outputs", ways[w].name, t->want[w].why);
+        if (w == ADDING) /* what was there is exact, but the sum is rounded once more */
+            for (uint32_t i = 0; i < t->reference.n_pieces; i++) t->scale[w].s[i] = t->scale[0].s[i] + 1;
+        else
+            STRATA_TRY(
+                compare_measure(&t->scale[w], &t->reference, t->row, &ways[w], t->start[w], &t->want[w]));
+    }
+    return STRATA_OK;
+}
+
+/* Host code says whether to add, to both devices alike: so that it does is seen on the reference alone. */
+static void check_adding(trial *t)
+{
+    const bench *b = &t->reference;
+    for (uint32_t i = 0; i < b->n_pieces; i++) {
+        const piece *p = &b->piece[i];
+        if (!bench_wants(b, i, &ways[ADDING])) continue;
+        uint64_t n = bench_count(p), wrong = 0;
+        float *v = malloc(3 * n * sizeof *v);
+        if (!v) continue;
+        bench_values(p, t->start[ADDING], v);
+        bench_values(p, t->want[0].backward, v + n);
+        bench_values(p, t->want[ADDING].backward, v + 2 * n);
+        for (uint64_t k = 0; k < n; k++) {
+            double sum = (double)v[k] + (double)v[n + k], scale = fabs((double)v[k]) + fabs((double)v[n + k]);
+            wrong += !(fabs((double)v[2 * n + k] - sum) <= 0x1p-22 * scale);
+        }
+        free(v);
+        note_fault(t, "reference", "gradients are added", p->name,
+                   wrong ? "is not what was there plus the gradient" : "");
+    }
+}
+
+/* The longest sum behind a piece. */
+static double terms(const trial *t, const piece *p)
+{
+    if (!t->row->terms) return 1;
+    strata_sum what = p->kind == PIECE_IN_GRAD      ? STRATA_SUM_IN
+                      : p->kind == PIECE_PARAM_GRAD ? STRATA_SUM_PARAM
+                                                    : STRATA_SUM_OUT;
+    return (double)t->row->terms(t->reference.node, what);
+}
+
+static double looser(const strata_row *row, const char *variant)
+{
+    if (row->looser == 0.0 || (row->loose_variant && strcmp(row->loose_variant, variant) != 0)) return 1;
+    return row->looser;
+}
+
+/* Hold what the judged device gave for way `w` against the reference. */
+static strata_status compare_way(trial *t, const char *variant, uint32_t w)
+{
+    const bench *b = &t->reference;
+    double loose = looser(t->row, variant);
+    for (uint32_t i = 0; i < b->n_pieces; i++) {
+        const piece *p = &b->piece[i];
+        bool back = bench_wants(b, i, &ways[w]), running = p->kind == PIECE_PARAM && p->param->running;
+        if (!back && !running && p->kind != PIECE_OUT) continue;
+        const void *want = back ? t->want[w].backward : t->want[w].forward;
+        const void *got = back ? t->got.backward : t->got.forward;
+        compare_limit limit = { .unit = JUDGE_FACTOR * loose * sqrt(terms(t, p)) * 0x1p-24,
+                                .s = t->scale[w].s[i],
+                                .nmse = JUDGE_NMSE * loose * loose };
+        compare_verdict v;
+        STRATA_TRY(compare_piece(&v, p, want, got, &limit));
+        if (!v.why[0] && (p->param && !bench_pads_zero(p, got)))
+            snprintf(v.why, sizeof v.why, "the pads of %s are not zero", p->name);
+        if (v.why[0]) {
+            char why[sizeof v.why];
+            snprintf(why, sizeof why, "%s: %.150s", ways[w].name, v.why);
+            memcpy(v.why, why, sizeof why);
+        }
+        note(t, variant, p->name, &v);
+    }
+    return STRATA_OK;
+}
+
+/* Are the logical elements of everything that `way` writes the same bits in both results? */
+static strata_status same_bits(trial *t, const bench_way *way, const char **differs)
+{
+    const bench *b = &t->judged;
+    *differs = "";
+    for (uint32_t i = 0; i < b->n_pieces && !**differs; i++) {
+        const piece *p = &b->piece[i];
+        bool back = bench_wants(b, i, way);
+        if (!back && p->kind != PIECE_OUT && p->kind != PIECE_PARAM) continue;
+        size_t n = bench_count(p);
+        float *v = malloc(2 * n * sizeof *v);
+        if (!v) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+        bench_values(p, back ? t->got.backward : t->got.forward, v);
+        bench_values(p, back ? t->again.backward : t->again.forward, v + n);
+        if (memcmp(v, v + n, n * sizeof *v) != 0) *differs = p->name;
+        free(v);
+    }
+    return STRATA_OK;
+}
+
+/* Training again, whole and then for one gradient at a time: the same bits. */
+static strata_status judge_again(trial *t, const char *variant)
+{
+    bench_way way = ways[0];
+    const char *differs;
+    uint32_t gradients = 0;
+    way.variant = variant;
+    STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
+    STRATA_TRY(same_bits(t, &way, &differs));
+    note_fault(t, variant, "same bits twice", differs, *differs ? "differs" : "");
+    for (uint32_t i = 0; i < t->judged.n_pieces; i++) gradients += bench_wants(&t->judged, i, &way);
+    way.only = true;
+    for (way.wanted = 0; gradients > 1 && way.wanted < gradients; way.wanted++) {
+        STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
+        STRATA_TRY(same_bits(t, &way, &differs));
+        note_fault(t, variant, "same bits for one gradient alone", differs,
+                   *differs ? "differs" : t->again.why);
+    }
+    return STRATA_OK;
+}
+
+static strata_status judge_variant(trial *t, const char *variant)
+{
+    for (uint32_t w = N_WAYS; w-- > 0;) { /* plain training last: judge_again compares with it */
+        if (skips(t, w)) continue;
+        bench_way way = ways[w];
+        way.variant = variant;
+        STRATA_TRY(bench_run(&t->judged, &t->got, &way, t->start[w]));
+        note_fault(t, variant, "touches only its outputs", way.name, t->got.why);
+        STRATA_TRY(compare_way(t, variant, w));
+    }
+    return judge_again(t, variant);
+}
+
+static bool admitted(const strata_judge *j, const strata_node *n, uint32_t variant)
+{
+    if (j->variant && strcmp(j->variant, strata_op_variant_name(n->op, variant)) != 0) return false;
+    for (int pass = 0; pass < STRATA_PASSES; pass++)
+        if (!n->op->admits || n->op->admits(strata_device_caps(j->device), n, (strata_pass)pass, variant))
+            return true;
+    return false;
+}
+
+static strata_status judge_case(trial *t, bool *skip)
+{
+    strata_status status = STRATA_OK;
+    strata_judge *j = t->judge;
+    const strata_op *op = strata_op_find(t->row->op);
+    STRATA_GO(pattern_read(&t->pattern, t->row, t->sizes));
+    STRATA_GO(bench_open(&t->reference, j->reference, &t->pattern, t->row, skip));
+    if (*skip || op->view) goto done;
+    STRATA_GO(bench_open(&t->judged, j->device, &t->pattern, t->row, skip));
+    STRATA_GO(ask_reference(t));
+    check_adding(t);
+    STRATA_GO(take_result(&t->got, t->judged.block.bytes));
+    STRATA_GO(take_result(&t->again, t->judged.block.bytes));
+    t->got.launched = t->again.launched = launched;
+    t->got.context = t->again.context = j;
+    for (uint32_t i = 0; i == 0 || (op->variants && op->variants[i]); i++)
+        if (admitted(j, t->judged.node, i)) STRATA_GO(judge_variant(t, strata_op_variant_name(op, i)));
+done:
+    if (status != STRATA_OK)
+        strata_fail(status, "row %s \"%s\", %s: %s", t->row->op, t->row->options ? t->row->options : "",
+                    t->sizes, strata_message());
+    free_case(t);
+    return status;
+}
+
+strata_status strata_judge_row(strata_judge *j, const strata_row *row)
+{
+    strata_status status = STRATA_OK;
+    uint32_t judged = 0, cases = 0;
+    if (!strata_op_find(row->op))
+        return strata_fail(STRATA_BAD_ARG, "a row for '%s', which is no operation", row->op);
+    if (row->looser != 0.0 && !row->reason)
+        return strata_fail(STRATA_BAD_ARG, "row %s \"%s\": a looser bound without a reason", row->op,
+                           row->options);
+    trial *t = calloc(1, sizeof *t);
+    if (!t) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+    t->judge = j;
+    t->row = row;
+    for (; pattern_case(t->sizes, sizeof t->sizes, j, row, cases); cases++) {
+        bool skip;
+        STRATA_GO(judge_case(t, &skip));
+        judged += !skip;
+    }
+    tell_all(t);
+    if (judged == 0 || (j->depth == STRATA_JUDGE_FULL && !j->sizes && judged < 2))
+        tell_row(j, row, "sizes", "the op refuses almost every size: the row judges too little");
+done:
+    free(t);
+    return status;
+}

@@ -1,0 +1,104 @@
+/* The op table and its judge: every operation on a device against the CPU reference, and the reference
+ * against central differences. Run by the tests and by strata_doctor.
+ *
+ * The bound. A backward-stable kernel gives the exact answer to inputs that were moved by a relative error of
+ * about sqrt(K) 2^-24, K being the terms of its longest sum. How far such a move shifts the answer is
+ * measured: the reference runs again with every input, parameter and upstream gradient multiplied by 1 + e z
+ * (z = +-1, e = 2^-14), and S = rms(answer moved - answer) / e over the tensor; for a sum that is the root of
+ * sum (a b)^2. So an element may be off by
+ *
+ *     JUDGE_FACTOR sqrt(K) 2^-24 (S + |reference|)
+ *
+ * and over the tensor sum (error^2) / sum (reference^2 + S^2) stays below JUDGE_NMSE. A row may ask for a
+ * looser one and then says why. */
+#ifndef STRATA_CHECK_JUDGE_H
+#define STRATA_CHECK_JUDGE_H
+
+#include "ops/op.h"
+#include "strata/doctor.h"
+
+/* ---- Rows ---------------------------------------------------------------------------------- */
+
+/* Terms of the longest sum behind one element of: the output, an input's gradient, a parameter's gradient. */
+typedef enum strata_sum { STRATA_SUM_OUT, STRATA_SUM_IN, STRATA_SUM_PARAM } strata_sum;
+typedef uint64_t strata_terms(const strata_node *n, strata_sum what);
+
+enum {
+    /* Not smooth everywhere (relu, max pooling). For central differences the inputs are distinct points of a
+     * lattice whose kinks lie between them. */
+    STRATA_ROW_KINKS = 1,
+    /* Inputs are rounded to integers, so equal ones meet (which of two equal maxima gets the gradient is part
+     * of an op). The bound is then measured by moving upstream gradients and parameters only. */
+    STRATA_ROW_TIES = 2,
+    /* Every input is the same tensor, as in add(x, x): gradients of all but the first are added. */
+    STRATA_ROW_SAME = 4,
+    /* No central differences: another row of the op has them, or they do not apply. */
+    STRATA_ROW_NO_DIFFERENCES = 8
+};
+
+/* A row. Dimensions are capitals, to which the judge gives sizes (1, 3, 4, 5, primes, around 64); also "2C"
+ * and plain numbers. inputs          "x:N,H,W,C"  an activation; "x:N,C" is [N,1,1,C] "label:N<K"  rows [N]
+ * of i32 in [0, K);  "weight:N"  rows [N] of f32 "t:N,K@0..1" values in [0, 1] instead of [-range, range]
+ *   options         "kernel=3 channels=2K": a value that is a capital, with or without a factor, becomes its
+ * size differentiable  the inputs whose gradient is judged; every parameter that is trained is, too sizes
+ * NULL: the judge's. Else cases separated by ';': "N=2 H=9 W=9 C=3; N=1 H=8 W=8 C=16" A case that the op
+ * refuses with STRATA_BAD_SHAPE is skipped; a row with fewer than two cases left fails. */
+typedef struct strata_row {
+    const char *op, *inputs, *options, *differentiable;
+    float range;
+    strata_terms *terms; /* NULL: 1, an element-wise op */
+    unsigned flags;      /* STRATA_ROW_* */
+    const char *sizes;
+    double looser;             /* multiplies the bound; 0 counts as 1 */
+    const char *loose_variant; /* the one variant that `looser` is for; NULL: all */
+    const char *reason;        /* why looser; wanted where `looser` is set */
+} strata_row;
+
+extern const strata_row strata_rows[]; /* ended by a NULL op */
+
+/* ---- The judge ------------------------------------------------------------------------------ */
+
+#define JUDGE_FACTOR 4.0
+#define JUDGE_NMSE   1e-11
+
+typedef enum strata_judge_depth {
+    STRATA_JUDGE_QUICK,    /* one case a row */
+    STRATA_JUDGE_MODERATE, /* three: strata doctor */
+    STRATA_JUDGE_FULL      /* all */
+} strata_judge_depth;
+
+enum { STRATA_JUDGE_MAX_LAUNCHES = 256 };
+
+/* All-zero but for the devices is valid. */
+typedef struct strata_judge {
+    strata_device *device;    /* judged; borrowed */
+    strata_device *reference; /* a CPU reference device; borrowed */
+    strata_judge_depth depth;
+    const char *sizes;   /* one case for every row instead of its own; NULL */
+    const char *variant; /* this variant only; NULL: all that are admitted */
+    void (*line)(void *context, const strata_doctor_line *line);
+    void *context;
+
+    /* Filled while judging. */
+    uint32_t lines, failures;
+    char first[512]; /* the first failure */
+    struct {
+        char stem[40];
+        strata_pass pass;
+    } launched[STRATA_JUDGE_MAX_LAUNCHES]; /* every kernel and pass that ran on the judged device */
+    uint32_t n_launched;
+} strata_judge;
+
+/* Judge a row: every case, every variant, all passes, gradients assigned and added, evaluation mode, the same
+ * bits twice, guard zones and read-only tensors untouched. Failures are counted and told through `line`, and
+ * are no error. Errors: the row itself is wrong (STRATA_BAD_ARG), or a device failed. */
+strata_status strata_judge_row(strata_judge *j, const strata_row *row);
+
+/* Judge the reference's gradients of a row by central differences of its forward pass. `device` is not used.
+ */
+strata_status strata_judge_differences(strata_judge *j, const strata_row *row);
+
+/* Tell one line and count it. For checks that are not rows. */
+void strata_judge_tell(strata_judge *j, const strata_doctor_line *line);
+
+#endif

@@ -1,0 +1,53 @@
+/* The op table: what the judge tries of every operation, at least one row for each, in the order of its name.
+ * src/check/judge.h says how to write one. */
+#include "check/judge.h"
+
+/* Sums over the classes of a row: the softmax's, or the mean's. */
+static uint64_t over_classes(const strata_node *n, strata_sum what)
+{
+    (void)what;
+    return n->in[0]->shape.c;
+}
+
+/* Sums over a window, or over the windows that a pixel is in; neither is longer than the image. */
+static uint64_t over_image(const strata_node *n, strata_sum what)
+{
+    (void)what;
+    return (uint64_t)n->in[0]->shape.h * n->in[0]->shape.w;
+}
+
+static uint64_t over_inputs(const strata_node *n, strata_sum what)
+{
+    return what == STRATA_SUM_OUT ? n->n_in : 1;
+}
+
+enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFERENCES };
+
+const strata_row strata_rows[] = {
+    /* op, inputs, options, differentiable */
+    { "adaptive_avg_pool", "x:N,H,W,C", "size=1", "x", .range = 2, .terms = over_image },
+    { "adaptive_avg_pool", "x:N,H,W,C", "size=3,2", "x", .range = 2, .terms = over_image },
+    { "adaptive_max_pool", "x:N,H,W,C", "size=3,2", "x", .range = 2, .flags = KINKS },
+    { "add", "x:N,H,W,C z:N,H,W,C", "", "x z", .range = 2, .terms = over_inputs },
+    { "add", "x:N,H,W,C z:N,H,W,C v:N,H,W,C", "", "z v", .range = 2, .terms = over_inputs },
+    { "add", "x:N,H,W,C z:N,H,W,C", "", "x", .range = 2, .terms = over_inputs, .flags = STRATA_ROW_SAME },
+    { "avg_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .terms = over_image },
+    { "avg_pool", "x:N,H,W,C", "kernel=3,4 stride=2,3 pad=1,2 ceil_mode=true count_include_pad=false", "x",
+      .range = 2, .terms = over_image },
+    { "bce_loss", "x:N,K t:N,K@0..1", "", "x", .range = 8, .terms = over_classes },
+    { "flatten", "x:N,H,W,C", "", "x", .range = 1 },
+    { "gelu", "x:N,H,W,C", "", "x", .range = 4 },
+    { "gelu", "x:N,H,W,C", "tanh=true", "x", .range = 4 },
+    { "leaky_relu", "x:N,H,W,C", "slope=0.2", "x", .range = 4, .flags = KINKS },
+    { "max_pool", "x:N,H,W,C", "kernel=3 stride=2 pad=1", "x", .range = 2, .flags = KINKS },
+    { "max_pool", "x:N,H,W,C", "kernel=2,3 stride=1 dilation=2,1 ceil_mode=true", "x", .range = 2,
+      .flags = KINKS },
+    { "max_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .flags = TIES },
+    { "relu", "x:N,H,W,C", "", "x", .range = 4, .flags = KINKS },
+    { "relu", "x:N,H,W,C", "", "x", .range = 2, .flags = TIES },
+    { "silu", "x:N,H,W,C", "", "x", .range = 4 },
+    { "softmax_loss", "x:N,K label:N<K", "", "x", .range = 8, .terms = over_classes },
+    { "softmax_loss", "x:N,K label:N<K weight:K@0.1..2", "smoothing=0.1", "x", .range = 8,
+      .terms = over_classes },
+    { 0 },
+};
