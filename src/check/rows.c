@@ -16,6 +16,13 @@ static uint64_t over_image(const strata_node *n, strata_sum what)
     return (uint64_t)n->in[0]->shape.h * n->in[0]->shape.w;
 }
 
+/* The same where windows may outnumber pixels. */
+static uint64_t over_outputs(const strata_node *n, strata_sum what)
+{
+    const strata_shape s = what == STRATA_SUM_OUT ? n->in[0]->shape : n->out->shape;
+    return (uint64_t)s.h * s.w;
+}
+
 static uint64_t over_inputs(const strata_node *n, strata_sum what)
 {
     return what == STRATA_SUM_OUT ? n->n_in : 1;
@@ -27,22 +34,38 @@ const strata_row strata_rows[] = {
     /* op, inputs, options, differentiable */
     { "adaptive_avg_pool", "x:N,H,W,C", "size=1", "x", .range = 2, .terms = over_image },
     { "adaptive_avg_pool", "x:N,H,W,C", "size=3,2", "x", .range = 2, .terms = over_image },
+    { "adaptive_avg_pool", "x:N,H,W,C", "size=7,9", "x", .range = 2, .terms = over_outputs },
     { "adaptive_max_pool", "x:N,H,W,C", "size=3,2", "x", .range = 2, .flags = KINKS },
+    { "adaptive_max_pool", "x:N,H,W,C", "size=9,7", "x", .range = 2, .terms = over_outputs, .flags = TIES },
     { "add", "x:N,H,W,C z:N,H,W,C", "", "x z", .range = 2, .terms = over_inputs },
     { "add", "x:N,H,W,C z:N,H,W,C v:N,H,W,C", "", "z v", .range = 2, .terms = over_inputs },
     { "add", "x:N,H,W,C z:N,H,W,C", "", "x", .range = 2, .terms = over_inputs, .flags = STRATA_ROW_SAME },
     { "avg_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .terms = over_image },
     { "avg_pool", "x:N,H,W,C", "kernel=3,4 stride=2,3 pad=1,2 ceil_mode=true count_include_pad=false", "x",
       .range = 2, .terms = over_image },
+    { "avg_pool", "x:N,H,W,C", "kernel=3,4 stride=2,3 pad=1,2 ceil_mode=true", "x", .range = 2,
+      .terms = over_image },
+    { "avg_pool", "x:N,H,W,C", "kernel=3 stride=1 pad=1", "x", .range = 2, .terms = over_image },
     { "bce_loss", "x:N,K t:N,K@0..1", "", "x", .range = 8, .terms = over_classes },
+    { "concat", "x:N,H,W,C z:N,H,W,3 v:N,H,W,2C", "", "x z v", .range = 2 },
+    { "concat", "x:N,H,W,4 z:N,H,W,C", "", "x z", .range = 2 },
+    { "concat", "x:N,H,W,C z:N,H,W,K v:N,H,W,1 t:N,H,W,8 u:N,H,W,5", "", "z t u", .range = 2 },
+    { "concat", "x:N,H,W,C z:N,H,W,C", "", "x", .range = 2, .flags = STRATA_ROW_SAME },
+    { "dropout", "x:N,H,W,C", "p=0.3", "x", .range = 2 },
+    { "dropout", "x:N,H,W,C", "p=1", "x", .range = 2 },
     { "flatten", "x:N,H,W,C", "", "x", .range = 1 },
     { "gelu", "x:N,H,W,C", "", "x", .range = 4 },
     { "gelu", "x:N,H,W,C", "tanh=true", "x", .range = 4 },
+    { "global_avg_pool", "x:N,H,W,C", "", "x", .range = 2, .terms = over_image },
+    { "global_max_pool", "x:N,H,W,C", "", "x", .range = 2, .flags = KINKS },
+    { "identity", "x:N,H,W,C", "", "x", .range = 1 },
     { "leaky_relu", "x:N,H,W,C", "slope=0.2", "x", .range = 4, .flags = KINKS },
     { "max_pool", "x:N,H,W,C", "kernel=3 stride=2 pad=1", "x", .range = 2, .flags = KINKS },
     { "max_pool", "x:N,H,W,C", "kernel=2,3 stride=1 dilation=2,1 ceil_mode=true", "x", .range = 2,
       .flags = KINKS },
     { "max_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .flags = TIES },
+    { "max_pool", "x:N,H,W,C", "kernel=3,5 stride=2,1 pad=1,2 ceil_mode=true", "x", .range = 2,
+      .terms = over_image, .flags = TIES },
     { "relu", "x:N,H,W,C", "", "x", .range = 4, .flags = KINKS },
     { "relu", "x:N,H,W,C", "", "x", .range = 2, .flags = TIES },
     { "silu", "x:N,H,W,C", "", "x", .range = 4 },
