@@ -1,0 +1,33 @@
+/* Single pictures: decoded by stb_image (PNG, JPEG, BMP, GIF, TGA, PNM, PSD), and fitted to a model's input.
+ */
+#ifndef STRATA_DATA_PICTURE_H
+#define STRATA_DATA_PICTURE_H
+
+#include "core/status.h"
+
+#include <stdint.h>
+
+/* Zeroed is empty. */
+typedef struct strata_picture {
+    uint8_t *pixels;  /* [h,w,c] 0 .. 255; owned */
+    uint32_t h, w, c; /* c: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha */
+} strata_picture;
+
+/* Decode the picture at `path`; 16-bit samples become 8-bit, palettes become RGB, of a GIF the first frame is
+ * taken. Owner:  caller; release with strata_picture_free. On failure *out is empty. Errors: STRATA_FILE
+ * (unreadable, damaged, of another type, or above 2^26 pixels), STRATA_NO_MEMORY. */
+strata_status strata_picture_read(strata_picture *out, const char *path);
+
+/* Release the pixels and leave it empty. An empty picture is allowed. */
+void strata_picture_free(strata_picture *picture);
+
+/* Copy a picture into another size and colour.
+ *   pixels   out: [h,w,c] 0 .. 255
+ *   h, w     wanted size, each >= 1; the whole picture is stretched to it, shape not kept. Antialiased by a
+ * triangle filter as wide as the shrinkage, with Pillow's arithmetic for BILINEAR, to the bit c        wanted
+ * channels: 1 (luma of ITU-R 601) or 3 (grey is repeated); alpha is laid over white picture  not empty
+ * Errors: STRATA_BAD_ARG (c), STRATA_NO_MEMORY. */
+strata_status strata_picture_fit(uint8_t *pixels, uint32_t h, uint32_t w, uint32_t c,
+                                 const strata_picture *picture);
+
+#endif
