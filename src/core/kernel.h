@@ -17,6 +17,12 @@ typedef struct strata_block {
     uint64_t bytes;
 } strata_block;
 
+typedef enum strata_memory_kind {
+    STRATA_MEMORY_DEVICE,  /* the device's own; reached by strata_device_write and _read */
+    STRATA_MEMORY_UPLOAD,  /* mapped, written by the host */
+    STRATA_MEMORY_READBACK /* mapped, cached where there is such memory, read by the host */
+} strata_memory_kind;
+
 /* A tensor's bytes: a range of one block (borrowed). All-zero means "no tensor": a kernel given one in a pass
  * must not touch it. */
 typedef struct strata_slice {
@@ -52,6 +58,13 @@ static inline strata_slice strata_slice_part(strata_slice s, uint64_t offset, ui
 
 #define STRATA_PASS_ENUM(name) STRATA_##name,
 typedef enum strata_pass { STRATA_PASS_LIST(STRATA_PASS_ENUM) STRATA_PASSES } strata_pass;
+
+static inline const char *strata_pass_name(strata_pass pass) /* "FORWARD" */
+{
+#define STRATA_PASS_NAME(name) #name,
+    static const char *const names[] = { STRATA_PASS_LIST(STRATA_PASS_NAME) };
+    return names[pass];
+}
 
 /* The layout of one struct <op>_args: `n_slices` slices in binding order, then `push_bytes` of 32-bit
  * members. Generated from the shader; `signature` covers names, kinds and offsets, and every variant must

@@ -15,12 +15,6 @@ unsigned strata_device_complaints(const strata_device *d, const char **first);
 
 /* ---- Memory ---------------------------------------------------------------------------- */
 
-typedef enum strata_memory_kind {
-    STRATA_MEMORY_DEVICE,  /* the device's own; reached by write and read below */
-    STRATA_MEMORY_UPLOAD,  /* mapped, written by the host */
-    STRATA_MEMORY_READBACK /* mapped, cached where there is such memory, read by the host */
-} strata_memory_kind;
-
 /* Owner: caller; release with strata_block_close. Errors: STRATA_DEVICE_MEMORY with the bytes asked and held.
  */
 strata_status strata_block_open(strata_block *out, strata_device *d, uint64_t bytes, strata_memory_kind kind);
@@ -53,14 +47,16 @@ strata_device *strata_stream_device(const strata_stream *s);
 /* Say what the next launches belong to, for messages and run.json; borrowed static or arena text. */
 void strata_stream_label(strata_stream *s, const char *label);
 
-/* Record one launch; `args` is the kernel's struct, read before the call returns. A barrier is recorded
- * before it exactly where it touches bytes that a launch since the last barrier wrote (or writes bytes that
- * one read). Errors: STRATA_BAD_SHADER (file:line), STRATA_BAD_ARG for slices that do not fit the device's
- * limits. */
+/* Record one launch; `args` is the kernel's struct, read before the call returns; the blocks of its slices
+ * must outlive the recording. A barrier is recorded before it exactly where it touches bytes that a launch
+ * since the last barrier wrote (or writes bytes that one read). Errors: STRATA_BAD_ARG for slices, groups or
+ * push constants that do not fit the device's limits. */
 strata_status strata_stream_launch(strata_stream *s, const strata_kernel *kernel, const strata_launch *how,
                                    const void *args);
 
-/* End the recording; no launch may follow. Compiles what is not compiled yet. */
+/* End the recording; no launch may follow. Compiles what is not compiled yet. Errors: STRATA_BAD_SHADER
+ * (file:line); STRATA_BAD_ARG for a shader that wants more than the device has: invocations, shared memory,
+ * texels. */
 strata_status strata_stream_end(strata_stream *s);
 
 /* Run it once and wait. For tests and one-off work; a training step goes through a ring. */

@@ -1,4 +1,4 @@
-/* One Vulkan device, its queue, its memory blocks and its pipeline cache. */
+/* The inside of an open Vulkan device: for the files of this room only. */
 #ifndef STRATA_VULKAN_DEVICE_H
 #define STRATA_VULKAN_DEVICE_H
 
@@ -6,46 +6,101 @@
 
 #include <volk.h>
 
-#include "core/kernel.h"
-#include "core/status.h"
+#include "vulkan/gpu.h"
+#include "vulkan/glsl.h"
 
-typedef struct gpu {
-    VkInstance instance;
-    VkPhysicalDevice physical;
+typedef struct gpu_kernel gpu_kernel;
+typedef struct gpu_memory gpu_memory;
+
+/* A Vulkan instance with its validation messages. */
+typedef struct gpu_instance {
+    VkInstance handle;
+    VkDebugUtilsMessengerEXT messenger;
+    PFN_vkDestroyDebugUtilsMessengerEXT destroy_messenger; /* not volk's: another instance may lack it */
+    unsigned complaints;
+    char first_complaint[2048];
+} gpu_instance;
+
+/* One physical device and what was asked of it. */
+typedef struct gpu_physical {
+    VkPhysicalDevice handle;
     VkPhysicalDeviceProperties properties;
+    strata_device_entry entry;
+    uint32_t family;                  /* of the compute queue; one without graphics where there is one */
+    bool portability_subset;          /* must be enabled where it exists */
+    bool subgroup_size_control;       /* a pipeline may ask for its subgroup size */
+    VkSubgroupFeatureFlags subgroups; /* operations of compute shaders */
+    uint32_t subgroup;                /* as reported */
+} gpu_physical;
+
+struct strata_gpu {
+    gpu_instance instance;
+    gpu_physical physical;
+    strata_caps caps;
     VkPhysicalDeviceMemoryProperties memory;
     VkDevice device;
+    struct VolkDeviceTable vk; /* of this device: several may be open */
     VkQueue queue;
-    uint32_t family;
     VkCommandPool pool;
-    VkDescriptorPool descriptors;
-    VkBufferView view[256]; /* of recorded launches that read texels; destroyed with the device */
-    uint32_t n_views;
+    VkCommandBuffer once;    /* recorded anew for each copy or fill */
+    VkCommandBuffer to_host; /* recorded once: what was written becomes visible to the host */
+    VkFence once_fence;
     VkPipelineCache cache;
-    char cache_path[1024]; /* "" when no folder can be had: then nothing is kept */
-    VkDebugUtilsMessengerEXT messenger;
-    unsigned complaints; /* messages of the validation layer */
-} gpu;
+    bool cache_changed;
+    char cache_folder[800]; /* "" when nothing is kept */
+    glsl_sources sources;
+    char *shader_dir;
+    bool glsl_is_open;
+    gpu_kernel *kernels;                   /* a list */
+    gpu_memory *not_coherent;              /* a list: mapped memory to flush and invalidate */
+    strata_block dummy;                    /* bound where a launch has no tensor */
+    strata_block staging_up, staging_down; /* of copies; made at the first one */
+    uint64_t held;                         /* bytes of all blocks */
+};
 
-/* Open the first device. `validate` asks for the validation layer with synchronization checks, if it is
- * installed. Owner:  caller; release with gpu_close. Errors: STRATA_NO_DEVICE with what to install,
- * STRATA_DEVICE. */
-strata_status gpu_open(gpu *out, int validate);
-void gpu_close(gpu *g);
+/* ---- instance.c */
+strata_status gpu_instance_open(gpu_instance *out, bool validate);
+void gpu_instance_close(gpu_instance *i);
+strata_status gpu_physical_list(gpu_physical *out, uint32_t room, uint32_t *n, const gpu_instance *i);
+strata_status gpu_physical_choose(gpu_physical *out, const gpu_instance *i, const char *name);
 
-/* Memory that the host sees (mapped, coherent) or that is the device's own; usable as storage and for copies.
- */
-strata_status block_open(strata_block *out, gpu *g, uint64_t bytes, int host_visible);
-void block_close(strata_block *b, gpu *g);
-VkBuffer block_buffer(const strata_block *b);
+/* Loader calls write volk's process-wide pointers: one thread at a time. */
+void gpu_lock(void);
+void gpu_unlock(void);
+
+/* ---- memory.c */
+VkBuffer gpu_block_buffer(const strata_block *b);
+
+/* Make a mapped block's host writes visible to the device, or the device's to the host. Only for memory
+ * that is not coherent is there anything to do. */
+strata_status gpu_block_flush(const strata_gpu *g, const strata_block *b, uint64_t offset, uint64_t bytes);
+strata_status gpu_block_invalidate(const strata_gpu *g, const strata_block *b, uint64_t offset,
+                                   uint64_t bytes);
+
+/* A mapped block that is not in the list of those flushed at every submission: its owner does that. */
+strata_status gpu_block_open_private(strata_block *out, strata_gpu *g, uint64_t bytes,
+                                     strata_memory_kind kind);
+
+/* Submit with what every submission needs: flushes of mapped memory before it. */
+strata_status gpu_submit(strata_gpu *g, const VkCommandBuffer *commands, uint32_t n, VkFence fence);
+/* The same and wait; afterwards the host sees what was written. */
+strata_status gpu_submit_and_wait(strata_gpu *g, const VkCommandBuffer *commands, uint32_t n);
+
+void gpu_barrier(const strata_gpu *g, VkCommandBuffer c, VkPipelineStageFlags from, VkAccessFlags wrote,
+                 VkPipelineStageFlags to, VkAccessFlags uses);
+
+/* ---- selftest.c */
+/* Set caps.subgroup to what subgroup operations were seen to do right: the reported size or 0. */
+strata_status gpu_selftest(strata_gpu *g);
+
+/* Fail as `result` asks; `what` was tried. */
+strata_status gpu_fail(VkResult result, const char *what);
 
 /* The message holds the call's name only: its text may be a whole compound literal. */
 #define GPU_TRY(call)                                                                                        \
     do {                                                                                                     \
         VkResult gpu_result = (call);                                                                        \
-        if (gpu_result != VK_SUCCESS)                                                                        \
-            return strata_fail(STRATA_DEVICE, "%.*s: VkResult %d", (int)strcspn(#call, "("), #call,          \
-                               gpu_result);                                                                  \
+        if (gpu_result != VK_SUCCESS) return gpu_fail(gpu_result, #call);                                    \
     } while (0)
 
 #endif

@@ -80,9 +80,8 @@ static void put_defines(strata_text *out, const char *defines)
 /* The passes by name, from the one list that C reads too. */
 static void put_passes(strata_text *out)
 {
-#define NAME(name) #name,
-    static const char *const names[] = { STRATA_PASS_LIST(NAME) };
-    for (int i = 0; i < STRATA_PASSES; i++) strata_text_format(out, "#define %s %d\n", names[i], i);
+    for (int i = 0; i < STRATA_PASSES; i++)
+        strata_text_format(out, "#define %s %d\n", strata_pass_name((strata_pass)i), i);
 }
 
 /* The name between quotes of an #include line, or 0. */

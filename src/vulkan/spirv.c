@@ -8,18 +8,23 @@
 enum {
     OP_NAME = 5,
     OP_MEMBER_NAME = 6,
+    OP_EXECUTION_MODE = 16,
     OP_TYPE_INT = 21,
     OP_TYPE_FLOAT = 22,
+    OP_TYPE_VECTOR = 23,
     OP_TYPE_IMAGE = 25,
     OP_TYPE_SAMPLED_IMAGE = 27,
+    OP_TYPE_ARRAY = 28,
     OP_TYPE_STRUCT = 30,
     OP_TYPE_POINTER = 32,
+    OP_CONSTANT = 43,
     OP_VARIABLE = 59,
     OP_DECORATE = 71,
     OP_MEMBER_DECORATE = 72
 };
-enum { UNIFORM_CONSTANT = 0, PUSH_CONSTANT = 9, STORAGE_BUFFER = 12 };      /* storage classes */
-enum { NON_WRITABLE = 24, BINDING = 33, DESCRIPTOR_SET = 34, OFFSET = 35 }; /* decorations */
+enum { UNIFORM_CONSTANT = 0, WORKGROUP = 4, PUSH_CONSTANT = 9, STORAGE_BUFFER = 12 }; /* storage classes */
+enum { LOCAL_SIZE = 17 };                                                             /* execution mode */
+enum { NON_WRITABLE = 24, BINDING = 33, DESCRIPTOR_SET = 34, OFFSET = 35 };           /* decorations */
 enum { HEADER_WORDS = 5, MAX_MEMBERS = STRATA_MAX_PUSH / 4 };
 
 typedef struct id {
@@ -50,10 +55,13 @@ static void note(id *ids, const uint32_t *in)
         break;
     case OP_TYPE_INT:
     case OP_TYPE_FLOAT:
+    case OP_TYPE_VECTOR:
+    case OP_TYPE_ARRAY:
     case OP_TYPE_IMAGE:
     case OP_TYPE_SAMPLED_IMAGE:
     case OP_TYPE_STRUCT:
     case OP_TYPE_POINTER: ids[in[1]].words = in; break;
+    case OP_CONSTANT:
     case OP_VARIABLE: ids[in[2]].words = in; break;
     default: break;
     }
@@ -106,6 +114,25 @@ static strata_status add_members(spirv_block *out, const id *ids, const id *type
     return STRATA_OK;
 }
 
+/* Bytes of a type in shared memory, where drivers pack without padding. */
+static uint64_t type_bytes(const id *ids, const uint32_t *type)
+{
+    uint64_t sum = 0;
+    switch (opcode(type)) {
+    case OP_TYPE_INT:
+    case OP_TYPE_FLOAT: return type[2] / 8;
+    case OP_TYPE_VECTOR: return type[3] * type_bytes(ids, ids[type[2]].words);
+    case OP_TYPE_ARRAY: /* the length is a constant's id */
+        return opcode(ids[type[3]].words) == OP_CONSTANT
+                   ? ids[type[3]].words[3] * type_bytes(ids, ids[type[2]].words)
+                   : 0;
+    case OP_TYPE_STRUCT:
+        for (uint32_t m = 2; m < type[0] >> 16; m++) sum += type_bytes(ids, ids[type[m]].words);
+        return sum;
+    default: return 4; /* a boolean */
+    }
+}
+
 static strata_status add_variable(spirv_block *out, const id *ids, const id *variable, const char *what)
 {
     const uint32_t *pointer = ids[variable->words[1]].words;
@@ -115,7 +142,8 @@ static strata_status add_variable(spirv_block *out, const id *ids, const id *var
     case STORAGE_BUFFER: return add_binding(out, variable, type, SPIRV_STORAGE, what);
     case UNIFORM_CONSTANT: return add_binding(out, variable, type, SPIRV_TEXEL, what);
     case PUSH_CONSTANT: return add_members(out, ids, type, what);
-    default: return STRATA_OK; /* inputs, shared and private memory */
+    case WORKGROUP: out->shared_bytes += (uint32_t)type_bytes(ids, type->words); return STRATA_OK;
+    default: return STRATA_OK; /* inputs and private memory */
     }
 }
 
@@ -128,7 +156,12 @@ strata_status spirv_reflect(spirv_block *out, const uint32_t *words, size_t n_wo
     id *ids = calloc(words[3], sizeof *ids);
     if (!ids) return strata_fail(STRATA_NO_MEMORY, "%s: %u SPIR-V ids", what, words[3]);
 
-    for (size_t i = HEADER_WORDS; i < n_words; i += words[i] >> 16) note(ids, words + i);
+    for (size_t i = HEADER_WORDS; i < n_words; i += words[i] >> 16) {
+        if (words[i] >> 16 == 0) STRATA_GO(strata_fail(STRATA_BAD_SHADER, "%s: broken SPIR-V", what));
+        if (opcode(words + i) == OP_EXECUTION_MODE && words[i + 2] == LOCAL_SIZE)
+            memcpy(out->local_size, words + i + 3, sizeof out->local_size);
+        note(ids, words + i);
+    }
     for (uint32_t i = 0; i < words[3]; i++)
         if (opcode(ids[i].words) == OP_VARIABLE) STRATA_GO(add_variable(out, ids, &ids[i], what));
     for (uint32_t b = 0; b < out->n_bindings; b++)

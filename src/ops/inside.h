@@ -1,0 +1,36 @@
+/* The insides that device.c, stream.c, ring.c and variant.c share. */
+#ifndef STRATA_OPS_INSIDE_H
+#define STRATA_OPS_INSIDE_H
+
+#include "core/arena.h"
+#include "ops/op.h"
+#include "vulkan/gpu.h"
+
+struct strata_device {
+    strata_gpu *gpu; /* NULL: the CPU reference */
+    strata_caps caps;
+    uint64_t held; /* bytes of the reference's blocks */
+};
+
+typedef struct stream_launch {
+    strata_recorded recorded;
+    const strata_kernel *kernel;
+    const char *defines; /* with PASS */
+    const void *args;
+} stream_launch;
+
+struct strata_stream {
+    strata_device *device; /* borrowed */
+    strata_arena arena;    /* of launches, arguments and texts */
+    stream_launch **launch;
+    uint32_t n, room;
+    const char *label, *forced;
+    strata_slice step_values;
+    strata_gpu_recording *recording; /* after the end; NULL on the reference */
+    bool ended;
+};
+
+/* Run a recording's launches on the reference. */
+void stream_run_on_cpu(const strata_stream *s);
+
+#endif

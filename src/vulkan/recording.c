@@ -1,0 +1,207 @@
+#include "vulkan/recording.h"
+
+#include <stdlib.h>
+
+#include "vulkan/hazard.h"
+#include "vulkan/kernel.h"
+
+/* ---- Checks --------------------------------------------------------------------------------- */
+
+static strata_status bad(const strata_gpu_launch *l, const char *what, uint64_t wanted, uint64_t has,
+                         const strata_gpu *g)
+{
+    return strata_fail(STRATA_BAD_ARG, "%s (%s): %s: wanted %llu, %s takes %llu", l->layout->stem,
+                       l->label ? l->label : "no label", what, (unsigned long long)wanted, g->caps.name,
+                       (unsigned long long)has);
+}
+
+strata_status strata_gpu_check(const strata_gpu *g, const strata_gpu_launch *l)
+{
+    static const char *const axis[3] = { "workgroups in x", "workgroups in y", "workgroups in z" };
+    const VkPhysicalDeviceLimits *limits = &g->physical.properties.limits;
+    for (int i = 0; i < 3; i++)
+        if (l->groups[i] > limits->maxComputeWorkGroupCount[i])
+            return bad(l, axis[i], l->groups[i], limits->maxComputeWorkGroupCount[i], g);
+    if (l->layout->push_bytes > limits->maxPushConstantsSize)
+        return bad(l, "bytes of push constants", l->layout->push_bytes, limits->maxPushConstantsSize, g);
+    return STRATA_OK;
+}
+
+static strata_status check_texels(const strata_gpu *g, const strata_gpu_launch *l, const char *name,
+                                  strata_slice s)
+{
+    const VkDeviceSize step = g->physical.properties.limits.minTexelBufferOffsetAlignment;
+    const uint64_t texels = (s.bytes + 15) / 16;
+    if (texels <= g->caps.max_texels && s.offset % step == 0) return STRATA_OK;
+    return strata_fail(
+        STRATA_BAD_ARG, "%s (%s): %s: wanted %llu texels at byte %llu, %s takes %u at multiples of %llu",
+        l->layout->stem, l->label ? l->label : "no label", name, (unsigned long long)texels,
+        (unsigned long long)s.offset, g->caps.name, g->caps.max_texels, (unsigned long long)step);
+}
+
+/* ---- Pools of exactly the size that the launches need ------------------------------------------- */
+
+static strata_status open_pools(strata_gpu_recording *r, const gpu_kernel *const *kernel, uint32_t n)
+{
+    const strata_gpu *g = r->gpu;
+    uint32_t storage = 1, texels = 0; /* 1: a pool of nothing is not allowed */
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t b = 0; b < kernel[i]->block.n_bindings; b++)
+            *(kernel[i]->block.binding[b].kind == SPIRV_TEXEL ? &texels : &storage) += 1;
+    const VkDescriptorPoolSize sizes[] = { { VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, storage },
+                                           { VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, texels } };
+    const VkDescriptorPoolCreateInfo sets = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                              .maxSets = n ? n : 1,
+                                              .poolSizeCount = texels ? 2 : 1,
+                                              .pPoolSizes = sizes };
+    GPU_TRY(g->vk.vkCreateDescriptorPool(g->device, &sets, NULL, &r->descriptors));
+    if (texels) r->view = calloc(texels, sizeof(VkBufferView));
+    if (texels && !r->view) return strata_fail(STRATA_NO_MEMORY, "%u texel views", texels);
+    const VkCommandPoolCreateInfo pool = { .sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                           .queueFamilyIndex = g->physical.family };
+    GPU_TRY(g->vk.vkCreateCommandPool(g->device, &pool, NULL, &r->pool));
+    const VkCommandBufferAllocateInfo one = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                              .commandPool = r->pool,
+                                              .commandBufferCount = 1 };
+    GPU_TRY(g->vk.vkAllocateCommandBuffers(g->device, &one, &r->commands));
+    return STRATA_OK;
+}
+
+/* ---- One launch ---------------------------------------------------------------------------------- */
+
+/* Whole texels of 16 bytes: rounded up, the view stays inside the block. */
+static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strata_slice s)
+{
+    const strata_gpu *g = r->gpu;
+    const VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
+                                          .buffer = gpu_block_buffer(s.block),
+                                          .format = VK_FORMAT_R32G32B32A32_SFLOAT,
+                                          .offset = s.offset,
+                                          .range = (s.bytes + 15) / 16 * 16 };
+    GPU_TRY(g->vk.vkCreateBufferView(g->device, &info, NULL, &r->view[r->n_views]));
+    *out = r->view[r->n_views++];
+    return STRATA_OK;
+}
+
+static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
+{
+    const strata_gpu *g = r->gpu;
+    const strata_slice *slice = l->args; /* the struct begins with its slices, in binding order */
+    VkDescriptorBufferInfo info[STRATA_MAX_BINDINGS];
+    VkWriteDescriptorSet write[STRATA_MAX_BINDINGS];
+    VkBufferView view[STRATA_MAX_BINDINGS];
+    VkDescriptorSet set;
+    const VkDescriptorSetAllocateInfo one = { .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+                                              .descriptorPool = r->descriptors,
+                                              .descriptorSetCount = 1,
+                                              .pSetLayouts = &k->set_layout };
+    GPU_TRY(g->vk.vkAllocateDescriptorSets(g->device, &one, &set));
+    for (uint32_t i = 0; i < l->layout->n_slices; i++) {
+        const strata_slice s = slice[i].block ? slice[i] : (strata_slice) { &g->dummy, 0, STRATA_ALIGN };
+        info[i] = (VkDescriptorBufferInfo) { gpu_block_buffer(s.block), s.offset, s.bytes };
+        write[i] = (VkWriteDescriptorSet) { .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+                                            .dstSet = set,
+                                            .dstBinding = i,
+                                            .descriptorCount = 1,
+                                            .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                            .pBufferInfo = &info[i] };
+        if (k->block.binding[i].kind != SPIRV_TEXEL) continue;
+        STRATA_TRY(check_texels(g, l, k->block.binding[i].name, s));
+        STRATA_TRY(make_view(&view[i], r, s));
+        write[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
+        write[i].pTexelBufferView = &view[i];
+    }
+    g->vk.vkUpdateDescriptorSets(g->device, l->layout->n_slices, write, 0, NULL);
+    g->vk.vkCmdBindDescriptorSets(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline_layout, 0, 1, &set,
+                                  0, NULL);
+    return STRATA_OK;
+}
+
+static strata_status record_launch(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
+{
+    const strata_gpu *g = r->gpu;
+    g->vk.vkCmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
+    STRATA_TRY(bind(r, k, l));
+    if (l->layout->push_bytes)
+        g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                 l->layout->push_bytes, (const char *)l->args + l->layout->push_at);
+    g->vk.vkCmdDispatch(r->commands, l->groups[0], l->groups[1], l->groups[2]);
+    return STRATA_OK;
+}
+
+/* ---- The recording ---------------------------------------------------------------------------------- */
+
+static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const *kernel,
+                                const strata_gpu_launch *launch, uint32_t n, hazard_list *hazards)
+{
+    const strata_gpu *g = r->gpu;
+    /* A step is submitted while the one before it runs. */
+    const VkCommandBufferBeginInfo begin = { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                             .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT };
+    const VkPipelineStageFlags compute = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    const VkAccessFlags uses = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT;
+    GPU_TRY(g->vk.vkBeginCommandBuffer(r->commands, &begin));
+    /* Whatever ran before may have written what is used here, or still read what is written here. */
+    gpu_barrier(g, r->commands, compute | VK_PIPELINE_STAGE_TRANSFER_BIT,
+                VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, compute, uses);
+    for (uint32_t i = 0; i < n; i++) {
+        bool barrier;
+        if (!hazard_add(hazards, &barrier, launch[i].args, launch[i].layout->n_slices,
+                        launch[i].layout->writes))
+            return strata_fail(STRATA_NO_MEMORY, "the ranges of %u launches", n);
+        /* A memory barrier also where only a read comes before a write and an execution barrier would do:
+         * so nothing written before it need be remembered. */
+        if (barrier) gpu_barrier(g, r->commands, compute, VK_ACCESS_SHADER_WRITE_BIT, compute, uses);
+        r->n_barriers += barrier;
+        STRATA_TRY(record_launch(r, kernel[i], &launch[i]));
+    }
+    GPU_TRY(g->vk.vkEndCommandBuffer(r->commands));
+    return STRATA_OK;
+}
+
+static strata_status in_launch(strata_status status, const strata_gpu_launch *l)
+{
+    return status == STRATA_OK || !l->label ? status
+                                            : strata_fail(status, "%s: %s", l->label, strata_message());
+}
+
+strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
+                                uint32_t n)
+{
+    strata_status status = STRATA_OK;
+    hazard_list hazards = { 0 };
+    *out = NULL;
+    const gpu_kernel **kernel = calloc(n ? n : 1, sizeof(const gpu_kernel *));
+    strata_gpu_recording *r = calloc(1, sizeof *r);
+    if (!kernel || !r) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "the record of %u launches", n));
+    r->gpu = g;
+    for (uint32_t i = 0; i < n; i++)
+        STRATA_GO(in_launch(kernel_get(&kernel[i], g, launch[i].layout, launch[i].defines), &launch[i]));
+    STRATA_GO(open_pools(r, kernel, n));
+    STRATA_GO(record_all(r, kernel, launch, n, &hazards));
+    *out = r;
+    r = NULL;
+done:
+    hazard_free(&hazards);
+    free(kernel);
+    strata_gpu_recording_close(r);
+    return status;
+}
+
+void strata_gpu_recording_close(strata_gpu_recording *r)
+{
+    if (!r) return;
+    if (r->gpu) {
+        const strata_gpu *g = r->gpu;
+        for (uint32_t i = 0; i < r->n_views; i++) g->vk.vkDestroyBufferView(g->device, r->view[i], NULL);
+        g->vk.vkDestroyDescriptorPool(g->device, r->descriptors, NULL);
+        g->vk.vkDestroyCommandPool(g->device, r->pool, NULL);
+    }
+    free(r->view);
+    free(r);
+}
+
+strata_status strata_gpu_run(strata_gpu *g, const strata_gpu_recording *r)
+{
+    return gpu_submit_and_wait(g, (const VkCommandBuffer[]) { r->commands, g->to_host }, 2);
+}

@@ -1,0 +1,18 @@
+/* Launches recorded into one command buffer, with the descriptor sets and texel views they use. */
+#ifndef STRATA_VULKAN_RECORDING_H
+#define STRATA_VULKAN_RECORDING_H
+
+#include "vulkan/device.h"
+
+/* A recording has its own pools, so that one can be closed and remade while others live. */
+struct strata_gpu_recording {
+    strata_gpu *gpu; /* borrowed */
+    VkCommandPool pool;
+    VkCommandBuffer commands;
+    VkDescriptorPool descriptors;
+    VkBufferView *view; /* [n_views] */
+    uint32_t n_views;
+    uint32_t n_barriers; /* between launches */
+};
+
+#endif
