@@ -132,9 +132,10 @@ static void put_lasting(strata_plan *p, list *l)
     bool adam = c->optimizer != STRATA_SGD;
     put(l, &p->in, "the inputs of a step", lay_in(p), 0, end);
     put(l, &p->result, "the results of a step", lay_result(p), 0, end);
+    put(l, &p->scratch, "the scratch memory", scratch, 0, end);
+    if (c->share) return;
     put(l, &p->weights, "the parameters", weights, 0, end);
     put(l, &p->running, "the running statistics", params_bytes(g, true), 0, end);
-    put(l, &p->scratch, "the scratch memory", scratch, 0, end);
     put(l, &p->grads, "the gradients", c->train ? weights : 0, 0, end);
     put(l, &p->moment1, "the first moments", c->train && (adam || c->momentum) ? weights : 0, 0, end);
     put(l, &p->moment2, "the second moments", c->train && adam ? weights : 0, 0, end);
@@ -182,6 +183,11 @@ static void bind_params(strata_plan *p)
 void layout_parts(strata_plan *p)
 {
     strata_graph *g = p->graph;
+    const strata_plan *share = p->config.share;
+    if (share) {
+        p->weights = share->weights, p->running = share->running, p->grads = share->grads;
+        p->moment1 = share->moment1, p->moment2 = share->moment2, p->owner = share->owner;
+    }
     p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));
     p->rates = strata_slice_part(p->in, p->in_rates, (uint64_t)g->n_rows * sizeof(strata_rate));
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);

@@ -81,6 +81,7 @@ done:
 static strata_status clear(strata_plan *p)
 {
     const strata_slice zeroed[] = { p->weights, p->running, p->grads, p->moment1, p->moment2, p->state };
+    if (p->config.share) return strata_device_fill(p->device, p->state, 0);
     for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++)
         if (zeroed[i].block) STRATA_TRY(strata_device_fill(p->device, zeroed[i], 0));
     return STRATA_OK;
@@ -88,7 +89,7 @@ static strata_status clear(strata_plan *p)
 
 static strata_status write_owners(strata_plan *p)
 {
-    if (!p->owner.block) return STRATA_OK;
+    if (!p->owner.block || p->config.share) return STRATA_OK;
     uint32_t *owner = malloc(p->owner.bytes), at = 0;
     if (!owner) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     for (uint32_t i = 0; i < p->graph->n_params; i++) {
