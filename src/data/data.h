@@ -7,6 +7,7 @@
 #define STRATA_DATA_DATA_H
 
 #include "core/status.h"
+#include "strata/data.h"
 
 #include <stdint.h>
 
@@ -19,7 +20,7 @@ typedef struct strata_image_set {
     const char *const *class_names; /* [classes] UTF-8 as the files have it */
 } strata_image_set;
 
-typedef struct strata_data {
+struct strata_data {               /* see strata/data.h */
     char name[64];                 /* what to call it: "digits", "fashion-mnist", the folder's name */
     strata_image_set train, valid; /* equal in h, w, c and classes */
     float scale;                   /* pixel / scale is in [0, 1]: 255, or 16 for builtin:digits */
@@ -31,20 +32,6 @@ typedef struct strata_data {
         int32_t *labels[2];
         const char **class_names;
     } owned;
-} strata_data;
-
-/* Open a data set.
- *   source  "builtin:digits" (UCI handwritten digits, 8x8x1, the last 360 of 1797 are valid), or a folder
- * with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-..., t10k-labels-... (also spelled
- *           .idx3-ubyte, also gzipped with .gz), or with data_batch_1..5.bin and test_batch.bin (CIFAR-10; at
- * least one of the five). A file classes.txt (batches.meta.txt for CIFAR-10), one name a line, names the
- *           classes; IDX without it has 10, named "0" to "9" (or Fashion-MNIST's, where it is that).
- * Owner:  caller; release with strata_data_close. On failure *out is NULL.
- * Errors: STRATA_BAD_ARG (no such built-in set), STRATA_FILE (no such folder, nothing usable in it; damaged,
- * mislabelled or incomplete files, by name), STRATA_NO_MEMORY. */
-strata_status strata_data_open(strata_data **out, const char *source);
-
-/* Release a data set and every view of it. NULL is allowed. */
-void strata_data_close(strata_data *data);
+};
 
 #endif

@@ -1,0 +1,37 @@
+/* The public view of a data set. */
+#include "core/shape.h"
+#include "data/batch.h"
+#include "data/data.h"
+
+strata_data_info strata_data_describe(const strata_data *d)
+{
+    return (strata_data_info) {
+        .name = d->name,
+        .train = d->train.n,
+        .valid = d->valid.n,
+        .h = d->train.h,
+        .w = d->train.w,
+        .c = d->train.c,
+        .classes = d->train.classes,
+        .class_names = d->train.class_names,
+        .fingerprint = d->fingerprint,
+    };
+}
+
+strata_status strata_data_images(const strata_data *d, int valid, uint32_t first, uint32_t count,
+                                 float *pixels, int32_t *labels)
+{
+    const strata_image_set *set = valid ? &d->valid : &d->train;
+    const size_t image = (size_t)set->h * set->w * set->c;
+    strata_batcher b;
+    if (first > set->n || count > set->n - first)
+        return strata_fail(STRATA_BAD_ARG, "%s has %u images, wanted %u from number %u", d->name,
+                           (unsigned)set->n, (unsigned)count, (unsigned)first);
+    strata_batcher_init(&b, set, d->scale, d->mean, d->std);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *from = set->pixels + (first + i) * image;
+        for (size_t k = 0; k < image; k++) pixels[i * image + k] = b.value[k % set->c][from[k]];
+        labels[i] = set->labels[first + i];
+    }
+    return STRATA_OK;
+}
