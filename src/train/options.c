@@ -10,7 +10,7 @@
 static const char *const on_off[] = { "true", "false", NULL };
 static const char *const optimizers[] = { "sgd", "adam", "adamw", NULL };
 static const char *const orders[] = { "shuffled", "sequential", NULL };
-static const char *const augments[] = { "none", "flip", "crop", "flip-crop", NULL };
+static const char *const augments[] = { "none", "flip", "crop", "flip,crop", NULL };
 static const char *const lasts[] = { "drop", "keep", NULL };
 static const char *const valids[] = { "auto", "none", NULL };
 static const char *const losses[] = { "softmax", NULL };
@@ -30,7 +30,7 @@ const option_rule option_rules[] = {
       0,
       NULL },
     { { "augment", "NAME", "", "data",
-        "none, flip, crop (pad 4, crop back) or flip-crop; default: none, crop from 28 px on" },
+        "none, flip, crop (pad 4, cut back) or flip,crop; default: none, flip,crop for colour" },
       OPTION_CHOICE,
       0,
       0,

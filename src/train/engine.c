@@ -1,0 +1,112 @@
+#include "train/engine.h"
+
+#include <string.h>
+
+#include "train/recipe.h"
+
+static strata_optimizer optimizer(const strata_recipe *r)
+{
+    if (recipe_is(r, "opt", "sgd")) return STRATA_SGD;
+    return recipe_is(r, "opt", "adam") ? STRATA_ADAM : STRATA_ADAMW;
+}
+
+static strata_status open_model(engine *e, const strata_recipe *r, const engine_config *c)
+{
+    const strata_model_config model = {
+        .model = strata_recipe_get(r, "model"),
+        .stem = strata_recipe_get(r, "stem"),
+        .head = strata_recipe_get(r, "head"),
+        .groups = strata_recipe_get(r, "groups"),
+        .input = { c->images, c->task.h, c->task.w, c->task.c },
+        .classes = c->task.classes,
+        .loss = true,
+        .label_smoothing = (float)recipe_number(r, "label-smoothing"),
+    };
+    return strata_model_open(&e->model, &model);
+}
+
+static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
+{
+    const char *variants = strata_recipe_get(r, "variants");
+    const strata_plan_config plan = {
+        .train = c->train,
+        .optimizer = optimizer(r),
+        .momentum = recipe_number(r, "momentum") > 0,
+        .clip_norm = (float)recipe_number(r, "clip-norm"),
+        .micro_batches = c->micro_batches,
+        .share = c->share ? c->share->plan : NULL,
+        .variants = *variants ? variants : NULL,
+    };
+    return strata_plan_open(&e->plan, e->model->graph, e->device, &plan);
+}
+
+strata_status engine_open(engine *e, strata_device *d, const strata_recipe *recipe,
+                          const engine_config *config)
+{
+    strata_status status = STRATA_OK;
+    *e = (engine) { .device = d };
+    STRATA_GO(open_model(e, recipe, config));
+    STRATA_GO(open_plan(e, recipe, config));
+    return STRATA_OK;
+done:
+    engine_close(e);
+    return status;
+}
+
+void engine_close(engine *e)
+{
+    strata_ring_close(e->train);
+    strata_ring_close(e->evaluate);
+    strata_plan_close(e->plan);
+    strata_model_close(e->model);
+    *e = (engine) { 0 };
+}
+
+uint64_t engine_memory(const engine *e)
+{
+    uint64_t ring = STRATA_RING_SLOTS * (e->plan->in.bytes + e->plan->result.bytes);
+    return e->plan->device_bytes + ring * (e->plan->config.train ? 2 : 1);
+}
+
+strata_status engine_train_ring(engine *e)
+{
+    if (e->train) return STRATA_OK;
+    const strata_plan *p = e->plan;
+    return strata_ring_open(&e->train, e->device, p->in,
+                            strata_slice_part(p->result, 0, p->result_train_bytes));
+}
+
+strata_status engine_evaluate_ring(engine *e)
+{
+    if (e->evaluate) return STRATA_OK;
+    return strata_ring_open(&e->evaluate, e->device, e->plan->in, e->plan->result);
+}
+
+engine_input engine_parts(const engine *e, void *in)
+{
+    const strata_plan *p = e->plan;
+    char *at = in;
+    return (engine_input) {
+        .values = (void *)(at + p->in_step),
+        .rates = (void *)(at + p->in_rates),
+        .labels = (void *)(at + p->in_target),
+        .weights = (void *)(at + p->in_weights),
+        .pixels = (void *)(at + p->in_pixels),
+    };
+}
+
+void engine_put(const engine *e, const engine_input *in, const float *pixels, const int32_t *labels,
+                uint32_t n, float weight)
+{
+    const strata_shape s = e->model->graph->input->shape;
+    const size_t dots = (size_t)s.h * s.w, lanes = strata_lanes(s.c);
+    for (size_t i = 0; i < n * dots; i++) {
+        memcpy(in->pixels + i * lanes, pixels + i * s.c, s.c * sizeof(float));
+        for (size_t c = s.c; c < lanes; c++) in->pixels[i * lanes + c] = 0;
+    }
+    memset(in->pixels + n * dots * lanes, 0, (s.n - n) * dots * lanes * sizeof(float));
+    for (uint32_t i = 0; i < s.n; i++) {
+        in->labels[i] = labels && i < n ? labels[i] : 0;
+        in->weights[i] = i < n ? weight : 0;
+    }
+}

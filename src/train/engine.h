@@ -1,0 +1,51 @@
+/* A network on a device at one batch size: model, plan and rings. A trainer has one, and a second one where
+ * the last batch of an epoch is smaller. */
+#ifndef STRATA_TRAIN_ENGINE_H
+#define STRATA_TRAIN_ENGINE_H
+
+#include "model/model.h"
+#include "strata/recipe.h"
+#include "strata/train.h"
+
+typedef struct engine {
+    strata_device *device; /* borrowed */
+    strata_model *model;
+    strata_plan *plan;
+    strata_ring *train, *evaluate; /* each opened when first used; at most one has work in flight */
+} engine;
+
+typedef struct engine_config {
+    strata_task task;
+    uint32_t images;        /* of a micro-batch */
+    uint32_t micro_batches; /* in a step */
+    bool train;
+    const engine *share; /* parameters are this one's; NULL */
+} engine_config;
+
+/* Make the network that a recipe describes. Weights are zero. Owner: caller; release with engine_close. */
+strata_status engine_open(engine *out, strata_device *d, const strata_recipe *recipe,
+                          const engine_config *config);
+void engine_close(engine *e);
+
+/* Bytes of device memory, rings included. */
+uint64_t engine_memory(const engine *e);
+
+strata_status engine_train_ring(engine *e);
+strata_status engine_evaluate_ring(engine *e);
+
+/* The parts of a ring's input memory `in`. */
+typedef struct engine_input {
+    strata_step_values *values;
+    strata_rate *rates; /* [n_rows] */
+    int32_t *labels;    /* [n] */
+    float *weights;     /* [n] of each image in the loss */
+    float *pixels;      /* [n, h, w, lanes(c)] */
+} engine_input;
+engine_input engine_parts(const engine *e, void *in);
+
+/* Copy n dense images [n,h,w,c] and labels to an input, rows past n as zeros with weight 0; each of the n
+ * weighs `weight`. */
+void engine_put(const engine *e, const engine_input *in, const float *pixels, const int32_t *labels,
+                uint32_t n, float weight);
+
+#endif

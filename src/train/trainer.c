@@ -1,0 +1,320 @@
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/recipe.h"
+
+/* ---- The rates table ------------------------------------------------------------------------- */
+
+static bool listed(const char *list, const char *word)
+{
+    for (const char *at = list; (at = strstr(at, word)); at += strlen(word))
+        if ((at == list || at[-1] == ',') && (at[strlen(word)] == ',' || !at[strlen(word)])) return true;
+    return false;
+}
+
+static strata_rate row_of(const strata_trainer *t, const strata_param *param)
+{
+    const strata_recipe *r = t->recipe;
+    const char *no_decay = strata_recipe_get(r, "no-decay"), *betas = strata_recipe_get(r, "betas");
+    const char *comma = strchr(betas, ',');
+    bool spared = (param->norm && listed(no_decay, "norm")) || (param->bias && listed(no_decay, "bias"));
+    bool adam = !recipe_is(r, "opt", "sgd");
+    double beta2 = comma ? strtod(comma + 1, NULL) : 0.999, n = (double)t->row_steps[param->row];
+    return (strata_rate) {
+        .lr = (float)t->lr[t->main.model->group_of_row[param->row]],
+        .momentum = (float)t->momentum,
+        .beta2 = (float)beta2,
+        .eps = (float)recipe_number(r, "eps"),
+        .weight_decay = spared ? 0 : (float)recipe_number(r, "weight-decay"),
+        .correction1 = adam ? (float)(1 / (1 - pow(t->momentum, n))) : 1,
+        .correction2 = adam ? (float)(1 / sqrt(1 - pow(beta2, n))) : 1,
+        .flags = STRATA_RATE_ACTIVE | (recipe_flag(r, "nesterov") ? STRATA_RATE_NESTEROV : 0) |
+                 (n == 1 ? STRATA_RATE_FIRST : 0),
+    };
+}
+
+void trainer_rows(const strata_trainer *t, strata_rate *rows)
+{
+    const strata_graph *g = t->main.model->graph;
+    for (uint32_t i = 0; i < g->n_params; i++)
+        if (!g->param[i]->running) rows[g->param[i]->row] = row_of(t, g->param[i]);
+}
+
+static void begin_step(strata_trainer *t)
+{
+    strata_rates_at(t->rates, t->step, t->lr, &t->momentum);
+    for (uint32_t i = 0; i < t->main.model->graph->n_rows; i++) t->row_steps[i]++;
+    t->step++;
+}
+
+/* ---- Results -------------------------------------------------------------------------------- */
+
+static void keep_result(strata_trainer *t, const void *bytes)
+{
+    const trainer_part *part = &t->flight[t->taken % STRATA_RING_SLOTS];
+    const strata_plan *p = t->current->plan;
+    const float *loss = (const void *)((const char *)bytes + p->result_loss);
+    for (uint32_t i = 0; i < part->images; i++) t->partial += (double)loss[i];
+    t->taken++;
+    if (!part->last) return;
+    trainer_result *r = &t->result[(t->first_result + t->n_results++) % TRAINER_RESULTS];
+    *r = (trainer_result) { .step = part->step,
+                            .images = part->step_images,
+                            .loss = t->partial / part->step_images };
+    memcpy(&r->state, bytes, sizeof r->state);
+    t->partial = 0;
+}
+
+static strata_status collect(strata_trainer *t, bool wait)
+{
+    while (t->current && t->taken < t->submitted) {
+        const void *bytes = NULL;
+        uint64_t number;
+        STRATA_TRY(strata_ring_result(t->current->train, wait, &number, &bytes));
+        if (!bytes) break;
+        keep_result(t, bytes);
+    }
+    return STRATA_OK;
+}
+
+strata_status trainer_take(strata_trainer *t, bool wait, trainer_result *out, bool *got)
+{
+    *got = false;
+    if (t->n_results == 0) STRATA_TRY(collect(t, wait));
+    if (t->n_results == 0) return STRATA_OK;
+    *out = t->result[t->first_result];
+    t->first_result = (t->first_result + 1) % TRAINER_RESULTS;
+    t->n_results--;
+    *got = true;
+    return STRATA_OK;
+}
+
+/* ---- Steps ---------------------------------------------------------------------------------- */
+
+/* A smaller last batch has recordings of its own, over the same weights: rows of weight 0 would enter the
+ * statistics of batch norms. */
+static strata_status open_tail(strata_trainer *t, uint32_t images)
+{
+    if (t->tail.model && t->tail.model->graph->input->shape.n == images) return STRATA_OK;
+    engine_close(&t->tail);
+    const engine_config config = { t->task, images, 1, true, &t->main };
+    return engine_open(&t->tail, t->device, t->recipe, &config);
+}
+
+static strata_status choose(strata_trainer *t, uint32_t images)
+{
+    engine *wanted = images == t->micro ? &t->main : &t->tail;
+    if (t->current && t->current != wanted) {
+        STRATA_TRY(collect(t, true)); /* results stay in order */
+        t->submitted = t->taken = 0;
+        t->current = NULL;
+    }
+    if (wanted == &t->tail) STRATA_TRY(open_tail(t, images));
+    STRATA_TRY(engine_train_ring(wanted));
+    t->current = wanted;
+    return STRATA_OK;
+}
+
+strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
+                            uint32_t epoch, engine_input *out)
+{
+    void *in;
+    STRATA_TRY(choose(t, images));
+    STRATA_TRY(strata_ring_begin(t->current->train, &in));
+    STRATA_TRY(collect(t, false));
+    bool first = !t->open;
+    if (first) {
+        begin_step(t);
+        t->sample = 0;
+    }
+    const uint64_t seed = (uint64_t)recipe_number(t->recipe, "seed");
+    *out = engine_parts(t->current, in);
+    *out->values = (strata_step_values) {
+        (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)(t->step - 1), t->sample, epoch, { 0 }
+    };
+    trainer_rows(t, out->rates);
+    t->flight[t->submitted % STRATA_RING_SLOTS] = (trainer_part) { t->step - 1, images, step_images, last };
+    t->fresh = first;
+    t->open = !last;
+    t->sample += images;
+    return STRATA_OK;
+}
+
+strata_status trainer_submit(strata_trainer *t)
+{
+    const strata_plan *p = t->current->plan;
+    const trainer_part *part = &t->flight[t->submitted % STRATA_RING_SLOTS];
+    strata_stream *const work[] = { t->fresh ? p->first : p->next, p->update };
+    STRATA_TRY(strata_ring_submit(t->current->train, work, part->last ? 2 : 1));
+    t->submitted++;
+    return STRATA_OK;
+}
+
+strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const int32_t *labels, uint32_t n,
+                                  float *loss)
+{
+    const size_t image = (size_t)t->task.h * t->task.w * t->task.c;
+    if (n == 0 || n > t->batch)
+        return strata_fail(STRATA_BAD_ARG, "a step takes 1 to %u images, got %u", (unsigned)t->batch,
+                           (unsigned)n);
+    for (uint32_t i = 0; i < n; i++)
+        if (labels[i] < 0 || (uint32_t)labels[i] >= t->task.classes)
+            return strata_fail(STRATA_BAD_ARG, "label %d of image %u is not in [0, %u)", (int)labels[i],
+                               (unsigned)i, (unsigned)t->task.classes);
+    uint32_t micro = n == t->batch ? t->micro : n;
+    for (uint32_t at = 0; at < n; at += micro) {
+        engine_input in;
+        STRATA_TRY(trainer_begin(t, micro, n, at + micro == n, 0, &in));
+        engine_put(t->current, &in, pixels + at * image, labels + at, micro, 1.0f / (float)n);
+        STRATA_TRY(trainer_submit(t));
+    }
+    bool got = true;
+    trainer_result r = { 0 };
+    while (got) {
+        STRATA_TRY(trainer_take(t, loss != NULL, &r, &got));
+        if (loss && got) *loss = (float)r.loss;
+        if (loss && got && r.state.not_finite)
+            return strata_fail(STRATA_NOT_FINITE, "step %llu: the loss or a gradient is not finite",
+                               (unsigned long long)r.step);
+    }
+    return STRATA_OK;
+}
+
+/* ---- Evaluation --------------------------------------------------------------------------------- */
+
+/* Take one evaluated batch: the first image is number `at`, `n` of them are real. */
+static void put_out(const engine *e, const char *bytes, uint32_t n, float *logits, float *losses)
+{
+    const strata_plan *p = e->plan;
+    const uint32_t classes = e->model->graph->logits->shape.c, lanes = strata_lanes(classes);
+    const float *from = (const void *)(bytes + p->result_logits);
+    if (losses) memcpy(losses, bytes + p->result_loss, n * sizeof *losses);
+    for (uint32_t i = 0; logits && i < n; i++)
+        memcpy(logits + (size_t)i * classes, from + (size_t)i * lanes, classes * sizeof *logits);
+}
+
+strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels, const int32_t *labels,
+                                      uint32_t n, float *logits, float *losses)
+{
+    engine *e = &t->main;
+    const size_t image = (size_t)t->task.h * t->task.w * t->task.c;
+    const uint32_t micro = t->micro, batches = (n + micro - 1) / micro, classes = t->task.classes;
+    uint32_t taken = 0;
+    STRATA_TRY(collect(t, true));
+    STRATA_TRY(engine_evaluate_ring(e));
+    for (uint32_t b = 0; b <= batches; b++) {
+        void *in;
+        uint64_t number;
+        const void *bytes = NULL;
+        STRATA_TRY(strata_ring_begin(e->evaluate, &in));
+        for (;;) { /* past the last batch, wait for what is still in flight */
+            STRATA_TRY(strata_ring_result(e->evaluate, b == batches, &number, &bytes));
+            if (!bytes) break;
+            uint32_t at = taken++ * micro;
+            put_out(e, bytes, n - at < micro ? n - at : micro, logits ? logits + (size_t)at * classes : NULL,
+                    losses ? losses + at : NULL);
+        }
+        if (b == batches) break;
+        engine_input parts = engine_parts(e, in);
+        uint32_t at = b * micro, real = n - at < micro ? n - at : micro;
+        engine_put(e, &parts, pixels + at * image, labels ? labels + at : NULL, real, 1);
+        STRATA_TRY(strata_ring_submit(e->evaluate, &e->plan->evaluate, 1));
+    }
+    return STRATA_OK;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------- */
+
+static strata_status open_rates(strata_trainer *t)
+{
+    const strata_model *m = t->main.model;
+    const char *momentum = strata_recipe_get(t->recipe,
+                                             recipe_is(t->recipe, "opt", "sgd") ? "momentum" : "betas");
+    const strata_rates_config config = {
+        .lr = strata_recipe_get(t->recipe, "lr"),
+        .schedule = strata_recipe_get(t->recipe, "schedule"),
+        .n_groups = m->n_groups,
+        .group_name = m->group_name,
+        .steps = t->task.steps,
+        .momentum = strtod(momentum, NULL),
+    };
+    STRATA_TRY(strata_rates_open(&t->rates, &config));
+    t->lr = calloc(m->n_groups, sizeof *t->lr);
+    t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
+    return t->lr && t->row_steps ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+}
+
+static strata_status read_batch(strata_trainer *t)
+{
+    t->batch = (uint32_t)recipe_number(t->recipe, "batch");
+    t->micro = (uint32_t)recipe_number(t->recipe, "micro-batch");
+    if (t->micro == 0) t->micro = t->batch;
+    if (t->batch % t->micro != 0)
+        return strata_fail(STRATA_BAD_ARG, "--micro-batch wants a divisor of --batch %u, got %u",
+                           (unsigned)t->batch, (unsigned)t->micro);
+    t->parts = t->batch / t->micro;
+    if (t->parts > 1 && recipe_is(t->recipe, "last", "keep"))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--last keep wants whole batches in memory: leave --micro-batch away");
+    return STRATA_OK;
+}
+
+strata_status strata_trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
+                                  const strata_task *task)
+{
+    strata_status status = STRATA_OK;
+    strata_trainer *t = calloc(1, sizeof *t);
+    *out = NULL;
+    if (!t) return strata_fail(STRATA_NO_MEMORY, "no memory for a trainer");
+    t->device = device;
+    t->task = *task;
+    STRATA_GO(recipe_copy(&t->recipe, recipe));
+    STRATA_GO(trainer_resolve(t->recipe, task, 0));
+    if (t->task.steps == 0) t->task.steps = (uint64_t)recipe_number(t->recipe, "steps");
+    if (t->task.steps == 0) t->task.steps = 1;
+    STRATA_GO(read_batch(t));
+    const engine_config config = { t->task, t->micro, t->parts, true, NULL };
+    STRATA_GO(engine_open(&t->main, device, t->recipe, &config));
+    STRATA_GO(open_rates(t));
+    STRATA_GO(
+        strata_model_init_plan(t->main.model, t->main.plan, (uint64_t)recipe_number(t->recipe, "seed")));
+    if (*strata_recipe_get(t->recipe, "init"))
+        STRATA_GO(strata_model_load(t->main.model, t->main.plan, strata_recipe_get(t->recipe, "init"), true,
+                                    NULL, NULL));
+    *out = t;
+    return STRATA_OK;
+done:
+    strata_trainer_close(t);
+    return status;
+}
+
+void strata_trainer_close(strata_trainer *t)
+{
+    if (!t) return;
+    engine_close(&t->tail);
+    engine_close(&t->main);
+    strata_rates_close(t->rates);
+    strata_recipe_close(t->recipe);
+    free(t->lr);
+    free(t->row_steps);
+    free(t);
+}
+
+uint64_t strata_trainer_steps(const strata_trainer *t) { return t->step; }
+uint64_t strata_trainer_memory(const strata_trainer *t) { return engine_memory(&t->main); }
+const strata_model *trainer_model(const strata_trainer *t) { return t->main.model; }
+
+strata_status strata_trainer_save(strata_trainer *t, const char *path)
+{
+    STRATA_TRY(collect(t, true));
+    return strata_model_save(t->main.model, t->main.plan, path, t->step);
+}
+
+strata_status strata_trainer_load(strata_trainer *t, const char *path)
+{
+    STRATA_TRY(collect(t, true));
+    return strata_model_load(t->main.model, t->main.plan, path, true, NULL, NULL);
+}

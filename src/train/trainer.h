@@ -1,0 +1,75 @@
+/* The trainer from inside: what the loop, checkpoints and tests use beside the public calls. */
+#ifndef STRATA_TRAIN_TRAINER_H
+#define STRATA_TRAIN_TRAINER_H
+
+#include "rates/rates.h"
+#include "train/engine.h"
+
+/* What came back from one step. */
+typedef struct trainer_result {
+    uint64_t step; /* from 0 */
+    uint32_t images;
+    double loss;        /* mean over the batch, summed in double in image order */
+    strata_state state; /* after the step */
+} trainer_result;
+
+enum { TRAINER_RESULTS = 2 * STRATA_RING_SLOTS };
+
+/* A micro-batch in flight. */
+typedef struct trainer_part {
+    uint64_t step;
+    uint32_t images, step_images; /* real ones: in this micro-batch, in its step */
+    bool last;                    /* of its step */
+} trainer_part;
+
+struct strata_trainer {
+    strata_device *device; /* borrowed */
+    strata_recipe *recipe; /* own copy, every default resolved */
+    strata_task task;
+    uint32_t batch, micro, parts; /* images in a step and in a micro-batch; micro-batches in a step */
+    engine main, tail;            /* tail: for a smaller last batch, opened when one comes */
+    strata_rates *rates;
+    double *lr, momentum; /* [n_groups] of the step that was begun last */
+    uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t */
+    uint64_t step;        /* steps begun */
+    engine *current;      /* with work in flight or a step begun */
+    bool open,
+        fresh; /* the step begun last wants more micro-batches; the micro-batch begun last is its first */
+    uint32_t sample; /* images of that step before the next micro-batch */
+    trainer_part flight[STRATA_RING_SLOTS];
+    uint64_t submitted, taken; /* micro-batches of `current` */
+    double partial;            /* loss of the step whose micro-batches are coming back */
+    trainer_result result[TRAINER_RESULTS];
+    uint32_t n_results, first_result;
+};
+
+/* Begin a micro-batch of the next step: give out the memory to fill.
+ *   images  real images of this micro-batch: the trainer's micro, or for a smaller last batch all of it
+ *   last    it ends its step
+ *   epoch   from 0, for dropout and records
+ * Rows past `images` must be filled too (engine_put does). Weights of images are 1 / (images of the whole
+ * step). Waits: for the micro-batch STRATA_RING_SLOTS ago. */
+strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
+                            uint32_t epoch, engine_input *out);
+strata_status trainer_submit(strata_trainer *t);
+
+/* Take the oldest result; *got false where none has come. Waits: only if `wait`, for all that is in flight.
+ */
+strata_status trainer_take(strata_trainer *t, bool wait, trainer_result *out, bool *got);
+
+/* Rates of the table's rows for the step begun last, for --log-rates. [n_rows] */
+void trainer_rows(const strata_trainer *t, strata_rate *rows);
+
+/* Groups and parameters of the network. */
+const strata_model *trainer_model(const strata_trainer *t);
+
+/* The name of the first thing that is not finite: the input, a parameter, a layer's output (each layer is run
+ * again, so running statistics move), a gradient from the loss backwards. Call with no step in flight. Waits.
+ */
+strata_status trainer_first_not_finite(strata_trainer *t, const char **name);
+
+/* Fill what the recipe leaves open by the task and the number of training images: model, epochs, lr, weight
+ * decay, augmentation, micro-batch. */
+strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images);
+
+#endif
