@@ -1,0 +1,154 @@
+#include "train/checkpoint.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/safetensors.h"
+
+/* The flat ranges of a plan that a resumed run starts from, in device order. */
+enum { RANGES = 4 };
+static const char *const range_names[RANGES] = { "weights", "running", "moment1", "moment2" };
+
+static void ranges(const strata_plan *p, strata_slice out[RANGES])
+{
+    out[0] = p->weights, out[1] = p->running, out[2] = p->moment1, out[3] = p->moment2;
+}
+
+typedef struct held {
+    void *bytes[RANGES];
+} held;
+
+static void release(held *h)
+{
+    for (int i = 0; i < RANGES; i++) free(h->bytes[i]);
+}
+
+static strata_status write_state(const char *path, strata_trainer *t, const loop_state *loop)
+{
+    strata_status status = STRATA_OK;
+    held h = { { 0 } };
+    strata_slice slice[RANGES];
+    strata_stored tensor[RANGES + 1];
+    char text[6][40];
+    uint32_t n = 0, rows = t->main.model->graph->n_rows;
+    ranges(t->main.plan, slice);
+    for (int i = 0; i < RANGES; i++) {
+        if (!slice[i].block) continue;
+        h.bytes[i] = malloc(slice[i].bytes);
+        if (!h.bytes[i]) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for the checkpoint", path));
+        STRATA_GO(strata_plan_read_range(t->main.plan, h.bytes[i], slice[i]));
+        tensor[n++] = (strata_stored) { .name = range_names[i],
+                                        .dtype = STRATA_DTYPE_F32,
+                                        .rank = 1,
+                                        .dim = { slice[i].bytes / 4 },
+                                        .bytes = h.bytes[i] };
+    }
+    tensor[n++] = (strata_stored) {
+        .name = "row_steps", .dtype = STRATA_DTYPE_I64, .rank = 1, .dim = { rows }, .bytes = t->row_steps
+    };
+    snprintf(text[0], sizeof text[0], "%" PRIu64, loop->step);
+    snprintf(text[1], sizeof text[1], "%a", loop->epoch_loss); /* hexadecimal: every bit comes back */
+    snprintf(text[2], sizeof text[2], "%" PRIu64, loop->epoch_images);
+    snprintf(text[3], sizeof text[3], "%a", loop->best);
+    snprintf(text[4], sizeof text[4], "%a", loop->seconds);
+    snprintf(text[5], sizeof text[5], "%d", loop->finished);
+    const strata_note notes[] = { { "step", text[0] }, { "epoch_loss", text[1] }, { "epoch_images", text[2] },
+                                  { "best", text[3] }, { "seconds", text[4] },    { "finished", text[5] } };
+    STRATA_GO(strata_safetensors_write(path, tensor, n, notes, sizeof notes / sizeof *notes));
+done:
+    release(&h);
+    return status;
+}
+
+static strata_status named(char **out, const run_folder *f, const char *name)
+{
+    *out = folder_file(f, name);
+    return *out ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
+}
+
+strata_status checkpoint_write(run_folder *f, strata_trainer *t, const loop_state *loop)
+{
+    strata_status status = STRATA_OK;
+    char *weights = NULL, *state = NULL;
+    STRATA_GO(named(&weights, f, "checkpoints/last.safetensors"));
+    STRATA_GO(named(&state, f, "checkpoints/last.state.safetensors"));
+    STRATA_GO(strata_trainer_save(t, weights));
+    STRATA_GO(write_state(state, t, loop));
+done:
+    free(weights);
+    free(state);
+    return status;
+}
+
+strata_status checkpoint_best(run_folder *f, strata_trainer *t)
+{
+    char *path = NULL;
+    STRATA_TRY(named(&path, f, "checkpoints/best.safetensors"));
+    strata_status status = strata_trainer_save(t, path);
+    free(path);
+    return status;
+}
+
+static double note_number(const strata_safetensors *s, const char *key)
+{
+    const char *text = strata_safetensors_note(s, key);
+    return text ? strtod(text, NULL) : NAN;
+}
+
+static strata_status read_tensor(strata_safetensors *s, const char *name, strata_dtype dtype, uint64_t count,
+                                 void *out)
+{
+    const strata_stored *stored = strata_safetensors_find(s, name);
+    if (!stored || stored->dtype != dtype || strata_stored_count(stored) != count)
+        return strata_fail(STRATA_FILE, "%s: %s wants %llu elements of %s, got %s", s->path, name,
+                           (unsigned long long)count, strata_dtype_name(dtype),
+                           stored ? strata_stored_shape(stored).s : "nothing");
+    return strata_safetensors_read(s, stored, out);
+}
+
+static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_state *loop)
+{
+    strata_slice slice[RANGES];
+    ranges(t->main.plan, slice);
+    for (int i = 0; i < RANGES; i++) {
+        if (!slice[i].block) continue;
+        float *values = malloc(slice[i].bytes);
+        if (!values) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for the checkpoint", s->path);
+        strata_status status = read_tensor(s, range_names[i], STRATA_DTYPE_F32, slice[i].bytes / 4, values);
+        if (status == STRATA_OK) status = strata_plan_write_range(t->main.plan, slice[i], values);
+        free(values);
+        STRATA_TRY(status);
+    }
+    STRATA_TRY(read_tensor(s, "row_steps", STRATA_DTYPE_I64, t->main.model->graph->n_rows, t->row_steps));
+    double step = note_number(s, "step"), images = note_number(s, "epoch_images"),
+           sum = note_number(s, "epoch_loss");
+    if (!(step >= 0) || !(images >= 0) || isnan(sum))
+        return strata_fail(STRATA_FILE, "%s: its metadata lacks step, epoch_loss or epoch_images", s->path);
+    *loop = (loop_state) { (uint64_t)step,
+                           sum,
+                           (uint64_t)images,
+                           note_number(s, "best"),
+                           note_number(s, "seconds"),
+                           note_number(s, "finished") != 0 };
+    t->step = loop->step;
+    return STRATA_OK;
+}
+
+strata_status checkpoint_read(run_folder *f, strata_trainer *t, loop_state *loop, bool *found)
+{
+    char *path = NULL;
+    strata_safetensors *s = NULL;
+    strata_status status = STRATA_OK;
+    STRATA_TRY(named(&path, f, "checkpoints/last.state.safetensors"));
+    *found = strata_path_exists(path);
+    if (!*found) goto done;
+    STRATA_GO(strata_safetensors_open(&s, path));
+    STRATA_GO(read_state(s, t, loop));
+done:
+    strata_safetensors_close(s);
+    free(path);
+    return status;
+}

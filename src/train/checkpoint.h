@@ -1,0 +1,29 @@
+/* What a run needs to go on with the same bits. Weights for people and other programs are in
+ * last.safetensors; all that resuming reads is in one file, last.state.safetensors, so that a kill between
+ * two renames cannot mix steps. */
+#ifndef STRATA_TRAIN_CHECKPOINT_H
+#define STRATA_TRAIN_CHECKPOINT_H
+
+#include "train/folder.h"
+
+/* Where the loop stands, beside the trainer's own state. */
+typedef struct loop_state {
+    uint64_t step;     /* steps taken */
+    double epoch_loss; /* sum over the images of this epoch so far */
+    uint64_t epoch_images;
+    double best;    /* the best validation loss so far; INFINITY before the first */
+    double seconds; /* of training, over all sittings */
+    bool finished;
+} loop_state;
+
+/* Write checkpoints/last.safetensors and checkpoints/last.state.safetensors, each atomically. Waits. */
+strata_status checkpoint_write(run_folder *f, strata_trainer *t, const loop_state *loop);
+
+/* Read the state back; *found false where the folder has none.
+ * Errors: STRATA_FILE naming the file and what does not fit this network. */
+strata_status checkpoint_read(run_folder *f, strata_trainer *t, loop_state *loop, bool *found);
+
+/* Write checkpoints/best.safetensors. */
+strata_status checkpoint_best(run_folder *f, strata_trainer *t);
+
+#endif

@@ -1,0 +1,369 @@
+#include "train/folder.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/text.h"
+#include "train/recipe.h"
+
+static strata_status no_memory(void)
+{
+    return strata_fail(STRATA_NO_MEMORY, "no memory for the run folder's records");
+}
+
+char *folder_file(const run_folder *f, const char *name)
+{
+    char *path = NULL;
+    return strata_path_join(&path, f->path, name) == STRATA_OK ? path : NULL;
+}
+
+static void timestamp(char out[32])
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+static void set_text(json_t *o, const char *key, const char *value)
+{
+    json_object_set_new(o, key, json_string(value));
+}
+
+/* ---- Making and opening ------------------------------------------------------------------------ */
+
+static const char *const files[] = { "recipe.yaml",
+                                     "run.json",
+                                     "metrics.csv",
+                                     "steps.jsonl",
+                                     "rates.csv",
+                                     "log.txt",
+                                     "checkpoints/last.safetensors",
+                                     "checkpoints/best.safetensors",
+                                     "checkpoints/last.state.safetensors" };
+
+/* --overwrite removes what a run writes, and nothing else: a mistyped folder loses nothing. */
+static strata_status sweep(const run_folder *f)
+{
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = folder_file(f, files[i]);
+        if (!path) return no_memory();
+        unlink(path);
+        free(path);
+    }
+    return STRATA_OK;
+}
+
+static strata_status choose_path(run_folder *f, const strata_recipe *r, const char *data_name)
+{
+    const char *given = strata_recipe_get(r, "run-dir");
+    char made[256], when[32];
+    if (!*given) {
+        char *model = NULL;
+        time_t now = time(NULL);
+        struct tm local;
+        localtime_r(&now, &local);
+        strftime(when, sizeof when, "%Y-%m-%d_%H%M%S", &local);
+        STRATA_TRY(strata_path_name(&model, strata_recipe_get(r, "model")));
+        snprintf(made, sizeof made, "runs/%s-%s-%s", when, model, data_name);
+        free(model);
+        given = made;
+    }
+    f->path = strdup(given);
+    return f->path ? STRATA_OK : no_memory();
+}
+
+static strata_status save_json(const run_folder *f)
+{
+    char *path = folder_file(f, "run.json");
+    char *text = json_dumps(f->run, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    strata_status status = path && text ? strata_file_write(path, text, strlen(text)) : no_memory();
+    free(text);
+    free(path);
+    return status;
+}
+
+static strata_status start_json(run_folder *f, const char *command)
+{
+    char when[32];
+    f->run = json_object();
+    if (!f->run) return no_memory();
+    timestamp(when);
+    set_text(f->run, "strata", STRATA_VERSION);
+    set_text(f->run, "commit", STRATA_COMMIT);
+    set_text(f->run, "command", command ? command : "");
+    set_text(f->run, "started", when);
+    return folder_status(f, "started", "");
+}
+
+strata_status folder_make(run_folder *f, const strata_recipe *r, const char *data_name, const char *command)
+{
+    strata_status status = STRATA_OK;
+    char *checkpoints = NULL, *recipe = NULL;
+    *f = (run_folder) { 0 };
+    STRATA_GO(choose_path(f, r, data_name));
+    if (strata_path_exists(f->path) && !strata_folder_empty(f->path)) {
+        if (!recipe_flag(r, "overwrite"))
+            STRATA_GO(strata_fail(STRATA_BAD_ARG,
+                                  "--run-dir %s exists and is not empty: name another, continue it with "
+                                  "--resume, or replace it with --overwrite",
+                                  f->path));
+        STRATA_GO(sweep(f));
+    }
+    checkpoints = folder_file(f, "checkpoints");
+    recipe = folder_file(f, "recipe.yaml");
+    if (!checkpoints || !recipe) STRATA_GO(no_memory());
+    STRATA_GO(strata_folder_make(checkpoints));
+    STRATA_GO(strata_recipe_save(r, recipe));
+    STRATA_GO(start_json(f, command));
+done:
+    free(checkpoints);
+    free(recipe);
+    if (status != STRATA_OK) folder_close(f);
+    return status;
+}
+
+strata_status folder_reopen(run_folder *f, const char *path)
+{
+    strata_status status = STRATA_OK;
+    json_error_t error;
+    char *json = NULL;
+    *f = (run_folder) { 0 };
+    if (!strata_folder_exists(path)) return strata_fail(STRATA_FILE, "%s: there is no such run folder", path);
+    f->path = strdup(path);
+    json = f->path ? folder_file(f, "run.json") : NULL;
+    if (!json) STRATA_GO(no_memory());
+    f->run = json_load_file(json, 0, &error);
+    if (!f->run || !json_is_object(f->run))
+        STRATA_GO(strata_fail(STRATA_FILE, "%s:%d: not a run's record: %s", json, f->run ? 1 : error.line,
+                              f->run ? "wants an object" : error.text));
+done:
+    free(json);
+    if (status != STRATA_OK) folder_close(f);
+    return status;
+}
+
+void folder_close(run_folder *f)
+{
+    strata_log_close(&f->metrics);
+    strata_log_close(&f->steps);
+    strata_log_close(&f->rates);
+    strata_log_close(&f->text);
+    if (f->run) json_decref(f->run);
+    free(f->path);
+    *f = (run_folder) { 0 };
+}
+
+/* ---- Logs ------------------------------------------------------------------------------------- */
+
+static strata_status open_log(run_folder *f, strata_log *log, const char *name)
+{
+    char *path = folder_file(f, name);
+    strata_status status = path ? strata_log_open(log, path) : no_memory();
+    free(path);
+    return status;
+}
+
+static strata_status open_logs(run_folder *f, bool rates)
+{
+    STRATA_TRY(open_log(f, &f->metrics, "metrics.csv"));
+    STRATA_TRY(open_log(f, &f->steps, "steps.jsonl"));
+    STRATA_TRY(open_log(f, &f->text, "log.txt"));
+    return rates ? open_log(f, &f->rates, "rates.csv") : STRATA_OK;
+}
+
+strata_status folder_begin_logs(run_folder *f, const strata_trainer *t)
+{
+    const strata_model *m = t->main.model;
+    strata_text line = { 0 };
+    strata_status status = STRATA_OK;
+    STRATA_TRY(open_logs(f, recipe_flag(t->recipe, "log-rates")));
+    strata_text_format(&line, "epoch,step,time_s,train_loss,valid_loss,valid_top1,valid_top5");
+    for (uint32_t g = 0; g < m->n_groups; g++) strata_text_format(&line, ",lr_%s", m->group_name[g]);
+    strata_text_format(&line, ",images_per_s");
+    STRATA_GO(line.failed ? no_memory() : strata_log_line(&f->metrics, line.s));
+    if (f->rates.file)
+        STRATA_GO(strata_log_line(
+            &f->rates, "step,parameter,lr,momentum,beta2,eps,weight_decay,correction1,correction2,flags"));
+done:
+    strata_text_free(&line);
+    return status;
+}
+
+/* The step a line belongs to, or -1 for a header. Rows of metrics.csv carry the number of steps taken, one
+ * more. */
+static double line_step(const char *line, const char *name)
+{
+    double epoch, step;
+    if (strcmp(name, "steps.jsonl") == 0) return sscanf(line, "{\"step\": %lf", &step) == 1 ? step : -1;
+    if (strcmp(name, "metrics.csv") == 0) return sscanf(line, "%lf,%lf", &epoch, &step) == 2 ? step - 1 : -1;
+    return sscanf(line, "%lf,", &step) == 1 ? step : -1;
+}
+
+static strata_status cut_file(run_folder *f, const char *name, uint64_t step)
+{
+    char *path = folder_file(f, name), *text = NULL;
+    strata_text kept = { 0 };
+    strata_status status = path ? STRATA_OK : no_memory();
+    if (path && strata_path_exists(path)) {
+        STRATA_GO(strata_file_read(&text, NULL, path));
+        for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+            if (line_step(line, name) < (double)step)
+                strata_text_append(&kept, line, (size_t)(end + 1 - line));
+        STRATA_GO(kept.failed ? no_memory() : strata_file_write(path, kept.s, kept.length));
+    }
+done:
+    strata_text_free(&kept);
+    free(text);
+    free(path);
+    return status;
+}
+
+strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step)
+{
+    STRATA_TRY(cut_file(f, "steps.jsonl", step));
+    STRATA_TRY(cut_file(f, "metrics.csv", step));
+    STRATA_TRY(cut_file(f, "rates.csv", step));
+    return open_logs(f, recipe_flag(r, "log-rates"));
+}
+
+strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,
+                          uint32_t n_groups, double momentum)
+{
+    strata_text line = { 0 };
+    strata_text_format(&line, "{\"step\": %" PRIu64 ", \"epoch\": %u, \"loss\": ", r->step, (unsigned)epoch);
+    if (isfinite(r->loss))
+        strata_text_format(&line, "%.9g, \"lr\": [", r->loss);
+    else
+        strata_text_format(&line, "null, \"lr\": ["); /* JSON has no NaN */
+    for (uint32_t g = 0; g < n_groups; g++) strata_text_format(&line, "%s%.17g", g ? ", " : "", lr[g]);
+    strata_text_format(&line, "], \"mom\": %.17g", momentum);
+    if (isfinite(r->state.grad_norm))
+        strata_text_format(&line, ", \"grad_norm\": %.9g", (double)r->state.grad_norm);
+    strata_text_format(&line, "}");
+    strata_status status = line.failed ? no_memory() : strata_log_line(&f->steps, line.s);
+    strata_text_free(&line);
+    return status;
+}
+
+strata_status folder_rates(run_folder *f, const strata_trainer *t, uint64_t step)
+{
+    const strata_graph *g = t->main.model->graph;
+    strata_status status = STRATA_OK;
+    strata_text line = { 0 };
+    strata_rate *row = calloc(g->n_rows, sizeof *row);
+    if (!row) return no_memory();
+    trainer_rows(t, row);
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        if (g->param[i]->running) continue;
+        const strata_rate *w = &row[g->param[i]->row];
+        line.length = 0;
+        strata_text_format(&line, "%" PRIu64 ",%s,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%u", step,
+                           g->param[i]->name, (double)w->lr, (double)w->momentum, (double)w->beta2,
+                           (double)w->eps, (double)w->weight_decay, (double)w->correction1,
+                           (double)w->correction2, (unsigned)w->flags);
+        STRATA_GO(line.failed ? no_memory() : strata_log_line(&f->rates, line.s));
+    }
+done:
+    strata_text_free(&line);
+    free(row);
+    return status;
+}
+
+static void put_number(strata_text *line, double v)
+{
+    if (isfinite(v))
+        strata_text_format(line, ",%.9g", v);
+    else
+        strata_text_format(line, ","); /* nothing was measured */
+}
+
+strata_status folder_epoch(run_folder *f, const strata_event *e)
+{
+    strata_text line = { 0 };
+    strata_text_format(&line, "%u,%" PRIu64 ",%.3f", (unsigned)e->epoch, e->step, e->seconds);
+    put_number(&line, e->train_loss);
+    put_number(&line, e->valid_loss);
+    put_number(&line, e->top1);
+    put_number(&line, e->top5);
+    for (uint32_t g = 0; g < e->n_groups; g++) strata_text_format(&line, ",%.17g", e->lr[g]);
+    strata_text_format(&line, ",%.1f", e->images_per_s);
+    strata_status status = line.failed ? no_memory() : strata_log_line(&f->metrics, line.s);
+    strata_text_free(&line);
+    return status;
+}
+
+/* ---- run.json ----------------------------------------------------------------------------------- */
+
+strata_status folder_status(run_folder *f, const char *status, const char *why)
+{
+    char when[32];
+    timestamp(when);
+    set_text(f->run, "status", status);
+    if (*why) set_text(f->run, "why", why);
+    if (strcmp(status, "started") != 0 && strcmp(status, "running") != 0) set_text(f->run, "ended", when);
+    return save_json(f);
+}
+
+static json_t *list_launches(const strata_stream *s)
+{
+    static const char *const passes[] = {
+#define NAME(name) #name,
+        STRATA_PASS_LIST(NAME)
+    };
+    json_t *list = json_array();
+    const strata_recorded *r;
+    for (uint32_t i = 0; s && (r = strata_stream_recorded(s, i)); i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i,i,i]}", "node",
+                                        r->label ? r->label : "", "kernel", r->stem, "pass", passes[r->pass],
+                                        "variant", r->variant ? r->variant : "", "defines", r->defines,
+                                        "groups", (int)r->groups[0], (int)r->groups[1], (int)r->groups[2]));
+    return list;
+}
+
+static json_t *describe_device(const strata_caps *c)
+{
+    return json_pack("{s:s, s:s, s:b, s:i, s:i, s:i, s:i, s:I, s:i}", "name", c->name, "driver", c->driver,
+                     "vulkan", (int)c->vulkan, "vendor", (int)c->vendor_id, "device", (int)c->device_id,
+                     "driver_version", (int)c->driver_version, "subgroup", (int)c->subgroup, "max_range",
+                     (json_int_t)c->max_range, "cores", (int)c->cores);
+}
+
+static json_t *describe_data(const strata_data_info *d)
+{
+    char print[24];
+    snprintf(print, sizeof print, "%016" PRIx64, d->fingerprint);
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < d->classes; i++) json_array_append_new(names, json_string(d->class_names[i]));
+    return json_pack("{s:s, s:s, s:i, s:i, s:[i,i,i], s:o}", "name", d->name, "fingerprint", print, "train",
+                     (int)d->train, "valid", (int)d->valid, "image", (int)d->h, (int)d->w, (int)d->c,
+                     "classes", names);
+}
+
+strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_data_info *data)
+{
+    const strata_plan *p = t->main.plan;
+    const strata_model *m = t->main.model;
+    json_t *groups = json_array(), *launches = json_object();
+    for (uint32_t g = 0; g < m->n_groups; g++) json_array_append_new(groups, json_string(m->group_name[g]));
+    json_object_set_new(launches, "first", list_launches(p->first));
+    json_object_set_new(launches, "update", list_launches(p->update));
+    json_object_set_new(launches, "evaluate", list_launches(p->evaluate));
+    json_object_set_new(f->run, "device", describe_device(strata_device_caps(t->device)));
+    json_object_set_new(f->run, "data", describe_data(data));
+    json_object_set_new(f->run, "model",
+                        json_pack("{s:s, s:I, s:s, s:o}", "name", m->name, "parameters",
+                                  (json_int_t)strata_graph_param_count(m->graph), "scheme", m->scheme,
+                                  "groups", groups));
+    json_object_set_new(f->run, "memory_bytes", json_integer((json_int_t)engine_memory(&t->main)));
+    json_object_set_new(f->run, "steps", json_integer((json_int_t)t->task.steps));
+    json_object_set_new(f->run, "launches", launches);
+    return STRATA_OK;
+}

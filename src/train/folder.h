@@ -1,0 +1,54 @@
+/* A run folder: what a run leaves behind, as it goes.
+ *
+ *   recipe.yaml       every key, resolved; itself a valid recipe
+ *   run.json          version, command, device, data, variants of every launch, times, status
+ *   metrics.csv       a row per epoch;   steps.jsonl  an object per logged step;   rates.csv  every row of
+ * every step log.txt           what was said checkpoints/      last.safetensors, best.safetensors (weights),
+ * last.state.safetensors (to resume) */
+#ifndef STRATA_TRAIN_FOLDER_H
+#define STRATA_TRAIN_FOLDER_H
+
+#include <jansson.h>
+
+#include "core/file.h"
+#include "strata/train.h"
+#include "train/trainer.h"
+
+typedef struct run_folder {
+    char *path;
+    strata_log metrics, steps, rates, text; /* rates: closed unless --log-rates */
+    json_t *run;                            /* run.json's content; owned */
+} run_folder;
+
+/* Make the folder (`overwrite` removes what a run left there), write recipe.yaml and run.json.
+ *   path  NULL or "": runs/DATE_TIME-MODEL-DATA
+ * Errors: STRATA_BAD_ARG where the folder exists and is not empty. */
+strata_status folder_make(run_folder *out, const strata_recipe *r, const char *data_name,
+                          const char *command);
+
+/* Open the folder of an earlier run: reads run.json; logs are cut back to what lies before `step` and opened
+ * to append. */
+strata_status folder_reopen(run_folder *out, const char *path);
+strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step);
+void folder_close(run_folder *f);
+
+/* "<folder>/<name>". Owner: caller; free(). NULL without memory. */
+char *folder_file(const run_folder *f, const char *name);
+
+/* Write run.json anew, with `status` ("running", "finished", "interrupted", "failed") and `why` ("" or the
+ * message). */
+strata_status folder_status(run_folder *f, const char *status, const char *why);
+
+/* Note device, data and every launch of the trainer's recordings in run.json (written by the next
+ * folder_status). */
+strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_data_info *data);
+
+/* Start the logs of a new run: the header of metrics.csv and of rates.csv. */
+strata_status folder_begin_logs(run_folder *f, const strata_trainer *t);
+
+strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,
+                          uint32_t n_groups, double momentum);
+strata_status folder_rates(run_folder *f, const strata_trainer *t, uint64_t step);
+strata_status folder_epoch(run_folder *f, const strata_event *e);
+
+#endif

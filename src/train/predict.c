@@ -1,0 +1,173 @@
+/* Trained weights at work: evaluation of a data set, prediction of pictures. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/picture.h"
+#include "train/recipe.h"
+#include "train/score.h"
+#include "train/source.h"
+
+/* ---- Evaluation ---------------------------------------------------------------------------------- */
+
+static strata_status fit_data(weights_source *s, const strata_data *d)
+{
+    const strata_image_set *set = &d->valid;
+    strata_task *t = &s->task;
+    if (t->h == 0) *t = (strata_task) { set->h, set->w, set->c, set->classes, 0 };
+    if (t->h != set->h || t->w != set->w || t->c != set->c || t->classes != set->classes)
+        return strata_fail(STRATA_BAD_SHAPE,
+                           "%s wants images of %ux%ux%u in %u classes, %s has %ux%ux%u in %u", s->weights,
+                           (unsigned)t->h, (unsigned)t->w, (unsigned)t->c, (unsigned)t->classes, d->name,
+                           (unsigned)set->h, (unsigned)set->w, (unsigned)set->c, (unsigned)set->classes);
+    return STRATA_OK;
+}
+
+static void tell(const strata_observer *o, const strata_device *d, const char *weights)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "strata " STRATA_VERSION " | %s | %s", strata_device_caps(d)->name, weights);
+    if (o && o->event) o->event(o->context, &(strata_event) { .kind = STRATA_EVENT_NOTE, .text = line });
+}
+
+strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
+                              const strata_recipe *recipe, const strata_observer *observer)
+{
+    strata_status status = STRATA_OK;
+    weights_source s = { 0 };
+    strata_data *set = NULL;
+    strata_device *device = NULL;
+    engine e = { 0 };
+    strata_batcher batcher;
+    STRATA_TRY(source_open(&s, what, recipe));
+    if (!data || !*data) data = s.data;
+    if (!*data)
+        STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say what it was trained on: name the data", what));
+    STRATA_GO(strata_data_open(&set, data));
+    STRATA_GO(fit_data(&s, set));
+    uint32_t batch = (uint32_t)recipe_number(s.recipe, "batch");
+    STRATA_GO(source_engine(&e, &device, &s, batch));
+    tell(observer, device, s.weights);
+    STRATA_GO(score_batcher(&batcher, set, true, s.recipe, batch));
+    STRATA_GO(score_set(out, &e, &batcher));
+done:
+    engine_close(&e);
+    strata_device_close(device);
+    strata_data_close(set);
+    source_close(&s);
+    return status;
+}
+
+/* ---- Prediction ------------------------------------------------------------------------------------ */
+
+struct strata_predictor {
+    weights_source source;
+    strata_device *device;
+    engine engine;
+    strata_batcher batcher; /* its table of values only */
+    uint8_t *fitted;        /* [h,w,c] */
+};
+
+strata_status strata_predictor_open(strata_predictor **out, const char *what, const strata_recipe *recipe)
+{
+    strata_status status = STRATA_OK;
+    strata_predictor *p = calloc(1, sizeof *p);
+    *out = NULL;
+    if (!p) return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", what);
+    STRATA_GO(source_open(&p->source, what, recipe));
+    const strata_task *t = &p->source.task;
+    if (!t->h || !t->w || !t->c || !t->classes)
+        STRATA_GO(strata_fail(STRATA_FILE,
+                              "%s does not say for which images and how many classes it was trained: give "
+                              "the run folder",
+                              what));
+    STRATA_GO(source_engine(&p->engine, &p->device, &p->source, 1));
+    const strata_data like = { .scale = 255,
+                               .valid = { .h = t->h, .w = t->w, .c = t->c, .classes = t->classes },
+                               .std = { 1, 1, 1, 1 } };
+    STRATA_GO(score_batcher(&p->batcher, &like, true, p->source.recipe, 1));
+    p->fitted = malloc((size_t)t->h * t->w * t->c);
+    if (!p->fitted) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for a picture", what));
+    *out = p;
+    return STRATA_OK;
+done:
+    strata_predictor_close(p);
+    return status;
+}
+
+void strata_predictor_close(strata_predictor *p)
+{
+    if (!p) return;
+    engine_close(&p->engine);
+    strata_device_close(p->device);
+    source_close(&p->source);
+    free(p->fitted);
+    free(p);
+}
+
+static strata_status run_one(strata_predictor *p, const float **logits)
+{
+    const strata_task *t = &p->source.task;
+    const uint32_t lanes = strata_lanes(t->c);
+    void *in;
+    uint64_t number;
+    const void *bytes = NULL;
+    STRATA_TRY(engine_evaluate_ring(&p->engine));
+    STRATA_TRY(strata_ring_begin(p->engine.evaluate, &in));
+    engine_input parts = engine_parts(&p->engine, in);
+    *parts.labels = 0;
+    *parts.weights = 0;
+    memset(parts.values, 0, sizeof *parts.values);
+    for (size_t i = 0; i < (size_t)t->h * t->w; i++)
+        for (uint32_t c = 0; c < lanes; c++)
+            parts.pixels[i * lanes + c] = c < t->c ? p->batcher.value[c][p->fitted[i * t->c + c]] : 0;
+    STRATA_TRY(strata_ring_submit(p->engine.evaluate, &p->engine.plan->evaluate, 1));
+    STRATA_TRY(strata_ring_result(p->engine.evaluate, true, &number, &bytes));
+    *logits = (const void *)((const char *)bytes + p->engine.plan->result_logits);
+    return STRATA_OK;
+}
+
+/* The `room` largest by repeated search: there are few guesses and few classes. */
+static uint32_t pick(const strata_predictor *p, const double *share, strata_guess *guesses, uint32_t room)
+{
+    const uint32_t classes = p->source.task.classes;
+    uint32_t n = 0;
+    for (; n < room && n < classes; n++) {
+        uint32_t best = classes;
+        for (uint32_t k = 0; k < classes; k++) {
+            bool had = false;
+            for (uint32_t i = 0; i < n; i++) had = had || guesses[i].label == k;
+            if (!had && (best == classes || share[k] > share[best])) best = k;
+        }
+        guesses[n] = (strata_guess) { .label = best, .probability = (float)share[best] };
+        if (p->source.class_names)
+            snprintf(guesses[n].name, sizeof guesses[n].name, "%s", p->source.class_names[best]);
+        else
+            snprintf(guesses[n].name, sizeof guesses[n].name, "%u", (unsigned)best);
+    }
+    return n;
+}
+
+strata_status strata_predict(strata_predictor *p, const char *picture, strata_guess *guesses, uint32_t room,
+                             uint32_t *n)
+{
+    strata_status status = STRATA_OK;
+    const strata_task *t = &p->source.task;
+    strata_picture image = { 0 };
+    const float *logits = NULL;
+    double *share = calloc(t->classes, sizeof *share), top = -INFINITY, sum = 0;
+    *n = 0;
+    if (!share) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its classes", picture);
+    STRATA_GO(strata_picture_read(&image, picture));
+    STRATA_GO(strata_picture_fit(p->fitted, t->h, t->w, t->c, &image));
+    STRATA_GO(run_one(p, &logits));
+    for (uint32_t k = 0; k < t->classes; k++) top = fmax(top, (double)logits[k]);
+    for (uint32_t k = 0; k < t->classes; k++) sum += share[k] = exp((double)logits[k] - top);
+    for (uint32_t k = 0; k < t->classes; k++) share[k] /= sum;
+    *n = pick(p, share, guesses, room);
+done:
+    strata_picture_free(&image);
+    free(share);
+    return status;
+}

@@ -1,0 +1,416 @@
+/* A whole run: data, folder, device, epochs, checkpoints. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/text.h"
+#include "train/checkpoint.h"
+#include "train/recipe.h"
+#include "train/score.h"
+
+typedef struct run {
+    strata_recipe *recipe;
+    const strata_observer *observer; /* may be NULL */
+    strata_data *data;
+    strata_device *device;
+    strata_trainer *trainer;
+    run_folder folder;
+    strata_batcher train, valid;
+    uint32_t *order; /* [train images] of the current epoch; NULL: sequential */
+    uint64_t steps_per_epoch;
+    uint32_t epochs;
+    loop_state loop;
+    double started, epoch_started; /* seconds of the monotonic clock */
+    uint64_t epoch_trained;        /* images since epoch_started */
+    double *epoch_lr, epoch_momentum;
+} run;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- What is said ---------------------------------------------------------------------------- */
+
+static void tell(const run *r, const strata_event *e)
+{
+    if (r->observer && r->observer->event) r->observer->event(r->observer->context, e);
+}
+
+static strata_status note(run *r, const char *format, ...) STRATA_FORMAT(2, 3);
+static strata_status note(run *r, const char *format, ...)
+{
+    char line[1024];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    tell(r, &(strata_event) { .kind = STRATA_EVENT_NOTE, .text = line });
+    return r->folder.text.file ? strata_log_line(&r->folder.text, line) : STRATA_OK;
+}
+
+static strata_status introduce(run *r)
+{
+    const strata_caps *c = strata_device_caps(r->device);
+    const strata_data *d = r->data;
+    const strata_model *m = trainer_model(r->trainer);
+    STRATA_TRY(note(r, "strata " STRATA_VERSION " | %s%s%s%s | fp32", c->name, c->vulkan ? " (" : "",
+                    c->vulkan ? c->driver : "", c->vulkan ? ")" : ""));
+    STRATA_TRY(note(r, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
+                    (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
+                    (unsigned)d->train.w, (unsigned)d->train.c));
+    STRATA_TRY(note(r, "model  %s: %" PRIu64 " parameters in %u tensors, %u groups (%s)", m->name,
+                    strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
+                    m->scheme));
+    STRATA_TRY(note(r, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(r->trainer) / 1048576,
+                    r->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
+    strata_text rates = { 0 };
+    const double *peak = strata_rates_peak(r->trainer->rates);
+    for (uint32_t g = 0; g < m->n_groups; g++)
+        strata_text_format(&rates, ", %s %.3g", m->group_name[g], peak[g]);
+    strata_status status = note(r, "rates  %s, %s, batch %u, %" PRIu64 " steps%s",
+                                strata_recipe_get(r->recipe, "opt"), strata_recipe_get(r->recipe, "schedule"),
+                                (unsigned)r->trainer->batch, r->trainer->task.steps, rates.s ? rates.s : "");
+    strata_text_free(&rates);
+    STRATA_TRY(status);
+    return note(r, "run    %s", r->folder.path);
+}
+
+/* ---- Steps ------------------------------------------------------------------------------------ */
+
+static bool interrupted(const run *r)
+{
+    return r->observer && r->observer->interrupt && *r->observer->interrupt;
+}
+
+static strata_status not_finite(run *r, const trainer_result *result)
+{
+    const char *name;
+    trainer_result more;
+    for (bool got = true; got;) STRATA_TRY(trainer_take(r->trainer, true, &more, &got));
+    STRATA_TRY(trainer_first_not_finite(r->trainer, &name));
+    return strata_fail(
+        STRATA_NOT_FINITE,
+        "step %" PRIu64 ": the loss (%g) or a gradient is not finite, first seen in %s; the weights of the "
+        "step before are kept, the last checkpoint is in %s; a lower --lr or --clip-norm may help",
+        result->step, result->loss, name, r->folder.path);
+}
+
+/* Rates belong to the step that was begun, results come 1 to 3 steps later: they are asked for anew. */
+static strata_status record_step(run *r, const trainer_result *result)
+{
+    strata_trainer *t = r->trainer;
+    uint32_t epoch = (uint32_t)(result->step / r->steps_per_epoch);
+    uint64_t every = (uint64_t)recipe_number(r->recipe, "log-every");
+    r->loop.epoch_loss += result->loss * result->images;
+    r->loop.epoch_images += result->images;
+    r->epoch_trained += result->images;
+    strata_rates_at(t->rates, result->step, r->epoch_lr, &r->epoch_momentum);
+    if (result->step % every == 0 || result->step + 1 == t->task.steps || result->state.not_finite)
+        STRATA_TRY(
+            folder_step(&r->folder, result, epoch, r->epoch_lr, t->main.model->n_groups, r->epoch_momentum));
+    double seconds = now() - r->epoch_started;
+    tell(r, &(strata_event) { .kind = STRATA_EVENT_STEP,
+                              .step = result->step,
+                              .steps = t->task.steps,
+                              .epoch = epoch + 1,
+                              .epochs = r->epochs,
+                              .loss = result->loss,
+                              .lr = r->epoch_lr,
+                              .n_groups = t->main.model->n_groups,
+                              .images_per_s = seconds > 0 ? (double)r->epoch_trained / seconds : 0,
+                              .seconds = r->loop.seconds + now() - r->started });
+    return result->state.not_finite || !isfinite(result->loss) ? not_finite(r, result) : STRATA_OK;
+}
+
+static strata_status take_results(run *r, bool wait)
+{
+    trainer_result result;
+    bool got = true;
+    for (;;) {
+        STRATA_TRY(trainer_take(r->trainer, wait, &result, &got));
+        if (!got) return STRATA_OK;
+        STRATA_TRY(record_step(r, &result));
+    }
+}
+
+static strata_status one_step(run *r, uint32_t epoch, uint32_t first, uint32_t images)
+{
+    strata_trainer *t = r->trainer;
+    uint32_t micro = images == t->batch ? t->micro : images;
+    for (uint32_t at = 0; at < images; at += micro) {
+        engine_input in;
+        STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
+        r->train.batch = micro;
+        strata_batch_fill(&(strata_batch) { in.pixels, in.labels, in.weights }, &r->train, r->order, epoch,
+                          first + at, micro);
+        for (uint32_t i = 0; i < micro; i++) in.weights[i] = 1.0f / (float)images;
+        STRATA_TRY(trainer_submit(t));
+    }
+    if (r->folder.rates.file) STRATA_TRY(folder_rates(&r->folder, t, t->step - 1));
+    return take_results(r, false);
+}
+
+/* ---- Epochs ---------------------------------------------------------------------------------- */
+
+static strata_status checkpoint(run *r)
+{
+    loop_state state = r->loop;
+    STRATA_TRY(take_results(r, true));
+    state = r->loop;
+    state.step = r->trainer->step;
+    state.seconds += now() - r->started;
+    return checkpoint_write(&r->folder, r->trainer, &state);
+}
+
+static strata_status end_epoch(run *r, uint32_t epoch)
+{
+    strata_trainer *t = r->trainer;
+    strata_score score = { 0, NAN, NAN, NAN };
+    STRATA_TRY(take_results(r, true));
+    double trained = now() - r->epoch_started;
+    if (recipe_is(r->recipe, "valid", "auto") && r->data->valid.n) {
+        STRATA_TRY(score_set(&score, &t->main, &r->valid));
+        if (score.loss < r->loop.best) {
+            r->loop.best = score.loss;
+            STRATA_TRY(checkpoint_best(&r->folder, t));
+        }
+    }
+    const strata_event e = { .kind = STRATA_EVENT_EPOCH,
+                             .step = t->step,
+                             .steps = t->task.steps,
+                             .epoch = epoch + 1,
+                             .epochs = r->epochs,
+                             .train_loss = r->loop.epoch_loss / (double)r->loop.epoch_images,
+                             .valid_loss = score.loss,
+                             .top1 = score.top1,
+                             .top5 = score.top5,
+                             .lr = r->epoch_lr,
+                             .n_groups = t->main.model->n_groups,
+                             .images_per_s = trained > 0 ? (double)r->epoch_trained / trained : 0,
+                             .seconds = r->loop.seconds + now() - r->started };
+    STRATA_TRY(folder_epoch(&r->folder, &e));
+    tell(r, &e);
+    r->loop.epoch_loss = 0;
+    r->loop.epoch_images = 0;
+    return STRATA_OK;
+}
+
+static strata_status set_order(run *r, uint32_t epoch)
+{
+    if (recipe_is(r->recipe, "order", "sequential")) return STRATA_OK;
+    if (!r->order) r->order = malloc(r->train.set.n * sizeof *r->order);
+    if (!r->order) return strata_fail(STRATA_NO_MEMORY, "no memory for the order of an epoch");
+    strata_order(r->order, r->train.set.n, r->train.seed, epoch);
+    return STRATA_OK;
+}
+
+static strata_status train_epoch(run *r, uint32_t epoch)
+{
+    strata_trainer *t = r->trainer;
+    const uint32_t n = r->train.set.n;
+    uint64_t every = (uint64_t)recipe_number(r->recipe, "checkpoint-every");
+    STRATA_TRY(set_order(r, epoch));
+    r->epoch_started = now();
+    r->epoch_trained = 0;
+    for (uint64_t at = t->step % r->steps_per_epoch; at < r->steps_per_epoch && t->step < t->task.steps;
+         at++) {
+        uint32_t first = (uint32_t)at * t->batch;
+        STRATA_TRY(one_step(r, epoch, first, n - first < t->batch ? n - first : t->batch));
+        bool whole = at + 1 == r->steps_per_epoch || t->step == t->task.steps;
+        if (interrupted(r) && !whole) {
+            STRATA_TRY(checkpoint(r));
+            return strata_fail(STRATA_INTERRUPTED,
+                               "interrupted after step %" PRIu64 "; continue with --resume %s", t->step,
+                               r->folder.path);
+        }
+        if (every && t->step % every == 0 && !whole) STRATA_TRY(checkpoint(r));
+    }
+    STRATA_TRY(end_epoch(r, epoch));
+    r->loop.finished = t->step == t->task.steps;
+    STRATA_TRY(checkpoint(r));
+    if (interrupted(r) && !r->loop.finished)
+        return strata_fail(STRATA_INTERRUPTED,
+                           "interrupted after step %" PRIu64 "; continue with --resume %s", t->step,
+                           r->folder.path);
+    return STRATA_OK;
+}
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+static strata_status open_data(run *r)
+{
+    const char *source = strata_recipe_get(r->recipe, "data");
+    if (!*source) return strata_fail(STRATA_BAD_ARG, "training wants data: builtin:digits, or a folder");
+    return strata_data_open(&r->data, source);
+}
+
+static strata_task task_of(const strata_data *d)
+{
+    return (strata_task) { d->train.h, d->train.w, d->train.c, d->train.classes, 0 };
+}
+
+/* How many steps an epoch and the run have, by recipe and data. */
+static strata_status count_steps(run *r, strata_task *task)
+{
+    const uint64_t n = r->data->train.n, batch = (uint64_t)recipe_number(r->recipe, "batch");
+    const bool keep = recipe_is(r->recipe, "last", "keep");
+    const uint64_t wanted = (uint64_t)recipe_number(r->recipe, "steps");
+    r->steps_per_epoch = keep ? (n + batch - 1) / batch : n / batch;
+    if (r->steps_per_epoch == 0)
+        return strata_fail(STRATA_BAD_ARG,
+                           "--batch %" PRIu64 " is more than the %" PRIu64 " training images: take fewer, "
+                           "or --last keep",
+                           batch, n);
+    task->steps = wanted ? wanted : (uint64_t)recipe_number(r->recipe, "epochs") * r->steps_per_epoch;
+    r->epochs = (uint32_t)((task->steps + r->steps_per_epoch - 1) / r->steps_per_epoch);
+    return STRATA_OK;
+}
+
+static strata_status open_device(run *r)
+{
+    const char *limits = strata_recipe_get(r->recipe, "limits"),
+               *folder = strata_recipe_get(r->recipe, "shader-dir");
+    const strata_device_config config = {
+        .name = strata_recipe_get(r->recipe, "device"),
+        .shader_dir = *folder ? folder : NULL,
+        .limits = *limits ? limits : NULL,
+        .validate = recipe_flag(r->recipe, "validate"),
+    };
+    return strata_device_open(&r->device, &config);
+}
+
+static strata_status open_trainer(run *r)
+{
+    strata_task task = task_of(r->data);
+    STRATA_TRY(count_steps(r, &task));
+    STRATA_TRY(open_device(r));
+    STRATA_TRY(strata_trainer_open(&r->trainer, r->device, r->recipe, &task));
+    STRATA_TRY(score_batcher(&r->train, r->data, false, r->recipe, r->trainer->micro));
+    STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
+    r->epoch_lr = calloc(r->trainer->main.model->n_groups, sizeof *r->epoch_lr);
+    if (!r->epoch_lr) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    const strata_data_info info = strata_data_describe(r->data);
+    STRATA_TRY(folder_describe(&r->folder, r->trainer, &info));
+    return folder_status(&r->folder, "running", "");
+}
+
+static strata_status check_validation(run *r)
+{
+    const char *first = "";
+    if (!recipe_flag(r->recipe, "validate") || strata_device_complaints(r->device, &first) == 0)
+        return STRATA_OK;
+    return strata_fail(STRATA_CHECK_FAILED, "the validation layer complains: %s", first);
+}
+
+static strata_status train(run *r)
+{
+    STRATA_TRY(introduce(r));
+    r->started = now();
+    while (r->trainer->step < r->trainer->task.steps)
+        STRATA_TRY(train_epoch(r, (uint32_t)(r->trainer->step / r->steps_per_epoch)));
+    if (*strata_recipe_get(r->recipe, "save"))
+        STRATA_TRY(strata_trainer_save(r->trainer, strata_recipe_get(r->recipe, "save")));
+    return check_validation(r);
+}
+
+/* Close what is open; what happened is written into run.json first, where there is one. */
+static strata_status finish(run *r, strata_status status)
+{
+    if (r->folder.run) {
+        char why[4096];
+        snprintf(why, sizeof why, "%s", status == STRATA_OK ? "" : strata_message());
+        const char *word = status == STRATA_OK            ? "finished"
+                           : status == STRATA_INTERRUPTED ? "interrupted"
+                                                          : "failed";
+        strata_status wrote = folder_status(&r->folder, word, why);
+        if (status == STRATA_OK)
+            status = wrote;
+        else
+            strata_fail(status, "%s", why); /* the first failure is what is told */
+    }
+    if (status == STRATA_OK) tell(r, &(strata_event) { .kind = STRATA_EVENT_END, .text = r->folder.path });
+    strata_trainer_close(r->trainer);
+    strata_device_close(r->device);
+    strata_data_close(r->data);
+    folder_close(&r->folder);
+    strata_recipe_close(r->recipe);
+    free(r->order);
+    free(r->epoch_lr);
+    return status;
+}
+
+strata_status strata_run(const strata_recipe *recipe, const char *command, const strata_observer *observer)
+{
+    strata_status status = STRATA_OK;
+    run r = { .observer = observer, .loop = { .best = INFINITY } };
+    STRATA_TRY(recipe_copy(&r.recipe, recipe));
+    STRATA_GO(open_data(&r));
+    const strata_task task = task_of(r.data);
+    STRATA_GO(trainer_resolve(r.recipe, &task, r.data->train.n));
+    STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command));
+    STRATA_GO(open_trainer(&r));
+    STRATA_GO(folder_begin_logs(&r.folder, r.trainer));
+    STRATA_GO(train(&r));
+done:
+    return finish(&r, status);
+}
+
+/* ---- Resuming ----------------------------------------------------------------------------------- */
+
+static strata_status check_data(run *r)
+{
+    char print[24];
+    const char *was = json_string_value(
+        json_object_get(json_object_get(r->folder.run, "data"), "fingerprint"));
+    snprintf(print, sizeof print, "%016" PRIx64, r->data->fingerprint);
+    if (was && strcmp(was, print) != 0)
+        return strata_fail(STRATA_FILE,
+                           "%s: the data is not what the run began with (fingerprint %s, now %s)",
+                           strata_recipe_get(r->recipe, "data"), was, print);
+    return STRATA_OK;
+}
+
+static strata_status resume(run *r, const char *device)
+{
+    bool found;
+    char *path = folder_file(&r->folder, "recipe.yaml");
+    if (!path) return strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
+    strata_status status = strata_recipe_load(r->recipe, path);
+    free(path);
+    STRATA_TRY(status);
+    if (device && *device) STRATA_TRY(strata_recipe_set(r->recipe, "device", device));
+    STRATA_TRY(open_data(r));
+    STRATA_TRY(check_data(r));
+    STRATA_TRY(open_trainer(r));
+    STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop, &found));
+    STRATA_TRY(folder_cut(&r->folder, r->recipe, r->loop.step));
+    if (r->loop.step == 0) STRATA_TRY(folder_begin_logs(&r->folder, r->trainer));
+    STRATA_TRY(note(
+        r, found ? "resume after step %" PRIu64 : "resume: there is no checkpoint, so from step %" PRIu64,
+        r->loop.step));
+    return train(r);
+}
+
+strata_status strata_resume(const char *run_dir, const char *device, const strata_observer *observer)
+{
+    strata_status status = STRATA_OK;
+    run r = { .observer = observer, .loop = { .best = INFINITY } };
+    STRATA_TRY(folder_reopen(&r.folder, run_dir));
+    const char *was = json_string_value(json_object_get(r.folder.run, "status"));
+    if (was && strcmp(was, "finished") == 0) {
+        note(&r, "%s is finished: nothing to do", run_dir);
+        folder_close(&r.folder);
+        return STRATA_OK;
+    }
+    STRATA_GO(strata_recipe_open(&r.recipe));
+    STRATA_GO(resume(&r, device));
+done:
+    return finish(&r, status);
+}

@@ -1,0 +1,102 @@
+#include "train/score.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/recipe.h"
+
+/* "mean=a[,b,c],std=d[,e,f]": the numbers after `key`, as many as there are channels. */
+static strata_status read_figures(float out[4], const char *text, const char *key, uint32_t channels)
+{
+    const char *at = strstr(text, key);
+    uint32_t n = 0;
+    if (at)
+        for (at += strlen(key); n < 4;) {
+            char *end = NULL;
+            double v = strtod(at, &end);
+            if (end == at) break;
+            out[n++] = (float)v;
+            at = *end == ',' ? end + 1 : end;
+            if (!*end) break;
+        }
+    if (n == 1)
+        for (; n < channels; n++) out[n] = out[0];
+    return n == channels ? STRATA_OK
+                         : strata_fail(STRATA_BAD_ARG,
+                                       "--normalize wants mean=..,std=.. with 1 or %u numbers each, got '%s'",
+                                       (unsigned)channels, text);
+}
+
+strata_status score_batcher(strata_batcher *b, const strata_data *data, bool valid, const strata_recipe *r,
+                            uint32_t batch)
+{
+    const strata_image_set *set = valid ? &data->valid : &data->train;
+    const char *text = strata_recipe_get(r, "normalize");
+    float mean[4], std[4];
+    memcpy(mean, data->mean, sizeof mean);
+    memcpy(std, data->std, sizeof std);
+    if (*text) {
+        STRATA_TRY(read_figures(mean, text, "mean=", set->c));
+        STRATA_TRY(read_figures(std, text, "std=", set->c));
+        for (uint32_t c = 0; c < set->c; c++)
+            if (!(std[c] > 0))
+                return strata_fail(STRATA_BAD_ARG, "--normalize wants std above 0, got '%s'", text);
+    }
+    strata_batcher_init(b, set, data->scale, mean, std);
+    b->batch = batch;
+    b->seed = (uint32_t)recipe_number(r, "seed");
+    return valid ? STRATA_OK : strata_augment_parse(&b->augment, strata_recipe_get(r, "augment"));
+}
+
+/* How many classes the network holds likelier than the label: NaN logits are likelier than any. */
+static uint32_t rank_of(const float *logits, uint32_t classes, uint32_t label)
+{
+    uint32_t rank = 0;
+    for (uint32_t k = 0; k < classes; k++)
+        if (k != label && !(logits[k] < logits[label]) && (logits[k] != logits[label] || k < label)) rank++;
+    return rank;
+}
+
+static void add_batch(strata_score *sum, const engine *e, const char *bytes, const int32_t *labels,
+                      uint32_t n)
+{
+    const strata_plan *p = e->plan;
+    const uint32_t classes = e->model->graph->logits->shape.c, lanes = strata_lanes(classes);
+    const float *loss = (const void *)(bytes + p->result_loss),
+                *logits = (const void *)(bytes + p->result_logits);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t rank = rank_of(logits + (size_t)i * lanes, classes, (uint32_t)labels[i]);
+        sum->loss += (double)loss[i];
+        sum->top1 += rank < 1;
+        sum->top5 += rank < 5;
+    }
+    sum->images += n;
+}
+
+strata_status score_set(strata_score *out, engine *e, const strata_batcher *b)
+{
+    const uint32_t n = b->set.n, batch = b->batch, batches = (n + batch - 1) / batch;
+    strata_score sum = { 0 };
+    STRATA_TRY(engine_evaluate_ring(e));
+    for (uint32_t i = 0; i <= batches; i++) {
+        void *in;
+        uint64_t number;
+        const void *bytes = NULL;
+        STRATA_TRY(strata_ring_begin(e->evaluate, &in));
+        for (;;) { /* after the last batch, wait for what is still in flight */
+            STRATA_TRY(strata_ring_result(e->evaluate, i == batches, &number, &bytes));
+            if (!bytes) break;
+            uint32_t at = (uint32_t)sum.images;
+            add_batch(&sum, e, bytes, b->set.labels + at, n - at < batch ? n - at : batch);
+        }
+        if (i == batches) break;
+        engine_input parts = engine_parts(e, in);
+        uint32_t at = i * batch;
+        memset(parts.values, 0, sizeof *parts.values);
+        strata_batch_fill(&(strata_batch) { parts.pixels, parts.labels, parts.weights }, b, NULL, 0, at,
+                          n - at < batch ? n - at : batch);
+        STRATA_TRY(strata_ring_submit(e->evaluate, &e->plan->evaluate, 1));
+    }
+    *out = (strata_score) { sum.images, sum.loss / n, sum.top1 / n, sum.top5 / n };
+    return STRATA_OK;
+}

@@ -1,0 +1,211 @@
+#include "train/source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "core/file.h"
+#include "core/text.h"
+#include "model/safetensors.h"
+#include "train/recipe.h"
+
+static strata_status no_memory(const char *what)
+{
+    return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", what);
+}
+
+/* The keys that decide a network and what it sees. */
+static const char *const model_keys[] = { "model", "stem", "head", "groups", "normalize" };
+enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
+
+/* ---- A run folder ---------------------------------------------------------------------------- */
+
+static const char *below(weights_source *s, const char *folder, const char *name)
+{
+    char *path = NULL;
+    if (strata_path_join(&path, folder, name) != STRATA_OK) return NULL;
+    const char *copy = strata_arena_text(&s->arena, path);
+    free(path);
+    return copy;
+}
+
+static strata_status take_names(weights_source *s, const json_t *classes, const char *path)
+{
+    size_t n = json_array_size(classes);
+    const char **names = strata_arena_take(&s->arena, (n + 1) * sizeof *names);
+    if (!names) return no_memory(path);
+    for (size_t i = 0; i < n; i++) {
+        const char *text = json_string_value(json_array_get(classes, i));
+        names[i] = strata_arena_text(&s->arena, text ? text : "?");
+        if (!names[i]) return no_memory(path);
+    }
+    s->task.classes = (uint32_t)n;
+    s->class_names = names;
+    return STRATA_OK;
+}
+
+static uint32_t size_at(const json_t *list, size_t i)
+{
+    return (uint32_t)json_integer_value(json_array_get(list, i));
+}
+
+static strata_status read_run(weights_source *s, const char *folder)
+{
+    json_error_t error;
+    const char *path = below(s, folder, "run.json"), *recipe = below(s, folder, "recipe.yaml");
+    if (!path || !recipe) return no_memory(folder);
+    if (!strata_path_exists(path))
+        return strata_fail(STRATA_FILE, "%s: not a run folder: it has no run.json", folder);
+    json_t *run = json_load_file(path, 0, &error);
+    if (!run) return strata_fail(STRATA_FILE, "%s:%d: %s", path, error.line, error.text);
+    const json_t *data = json_object_get(run, "data"), *image = json_object_get(data, "image");
+    s->task = (strata_task) { size_at(image, 0), size_at(image, 1), size_at(image, 2), 0, 0 };
+    strata_status status = take_names(s, json_object_get(data, "classes"), path);
+    json_decref(run);
+    STRATA_TRY(status);
+    if (!s->task.h || !s->task.w || !s->task.c || !s->task.classes)
+        return strata_fail(STRATA_FILE, "%s: the run has not got as far as its data", folder);
+    STRATA_TRY(strata_recipe_load(s->recipe, recipe));
+    s->data = strata_arena_text(&s->arena, strata_recipe_get(s->recipe, "data"));
+    const char *best = below(s, folder, "checkpoints/best.safetensors");
+    const char *last = below(s, folder, "checkpoints/last.safetensors");
+    if (!best || !last || !s->data) return no_memory(folder);
+    s->weights = strata_path_exists(best) ? best : last;
+    return strata_path_exists(s->weights)
+               ? STRATA_OK
+               : strata_fail(STRATA_FILE, "%s: the run has no checkpoint yet", folder);
+}
+
+/* ---- A weights file --------------------------------------------------------------------------- */
+
+static strata_status split_names(weights_source *s, const char *text)
+{
+    uint32_t n = 1, at = 0;
+    for (const char *c = text; *c; c++) n += *c == '\n';
+    const char **names = strata_arena_take(&s->arena, n * sizeof *names);
+    if (!names) return no_memory(s->weights);
+    for (const char *c = text; at < n; at++) {
+        size_t length = strcspn(c, "\n");
+        names[at] = strata_arena_text_n(&s->arena, c, length);
+        if (!names[at]) return no_memory(s->weights);
+        c += length + (c[length] == '\n');
+    }
+    s->class_names = n == s->task.classes ? names : NULL;
+    return STRATA_OK;
+}
+
+static strata_status read_notes(weights_source *s, const strata_safetensors *f)
+{
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        const char *value = strata_safetensors_note(f, model_keys[i]);
+        if (value) STRATA_TRY(strata_recipe_set(s->recipe, model_keys[i], value));
+    }
+    const char *image = strata_safetensors_note(f, "image"), *classes = strata_safetensors_note(f, "classes");
+    const char *names = strata_safetensors_note(f, "class_names");
+    unsigned h = 0, w = 0, c = 0;
+    if (image && sscanf(image, "%ux%ux%u", &h, &w, &c) != 3) h = w = c = 0;
+    s->task = (strata_task) { h, w, c, classes ? (uint32_t)strtoul(classes, NULL, 10) : 0, 0 };
+    return names ? split_names(s, names) : STRATA_OK;
+}
+
+static strata_status read_weights(weights_source *s, const char *path)
+{
+    strata_safetensors *f = NULL;
+    s->weights = strata_arena_text(&s->arena, path);
+    s->data = "";
+    if (!s->weights) return no_memory(path);
+    STRATA_TRY(strata_safetensors_open(&f, path));
+    strata_status status = read_notes(s, f);
+    strata_safetensors_close(f);
+    return status;
+}
+
+/* ---- Both -------------------------------------------------------------------------------------- */
+
+static strata_status override(strata_recipe *r, const strata_recipe *given)
+{
+    uint32_t n;
+    const strata_option *option = strata_options(&n);
+    for (uint32_t i = 0; given && i < n; i++)
+        if (strata_recipe_is_set(given, option[i].key))
+            STRATA_TRY(strata_recipe_set(r, option[i].key, strata_recipe_get(given, option[i].key)));
+    return STRATA_OK;
+}
+
+strata_status source_open(weights_source *s, const char *what, const strata_recipe *given)
+{
+    strata_status status = STRATA_OK;
+    *s = (weights_source) { 0 };
+    STRATA_TRY(strata_recipe_open(&s->recipe));
+    if (!strata_path_exists(what))
+        STRATA_GO(strata_fail(STRATA_FILE, "%s: there is no such run folder or file", what));
+    STRATA_GO(strata_folder_exists(what) ? read_run(s, what) : read_weights(s, what));
+    STRATA_GO(override(s->recipe, given));
+    return STRATA_OK;
+done:
+    source_close(s);
+    return status;
+}
+
+void source_close(weights_source *s)
+{
+    strata_recipe_close(s->recipe);
+    strata_arena_free(&s->arena);
+    *s = (weights_source) { 0 };
+}
+
+strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images)
+{
+    const strata_recipe *r = s->recipe;
+    const char *limits = strata_recipe_get(r, "limits"), *folder = strata_recipe_get(r, "shader-dir");
+    if (!*strata_recipe_get(r, "model"))
+        return strata_fail(STRATA_BAD_ARG, "%s does not say which model it is for: give --model", s->weights);
+    const strata_device_config config = { .name = strata_recipe_get(r, "device"),
+                                          .shader_dir = *folder ? folder : NULL,
+                                          .limits = *limits ? limits : NULL,
+                                          .validate = recipe_flag(r, "validate") };
+    STRATA_TRY(strata_device_open(device, &config));
+    const engine_config network = { s->task, images, 1, false, NULL };
+    strata_status status = engine_open(out, *device, r, &network);
+    if (status == STRATA_OK) status = strata_model_load(out->model, out->plan, s->weights, true, NULL, NULL);
+    if (status != STRATA_OK) {
+        engine_close(out);
+        strata_device_close(*device);
+        *device = NULL;
+    }
+    return status;
+}
+
+static const char *keep(strata_arena *arena, strata_text *t)
+{
+    const char *copy = t->failed ? NULL : strata_arena_text(arena, t->s ? t->s : "");
+    strata_text_free(t);
+    return copy;
+}
+
+struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, const char *normalize,
+                                 const char *const *names, uint32_t *n)
+{
+    strata_text image = { 0 }, classes = { 0 }, list = { 0 };
+    strata_note *notes = strata_arena_take(arena, (MODEL_KEYS + 4) * sizeof *notes);
+    *n = 0;
+    if (!notes) return NULL;
+    notes[(*n)++] = (strata_note) { "format", "pt" }; /* what other readers look for */
+    for (int i = 0; i < MODEL_KEYS; i++) {
+        bool scaled = strcmp(model_keys[i], "normalize") == 0 && normalize;
+        const char *value = scaled ? normalize : strata_recipe_get(t->recipe, model_keys[i]);
+        if (*value) notes[(*n)++] = (strata_note) { model_keys[i], value };
+    }
+    strata_text_format(&image, "%ux%ux%u", (unsigned)t->task.h, (unsigned)t->task.w, (unsigned)t->task.c);
+    strata_text_format(&classes, "%u", (unsigned)t->task.classes);
+    notes[(*n)++] = (strata_note) { "image", keep(arena, &image) };
+    notes[(*n)++] = (strata_note) { "classes", keep(arena, &classes) };
+    for (uint32_t i = 0; names && i < t->task.classes; i++)
+        strata_text_format(&list, "%s%s", i ? "\n" : "", names[i]);
+    if (names) notes[(*n)++] = (strata_note) { "class_names", keep(arena, &list) };
+    for (uint32_t i = 0; i < *n; i++)
+        if (!notes[i].value) return NULL;
+    return notes;
+}

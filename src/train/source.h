@@ -1,0 +1,34 @@
+/* Where trained weights come from: a run folder, or a weights file, and all that is needed to use them. */
+#ifndef STRATA_TRAIN_SOURCE_H
+#define STRATA_TRAIN_SOURCE_H
+
+#include "train/trainer.h"
+
+/* A run folder gives its recipe, its data's shape and class names, and its best (else last) weights. A
+ * weights file gives what Strata wrote into its metadata; the keys of a recipe that the caller sets win over
+ * both. */
+typedef struct weights_source {
+    strata_arena arena;
+    strata_recipe *recipe;
+    const char *weights;            /* the file's path */
+    strata_task task;               /* h, w, c, classes; 0 where nobody said */
+    const char *const *class_names; /* [task.classes]; NULL where nobody said */
+    const char *data;               /* what the run trained on; "" where nobody said */
+} weights_source;
+
+/* Owner: caller; release with source_close.
+ *   given  keys that win; may be NULL
+ * Errors: STRATA_FILE naming the folder or file and what it lacks. */
+strata_status source_open(weights_source *out, const char *what, const strata_recipe *given);
+void source_close(weights_source *s);
+
+/* Open the network of a source on the device its recipe names and load the weights, for evaluation of
+ * `images` at once. */
+strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images);
+
+/* The notes that make a weights file of a trainer's network self-contained: recipe keys of the model, image,
+ * classes, normalisation. names [classes] may be NULL. *n out. Owner: `arena`. NULL without memory. */
+struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, const char *normalize,
+                                 const char *const *names, uint32_t *n);
+
+#endif
