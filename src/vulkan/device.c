@@ -114,7 +114,7 @@ static strata_status open_all(strata_gpu *g, const strata_gpu_config *config)
     }
     STRATA_TRY(open_commands(g));
     STRATA_TRY(cache_open(g, config->no_cache));
-    STRATA_TRY(gpu_block_open_private(&g->dummy, g, STRATA_ALIGN, STRATA_MEMORY_DEVICE));
+    STRATA_TRY(gpu_block_open_private(&g->dummy, g, GPU_DUMMIES * STRATA_ALIGN, STRATA_MEMORY_DEVICE));
     return gpu_selftest(g);
 }
 

@@ -83,6 +83,14 @@ static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strat
     return STRATA_OK;
 }
 
+/* A pass's module still names the tensors of the others, behind branches that the driver folds away. So that
+ * the validation layer sees no hazard between two launches that never touch theirs, each has its own. */
+static strata_slice next_dummy(strata_gpu_recording *r)
+{
+    return (strata_slice) { &r->gpu->dummy, (uint64_t)STRATA_ALIGN * (r->n_dummies++ % GPU_DUMMIES),
+                            STRATA_ALIGN };
+}
+
 static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
 {
     const strata_gpu *g = r->gpu;
@@ -97,7 +105,7 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
                                               .pSetLayouts = &k->set_layout };
     GPU_TRY(g->vk.vkAllocateDescriptorSets(g->device, &one, &set));
     for (uint32_t i = 0; i < l->layout->n_slices; i++) {
-        const strata_slice s = slice[i].block ? slice[i] : (strata_slice) { &g->dummy, 0, STRATA_ALIGN };
+        const strata_slice s = slice[i].block ? slice[i] : next_dummy(r);
         info[i] = (VkDescriptorBufferInfo) { gpu_block_buffer(s.block), s.offset, s.bytes };
         write[i] = (VkWriteDescriptorSet) { .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                             .dstSet = set,
