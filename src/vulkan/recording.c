@@ -167,12 +167,6 @@ static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const
     return STRATA_OK;
 }
 
-static strata_status in_launch(strata_status status, const strata_gpu_launch *l)
-{
-    return status == STRATA_OK || !l->label ? status
-                                            : strata_fail(status, "%s: %s", l->label, strata_message());
-}
-
 strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
                                 uint32_t n)
 {
@@ -183,8 +177,8 @@ strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const
     strata_gpu_recording *r = calloc(1, sizeof *r);
     if (!kernel || !r) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "the record of %u launches", n));
     r->gpu = g;
-    for (uint32_t i = 0; i < n; i++)
-        STRATA_GO(in_launch(kernel_get(&kernel[i], g, launch[i].layout, launch[i].defines), &launch[i]));
+    STRATA_GO(kernel_make_all(g, launch, n));
+    for (uint32_t i = 0; i < n; i++) kernel[i] = kernel_find(g, launch[i].layout, launch[i].defines);
     STRATA_GO(open_pools(r, kernel, n));
     STRATA_GO(record_all(r, kernel, launch, n, &hazards));
     *out = r;
