@@ -8,13 +8,13 @@
 //   stats_finish  norm = sqrt(sum_i partial[i]), clip = min(1, clip_norm / (norm + 1e-6)) as PyTorch;
 //                 not_finite |= a BAD partial or a loss that is not finite;  skipped += not_finite
 // Finiteness is read from the bits of each value: a sum of squares may overflow where no gradient did.
-layout(binding = 0) readonly buffer B0 { vec4 grads[]; };   // [blocks, 64]
-layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [blocks] row
+layout(binding = 0) readonly buffer B0 { vec4 grads[]; };   // [blocks, 64] a slice, from block `first` on
+layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [all blocks] row
 layout(binding = 2) readonly buffer B2 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 3) readonly buffer B3 { uint loss[]; };    // [n] bits of f32
 layout(binding = 4)          buffer B4 { uint partial[]; }; // [partials] bits of f32
 layout(binding = 5)          buffer B6 { uint state[]; };   // not_finite, grad_norm, clip, skipped
-layout(push_constant) uniform Args { uint blocks, chunk, first, partials, n; float clip_norm; };
+layout(push_constant) uniform Args { uint first, blocks, chunk, partials, n; float clip_norm; };
 
 const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
 
@@ -27,12 +27,12 @@ void stats()
     float sum = 0.0;
     bool bad = false;
     for (uint b = group * chunk; b < end; b++) {
-        if ((rates[2 * owner[b] + 1].w & ACTIVE) == 0) continue; // may hold anything
+        if ((rates[2 * owner[first + b] + 1].w & ACTIVE) == 0) continue; // may hold anything
         vec4 g = grads[b * BLOCK_QUADS + lane];
         bad = bad || any(equal(floatBitsToUint(g) & EXPONENT, uvec4(EXPONENT)));
         sum += dot(g, g);
     }
-    uint i = first + group * GROUP + lane;
+    uint i = (first / chunk + group) * GROUP + lane;
     if (group * chunk < blocks) partial[i] = bad ? BAD : floatBitsToUint(sum);
 }
 

@@ -40,7 +40,8 @@ static void share(void *context, uint32_t i)
     const struct rate *rates = strata_slice_host(a->rates);
     const float *state = strata_slice_host(a->state);
     for (uint32_t b = i * SHARE; b < (i + 1) * SHARE && b < a->blocks; b++)
-        if (rates[owner[b]].flags & ACTIVE) step(a, b, &rates[owner[b]], (double)state[2]);
+        if (rates[owner[a->first + b]].flags & ACTIVE)
+            step(a, b, &rates[owner[a->first + b]], (double)state[2]);
 }
 
 void strata_cpu_adam(const struct adam_args *a, strata_pass pass)

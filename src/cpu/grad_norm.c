@@ -21,15 +21,15 @@ static void chunk_sum(void *context, uint32_t i)
     double sum = 0;
     bool bad = false;
     for (uint32_t b = i * a->chunk; b < (i + 1) * a->chunk && b < a->blocks; b++) {
-        if (!(rates[RATE_WORDS * owner[b] + FLAGS] & ACTIVE)) continue;
+        if (!(rates[RATE_WORDS * owner[a->first + b] + FLAGS] & ACTIVE)) continue;
         for (size_t k = (size_t)b * BLOCK; k < (size_t)(b + 1) * BLOCK; k++) {
             bad = bad || !isfinite(grads[k]);
             sum += (double)grads[k] * (double)grads[k];
         }
     }
-    for (uint32_t k = 0; k < GROUP; k++) partial[a->first + i * GROUP + k].f = 0;
-    partial[a->first + i * GROUP].f = (float)sum;
-    if (bad) partial[a->first + i * GROUP].bits = BAD;
+    for (uint32_t k = 0; k < GROUP; k++) partial[(a->first / a->chunk + i) * GROUP + k].f = 0;
+    partial[(a->first / a->chunk + i) * GROUP].f = (float)sum;
+    if (bad) partial[(a->first / a->chunk + i) * GROUP].bits = BAD;
 }
 
 static void finish(const struct grad_norm_args *a)

@@ -7,12 +7,11 @@
 #include "grad_norm.args.h"
 #include "sgd.args.h"
 
-enum { BLOCK_BYTES = 4 * STRATA_RATE_BLOCK, OWNERS_ALIGNED = STRATA_ALIGN / 4 };
+enum { BLOCK_BYTES = 4 * STRATA_RATE_BLOCK };
 enum { GROUP = 64, QUADS_EACH = 4 };
 enum { MAX_PARTS = 1024, LEAST_CHUNK = 16 };
 
-/* Blocks that one workgroup of grad_norm adds up: a power of two, so that slices are whole chunks and owners
- * stay aligned; at most MAX_PARTS workgroups. */
+/* Blocks that one workgroup of grad_norm adds up: at most MAX_PARTS workgroups. Slices are whole chunks. */
 static uint32_t chunk_of(uint32_t blocks)
 {
     uint32_t chunk = LEAST_CHUNK;
@@ -42,22 +41,23 @@ static strata_status blocks_per_slice(uint32_t *out, strata_stream *s, const str
     return STRATA_OK;
 }
 
-static strata_slice blocks_part(strata_slice s, uint32_t first, uint32_t blocks, uint32_t block_bytes)
+static strata_slice blocks_part(strata_slice s, uint32_t first, uint32_t blocks)
 {
-    return strata_slice_part(s, (uint64_t)first * block_bytes, (uint64_t)blocks * block_bytes);
+    return strata_slice_part(s, (uint64_t)first * BLOCK_BYTES, (uint64_t)blocks * BLOCK_BYTES);
 }
 
 strata_status strata_update_norm(strata_stream *s, const strata_update *u)
 {
     const uint32_t chunk = chunk_of(u->blocks);
     uint32_t most = 0;
-    STRATA_TRY(blocks_per_slice(&most, s, u, chunk < OWNERS_ALIGNED ? OWNERS_ALIGNED : chunk));
-    struct grad_norm_args args = { .rates = u->rates, .partial = u->scratch, .chunk = chunk };
+    STRATA_TRY(blocks_per_slice(&most, s, u, chunk));
+    struct grad_norm_args args = {
+        .owner = u->owner, .rates = u->rates, .partial = u->scratch, .chunk = chunk
+    };
     for (uint32_t first = 0; first < u->blocks; first += most) {
         args.blocks = u->blocks - first < most ? u->blocks - first : most;
-        args.grads = blocks_part(u->grads, first, args.blocks, BLOCK_BYTES);
-        args.owner = blocks_part(u->owner, first, args.blocks, 4);
-        args.first = first / chunk * GROUP;
+        args.first = first;
+        args.grads = blocks_part(u->grads, first, args.blocks);
         strata_launch how = { .pass = STRATA_STATS, .variant = "plain", .defines = "GROUP=64" };
         strata_grid(how.groups, args.blocks, chunk);
         STRATA_TRY(strata_stream_launch(s, &grad_norm_kernel, &how, &args));
@@ -78,12 +78,13 @@ static strata_status launch_sgd(strata_stream *s, const strata_update *u, strata
                                 uint32_t blocks)
 {
     const struct sgd_args args = {
-        .w = blocks_part(u->weights, first, blocks, BLOCK_BYTES),
-        .g = blocks_part(u->grads, first, blocks, BLOCK_BYTES),
-        .m = blocks_part(u->moment1, first, blocks, BLOCK_BYTES),
-        .owner = blocks_part(u->owner, first, blocks, 4),
+        .w = blocks_part(u->weights, first, blocks),
+        .g = blocks_part(u->grads, first, blocks),
+        .m = blocks_part(u->moment1, first, blocks),
+        .owner = u->owner,
         .rates = u->rates,
         .state = u->state,
+        .first = first,
         .blocks = blocks,
         .has_m = u->moment1.block != NULL,
     };
@@ -94,13 +95,14 @@ static strata_status launch_adam(strata_stream *s, const strata_update *u, strat
                                  uint32_t blocks, bool decoupled)
 {
     const struct adam_args args = {
-        .w = blocks_part(u->weights, first, blocks, BLOCK_BYTES),
-        .g = blocks_part(u->grads, first, blocks, BLOCK_BYTES),
-        .m = blocks_part(u->moment1, first, blocks, BLOCK_BYTES),
-        .v = blocks_part(u->moment2, first, blocks, BLOCK_BYTES),
-        .owner = blocks_part(u->owner, first, blocks, 4),
+        .w = blocks_part(u->weights, first, blocks),
+        .g = blocks_part(u->grads, first, blocks),
+        .m = blocks_part(u->moment1, first, blocks),
+        .v = blocks_part(u->moment2, first, blocks),
+        .owner = u->owner,
         .rates = u->rates,
         .state = u->state,
+        .first = first,
         .blocks = blocks,
         .decoupled = decoupled,
     };
@@ -110,7 +112,7 @@ static strata_status launch_adam(strata_stream *s, const strata_update *u, strat
 strata_status strata_update_step(strata_stream *s, const strata_update *u, int adam)
 {
     uint32_t most = 0;
-    STRATA_TRY(blocks_per_slice(&most, s, u, OWNERS_ALIGNED));
+    STRATA_TRY(blocks_per_slice(&most, s, u, 1));
     for (uint32_t first = 0; first < u->blocks; first += most) {
         const uint32_t blocks = u->blocks - first < most ? u->blocks - first : most;
         strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = "" };
