@@ -57,7 +57,8 @@ typedef struct strata_device_entry {
     strata_caps caps;
     const char *type; /* "discrete", "integrated", "virtual", "software", "other", "reference" */
     bool fp16, usable;
-    char why[160]; /* why not usable, or "" */
+    bool automatic; /* what "auto" takes; the reference is never taken unasked */
+    char why[160];  /* why not usable, or "" */
 } strata_device_entry;
 
 /* Up to `room` devices, the CPU reference last (always present). *n out: how many. Without a loader or a

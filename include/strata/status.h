@@ -2,6 +2,8 @@
 #ifndef STRATA_STATUS_H
 #define STRATA_STATUS_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -39,6 +41,11 @@ STRATA_API const char *strata_message(void);
 /* The one-line text of a status, and the exit code of a program that ends with it. */
 STRATA_API const char *strata_status_text(strata_status status);
 STRATA_API int strata_status_exit_code(strata_status status);
+
+/* "Did you mean": the name among `names` [n] nearest to `wanted`: fewest characters added, removed, changed
+ * or swapped with their neighbour, at most a third of its length (rounded up); upper and lower case count as
+ * equal; the first of equals. NULL: none is that near. */
+STRATA_API const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n);
 
 #ifdef __cplusplus
 }

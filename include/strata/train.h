@@ -75,12 +75,14 @@ typedef enum strata_event_kind {
 typedef struct strata_event {
     strata_event_kind kind;
     const char *text;
-    uint64_t step, steps;   /* this one, from 0, and how many the run has */
-    uint32_t epoch, epochs; /* from 1 */
-    double loss;            /* of the step's batch */
+    uint64_t step, steps;             /* this one, from 0, and how many the run has */
+    uint32_t epoch, epochs;           /* from 1 */
+    uint64_t epoch_step, epoch_steps; /* of a step: its number in its epoch, from 0, and how many that has */
+    double loss;                      /* of the step's batch */
     double train_loss, valid_loss, top1,
         top5;         /* of the epoch: means, shares in [0, 1]; NaN where there is no validation */
     const double *lr; /* [n_groups], input side first */
+    const char *const *group_name; /* [n_groups] */
     uint32_t n_groups;
     double images_per_s, seconds; /* training throughput; time since the run began */
 } strata_event;

@@ -1,13 +1,7 @@
-/* "Did you mean": the valid name a typo stands for. */
+/* "Did you mean", for the rooms that take names: strata_nearest is public. */
 #ifndef STRATA_CORE_NEAREST_H
 #define STRATA_CORE_NEAREST_H
 
-#include <stdint.h>
-
-/* The name among `names` [n] nearest to `wanted`: fewest characters added, removed, changed or swapped with
- * their neighbour, at most a third of its length (rounded up); upper and lower case count as equal; the first
- * of equals. NULL: none is that near.
- */
-const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n);
+#include "strata/status.h"
 
 #endif

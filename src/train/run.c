@@ -116,13 +116,17 @@ static strata_status record_step(run *r, const trainer_result *result)
         STRATA_TRY(
             folder_step(&r->folder, result, epoch, r->epoch_lr, t->main.model->n_groups, r->epoch_momentum));
     double seconds = now() - r->epoch_started;
+    const uint64_t first = epoch * r->steps_per_epoch, left = t->task.steps - first;
     tell(r, &(strata_event) { .kind = STRATA_EVENT_STEP,
                               .step = result->step,
                               .steps = t->task.steps,
+                              .epoch_step = result->step - first,
+                              .epoch_steps = left < r->steps_per_epoch ? left : r->steps_per_epoch,
                               .epoch = epoch + 1,
                               .epochs = r->epochs,
                               .loss = result->loss,
                               .lr = r->epoch_lr,
+                              .group_name = t->main.model->group_name,
                               .n_groups = t->main.model->n_groups,
                               .images_per_s = seconds > 0 ? (double)r->epoch_trained / seconds : 0,
                               .seconds = r->loop.seconds + now() - r->started });
@@ -192,6 +196,7 @@ static strata_status end_epoch(run *r, uint32_t epoch)
                              .top1 = score.top1,
                              .top5 = score.top5,
                              .lr = r->epoch_lr,
+                             .group_name = t->main.model->group_name,
                              .n_groups = t->main.model->n_groups,
                              .images_per_s = trained > 0 ? (double)r->epoch_trained / trained : 0,
                              .seconds = r->loop.seconds + now() - r->started };

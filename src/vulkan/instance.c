@@ -300,25 +300,6 @@ strata_status gpu_physical_list(gpu_physical *out, uint32_t room, uint32_t *n, c
     return STRATA_OK;
 }
 
-strata_status strata_gpu_list(strata_device_entry *out, uint32_t room, uint32_t *n)
-{
-    strata_status status = STRATA_OK;
-    gpu_instance instance = { 0 };
-    gpu_physical *physical = calloc(room ? room : 1, sizeof *physical);
-    *n = 0;
-    if (!physical) return strata_fail(STRATA_NO_MEMORY, "a list of %u devices", room);
-    gpu_lock();
-    STRATA_GO(gpu_instance_open(&instance, false));
-    STRATA_GO(gpu_physical_list(physical, room, n, &instance));
-    for (uint32_t i = 0; i < *n; i++) out[i] = physical[i].entry;
-done:
-    gpu_instance_close(&instance);
-    gpu_unlock();
-    free(physical);
-    if (status != STRATA_OK) *n = 0;
-    return status;
-}
-
 /* ---- The choice ---------------------------------------------------------------------------------- */
 
 enum { MAX_DEVICES = 16 };
@@ -394,5 +375,28 @@ strata_status gpu_physical_choose(gpu_physical *out, const gpu_instance *i, cons
     strata_status status = gpu_physical_list(list, MAX_DEVICES, &n, i);
     if (status == STRATA_OK) status = choose(out, list, n, name);
     free(list);
+    return status;
+}
+
+strata_status strata_gpu_list(strata_device_entry *out, uint32_t room, uint32_t *n)
+{
+    strata_status status = STRATA_OK;
+    gpu_instance instance = { 0 };
+    gpu_physical *physical = calloc(room ? room : 1, sizeof *physical);
+    *n = 0;
+    if (!physical) return strata_fail(STRATA_NO_MEMORY, "a list of %u devices", room);
+    gpu_lock();
+    STRATA_GO(gpu_instance_open(&instance, false));
+    STRATA_GO(gpu_physical_list(physical, room, n, &instance));
+    const gpu_physical *automatic = best(physical, *n, NULL);
+    for (uint32_t i = 0; i < *n; i++) {
+        out[i] = physical[i].entry;
+        out[i].automatic = &physical[i] == automatic;
+    }
+done:
+    gpu_instance_close(&instance);
+    gpu_unlock();
+    free(physical);
+    if (status != STRATA_OK) *n = 0;
     return status;
 }
