@@ -47,6 +47,11 @@ def network(options):
     return torch_side.resnet18(options.stem, 1)
 
 
+def named(net):
+    """Its weights under the names of strata's files."""
+    return net.weights() if isinstance(net, yaml_net.YamlNet) else net.state_dict()
+
+
 def train(net, images, labels, steps, options):
     """AdamW under torch's one-cycle over batches in file order; return the losses."""
     net.train()
@@ -91,7 +96,7 @@ def judge(options, folder):
     test = read_part(options.data, "t10k")
     steps = options.steps or options.epochs * (len(images) // BATCH)
     net, init = network(options), os.path.join(folder, "init.safetensors")
-    torch_side.save(init, net.state_dict())
+    torch_side.save(init, named(net))
     losses = train(net, images, labels, steps, options)
     own = accuracy(net, *test)
     print(f"pytorch  {steps} steps, last loss {losses[-1]:.4f}, test accuracy {100 * own:.2f} %", flush=True)
@@ -100,7 +105,10 @@ def judge(options, folder):
               "--order sequential --augment none")
         return 0
     rows, weights = oracle.train(options.data, strata_arguments(options, steps, init), folder)
-    net.load_state_dict(torch_side.from_file(weights))
+    if isinstance(net, yaml_net.YamlNet):
+        net.load_weights(torch_side.from_file(weights))
+    else:
+        net.load_state_dict(torch_side.from_file(weights))
     theirs = accuracy(net, *test)
     print(f"strata   {steps} steps, last loss {rows[-1]['loss']:.4f}, test accuracy {100 * theirs:.2f} %")
     print(f"apart by {100 * (theirs - own):+.2f} points")
@@ -135,7 +143,7 @@ def curve(options, folder):
     images, labels = read_part(options.data, "train")
     steps, net = options.steps or 300, network(options)
     init = options.init or os.path.join(folder, "init.safetensors")
-    torch_side.save(init, net.state_dict())
+    torch_side.save(init, named(net))
     if options.run:
         rows = oracle.read_steps(options.run)
     elif options.strata:

@@ -22,9 +22,9 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 CLASSES = 10
 
 
-def resnet18(stem, channels):
+def resnet18(stem, channels, classes=CLASSES):
     """torchvision's ResNet-18; stem "small" has a 3x3 convolution of stride 1 and no max pool."""
-    net = torchvision.models.resnet18(num_classes=CLASSES)
+    net = torchvision.models.resnet18(num_classes=classes)
     size, stride, padding = (7, 2, 3) if stem == "imagenet" else (3, 1, 1)
     net.conv1 = nn.Conv2d(channels, 64, size, stride, padding, bias=False)
     nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
