@@ -41,7 +41,13 @@ vec4 normal_cdf(vec4 t, vec4 density)
     return mix(1.0 - tail, tail, lessThan(t, vec4(0.0)));
 }
 
-vec4 sigmoid(vec4 t) { return 1.0 / (1.0 + exp(-t)); }
+// p = sigmoid(t) and q = p (1 - p), its derivative, both without cancellation or overflow.
+void sigmoid(vec4 t, out vec4 p, out vec4 q)
+{
+    vec4 e = exp(-abs(t)), r = 1.0 / (1.0 + e);
+    p = mix(r, e * r, lessThan(t, vec4(0.0)));
+    q = e * r * r;
+}
 
 // gelu's tanh form is x sigmoid(2 s), s = sqrt(2 / pi) (x + 0.044715 x^3), as tanh(s) = 2 sigmoid(2 s) - 1.
 const float TANH_A = 1.5957691216057308;    // 2 sqrt(2 / pi)
@@ -50,16 +56,18 @@ const float DENSITY_0 = 0.3989422804014327; // 1 / sqrt(2 pi)
 
 vec4 f(vec4 t)
 {
+    vec4 p, q;
     if (KIND == RELU) return mix(t, vec4(0.0), lessThanEqual(t, vec4(0.0)));
     if (KIND == LEAKY_RELU) return mix(t, slope * t, lessThanEqual(t, vec4(0.0)));
     if (KIND == GELU) return t * normal_cdf(t, exp(-0.5 * t * t));
-    if (KIND == GELU_TANH) return t * sigmoid(t * (TANH_A + TANH_B * t * t));
-    return t * sigmoid(t);
+    sigmoid(KIND == GELU_TANH ? t * (TANH_A + TANH_B * t * t) : t, p, q);
+    return t * p;
 }
 
 // d * f'(t)
 vec4 gradient(vec4 t, vec4 d)
 {
+    vec4 p, q;
     if (KIND == RELU) return mix(d, vec4(0.0), lessThanEqual(t, vec4(0.0)));
     if (KIND == LEAKY_RELU) return mix(d, slope * d, lessThanEqual(t, vec4(0.0)));
     if (KIND == GELU) {
@@ -67,12 +75,12 @@ vec4 gradient(vec4 t, vec4 d)
         return d * (normal_cdf(t, density) + t * (DENSITY_0 * density));
     }
     if (KIND == GELU_TANH) {
-        vec4 p = sigmoid(t * (TANH_A + TANH_B * t * t));
-        t = clamp(t, -64.0, 64.0); // beyond, p (1 - p) is 0 and must not meet an infinity
-        return d * (p + t * (TANH_A + 3.0 * TANH_B * t * t) * p * (1.0 - p));
+        t = clamp(t, -64.0, 64.0); // beyond, q is 0 and must not meet an infinity
+        sigmoid(t * (TANH_A + TANH_B * t * t), p, q);
+        return d * (p + t * (TANH_A + 3.0 * TANH_B * t * t) * q);
     }
-    vec4 p = sigmoid(t);
-    return d * (p + t * p * (1.0 - p));
+    sigmoid(t, p, q);
+    return d * (p + t * q);
 }
 
 void main()

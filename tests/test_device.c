@@ -1,56 +1,7 @@
 /* The device layer on the reference and on whatever Vulkan device there is: memory, recordings with their
- * barriers, the ring, limits, the cache. Without a Vulkan device the test fails: nothing here is skipped
- * silently. The validation layer is asked for wherever it is installed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "core/shape.h"
-#include "ops/device.h"
-#include "selftest.args.h"
-
-enum { N = 1000 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        strata_status ok_status = (call);                                                                    \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                             \
-    } while (0)
-
-static strata_device *open_device(const char *name, const char *limits)
-{
-    strata_device *d = NULL;
-    OK(strata_device_open(&d, &(strata_device_config) { .name = name, .limits = limits, .validate = true }));
-    return d;
-}
-
-static void close_device(strata_device *d)
-{
-    const char *first = "";
-    if (strata_device_complaints(d, &first) != 0) fail_msg("validation: %s", first);
-    strata_device_close(d);
-}
-
-static strata_slice part(const strata_block *b, uint32_t i)
-{
-    return (strata_slice) { b, i * strata_align(4 * N), 4 * N };
-}
-
-static void launch_on(strata_stream *s, strata_slice x, strata_slice y, uint32_t added)
-{
-    const struct selftest_args args = { .x = x, .y = y, .n = N, .add = added };
-    OK(strata_stream_launch(
-        s, &selftest_kernel,
-        &(strata_launch) {
-            .pass = STRATA_FORWARD, .variant = "plain", .defines = "", .groups = { (N + 63) / 64 } },
-        &args));
-}
+ * barriers, the ring, limits. Without a Vulkan device or the validation layer the test fails: nothing here is
+ * skipped silently. */
+#include "rig.h"
 
 /* ---- Memory ----------------------------------------------------------------------------------- */
 
@@ -80,7 +31,7 @@ static void memory_of_each_kind(const char *name)
     round_trip(d, STRATA_MEMORY_READBACK);
     close_device(d);
 }
-static void memory_on_vulkan(void **state) { memory_of_each_kind(*state ? *state : "auto"); }
+static void memory_on_vulkan(void **state) { (void)state, memory_of_each_kind("auto"); }
 static void memory_on_cpu(void **state) { (void)state, memory_of_each_kind("cpu"); }
 
 /* More than one piece of staging, and a length that is not a multiple of it. */
@@ -118,7 +69,7 @@ static void chain_on(const char *name)
     OK(strata_device_write(d, part(&block, 0), x));
     OK(strata_stream_open(&s, d));
     strata_stream_label(s, "chain");
-    for (uint32_t i = 0; i < 50; i++) launch_on(s, part(&block, i % 2), part(&block, 1 - i % 2), i);
+    for (uint32_t i = 0; i < 50; i++) OK(try_launch(s, part(&block, i % 2), part(&block, 1 - i % 2), i));
     OK(strata_stream_end(s));
     OK(strata_stream_run(s));
     OK(strata_stream_run(s));
@@ -164,7 +115,7 @@ static void ring_on(const char *name)
     OK(strata_block_open(&block, d, 3 * strata_align(4 * N), STRATA_MEMORY_DEVICE));
     for (uint32_t i = 0; i < 2; i++) {
         OK(strata_stream_open(&s[i], d));
-        launch_on(s[i], part(&block, i), part(&block, i + 1), 5 + i);
+        OK(try_launch(s[i], part(&block, i), part(&block, i + 1), 5 + i));
         OK(strata_stream_end(s[i]));
     }
     OK(strata_ring_open(&ring, d, part(&block, 0), part(&block, 2)));
@@ -185,12 +136,332 @@ static void ring_on(const char *name)
 static void ring_on_vulkan(void **state) { (void)state, ring_on("auto"); }
 static void ring_on_cpu(void **state) { (void)state, ring_on("cpu"); }
 
+/* A step is not submitted over a result that nobody took. */
+static void ring_is_not_overrun_on(const char *name)
+{
+    strata_device *d = open_device(name, NULL), *other = open_device("cpu", NULL);
+    strata_block block = { 0 };
+    strata_stream *s = NULL, *foreign = NULL;
+    strata_ring *ring = NULL;
+    uint64_t step = 0;
+    void *in;
+    const void *result;
+    OK(strata_block_open(&block, d, 2 * strata_align(4 * N), STRATA_MEMORY_DEVICE));
+    OK(strata_stream_open(&s, d));
+    OK(strata_stream_open(&foreign, other));
+    OK(strata_stream_end(foreign));
+    OK(try_launch(s, part(&block, 0), part(&block, 1), 1));
+    OK(strata_ring_open(&ring, d, part(&block, 0), part(&block, 1)));
+    OK(strata_ring_begin(ring, &in));
+    memset(in, 0, 4 * N);
+    FAILS(strata_ring_submit(ring, &s, 1), STRATA_BAD_ARG, "has not ended");
+    FAILS(strata_ring_submit(ring, &foreign, 1), STRATA_BAD_ARG, "another device");
+    OK(strata_stream_end(s));
+    for (int i = 0; i < STRATA_RING_SLOTS; i++) {
+        OK(strata_ring_begin(ring, &in));
+        OK(strata_ring_submit(ring, &s, 1));
+    }
+    OK(strata_ring_begin(ring, &in));
+    FAILS(strata_ring_submit(ring, &s, 1), STRATA_BAD_ARG, "result of step 0");
+    OK(strata_ring_result(ring, true, &step, &result));
+    assert_non_null(result);
+    OK(strata_ring_submit(ring, &s, 1));
+    strata_ring_close(ring); /* with steps in flight */
+    strata_stream_close(s);
+    strata_stream_close(foreign);
+    strata_block_close(&block, d);
+    close_device(other);
+    close_device(d);
+}
+static void ring_is_not_overrun(void **state)
+{
+    (void)state;
+    ring_is_not_overrun_on("auto");
+    ring_is_not_overrun_on("cpu");
+}
+
+/* A ring may have no input, no result and no recordings. */
+static void empty_ring(void **state)
+{
+    (void)state;
+    strata_device *d = open_device("auto", NULL);
+    strata_ring *ring = NULL;
+    uint64_t step = 99;
+    void *in;
+    const void *result;
+    OK(strata_ring_open(&ring, d, (strata_slice) { 0 }, (strata_slice) { 0 }));
+    OK(strata_ring_begin(ring, &in));
+    OK(strata_ring_submit(ring, NULL, 0));
+    OK(strata_ring_result(ring, true, &step, &result));
+    assert_int_equal(step, 0);
+    assert_non_null(result);
+    strata_ring_close(ring);
+    close_device(d);
+}
+
+/* ---- Several at once ---------------------------------------------------------------------------------- */
+
+static void two_devices(void **state)
+{
+    (void)state;
+    strata_device *a = open_device("auto", NULL), *b = open_device("auto", NULL);
+    OK(run_one(a, 3));
+    OK(run_one(b, 3));
+    close_device(a); /* the older first: nothing of it is shared */
+    OK(run_one(b, 3));
+    a = open_device("auto", NULL);
+    OK(run_one(b, 3));
+    OK(run_one(a, 3));
+    close_device(b);
+    close_device(a);
+}
+
+/* Recordings are closed and made anew while others live, and their kernels are shared. */
+static void recordings_come_and_go(void **state)
+{
+    (void)state;
+    strata_device *d = open_device("auto", NULL);
+    strata_block block = { 0 };
+    strata_stream *old = NULL, *new = NULL;
+    uint32_t x[N] = { 0 }, y[N];
+    OK(strata_block_open(&block, d, 2 * strata_align(4 * N), STRATA_MEMORY_DEVICE));
+    OK(strata_device_write(d, part(&block, 0), x));
+    OK(strata_stream_open(&old, d));
+    OK(try_launch(old, part(&block, 0), part(&block, 1), 1));
+    OK(strata_stream_end(old));
+    for (uint32_t i = 0; i < 5; i++) {
+        OK(strata_stream_open(&new, d));
+        OK(try_launch(new, part(&block, 1), part(&block, 0), i));
+        OK(strata_stream_end(new));
+        OK(strata_stream_run(old));
+        OK(strata_stream_run(new));
+        strata_stream_close(new);
+        OK(strata_device_read(d, y, part(&block, 0)));
+        for (uint32_t k = 0; k < N; k++) assert_int_equal(y[k], x[k] = 3 * (3 * x[k] + 1) + i);
+    }
+    strata_stream_close(old);
+    strata_block_close(&block, d);
+    close_device(d);
+}
+
+/* Mapped memory is written by the host and read by kernels without a call between, and the other way. */
+static void mapped_memory(void **state)
+{
+    (void)state;
+    strata_device *d = open_device("auto", NULL);
+    strata_block up = { 0 }, down = { 0 };
+    strata_stream *s = NULL;
+    OK(strata_block_open(&up, d, 4 * N, STRATA_MEMORY_UPLOAD));
+    OK(strata_block_open(&down, d, 4 * N, STRATA_MEMORY_READBACK));
+    OK(strata_stream_open(&s, d));
+    OK(try_launch(s, part(&up, 0), part(&down, 0), 2));
+    OK(strata_stream_end(s));
+    for (uint32_t k = 0; k < 3; k++) {
+        for (uint32_t i = 0; i < N; i++) ((uint32_t *)up.host)[i] = i * k;
+        OK(strata_stream_run(s));
+        for (uint32_t i = 0; i < N; i++) assert_int_equal(((uint32_t *)down.host)[i], 3 * i * k + 2);
+    }
+    strata_stream_close(s);
+    strata_block_close(&up, d);
+    strata_block_close(&down, d);
+    close_device(d);
+}
+
+/* ---- Limits and refusals ---------------------------------------------------------------------------------
+ */
+
+static void refusals_on(const char *name)
+{
+    strata_device *d = open_device(name, "range=8192,block=1048576,memory=2097152");
+    const strata_caps *caps = strata_device_caps(d);
+    strata_block block = { 0 }, more = { 0 };
+    strata_stream *s = NULL;
+    assert_int_equal(caps->max_range, 8192);
+    assert_int_equal(caps->max_block, 1048576);
+    FAILS(strata_block_open(&block, d, 1048577, STRATA_MEMORY_DEVICE), STRATA_DEVICE_MEMORY, "1048577");
+    OK(strata_block_open(&block, d, 1048576, STRATA_MEMORY_DEVICE));
+    OK(strata_block_open(&more, d, 900000, STRATA_MEMORY_DEVICE));
+    strata_block third = { 0 };
+    FAILS(strata_block_open(&third, d, 1048576, STRATA_MEMORY_DEVICE), STRATA_DEVICE_MEMORY, "1048576 bytes");
+    assert_null(third.device);
+    strata_block_close(&third, d);
+    OK(strata_stream_open(&s, d));
+    strata_stream_label(s, "layer9");
+    const strata_slice good = part(&block, 0);
+    FAILS(try_launch(s, good, (strata_slice) { &block, 4096, 8196 }, 0), STRATA_BAD_ARG, "y has 8196 bytes");
+    FAILS(try_launch(s, (strata_slice) { &block, 128, 4000 }, good, 0), STRATA_BAD_ARG,
+          "selftest (layer9): x has");
+    FAILS(try_launch(s, good, (strata_slice) { &block, 1048576 - 256, 512 }, 0), STRATA_BAD_ARG,
+          "of its block");
+    FAILS(strata_device_write(d, (strata_slice) { &block, 1048576, 4 }, ""), STRATA_BAD_ARG, "of a block of");
+    FAILS(strata_device_fill(d, (strata_slice) { &block, 0, 6 }, 0), STRATA_BAD_ARG, "multiples of 4");
+    OK(strata_stream_end(s));
+    assert_null(strata_stream_recorded(s, 0)); /* a refused launch is not in the list */
+    FAILS(strata_stream_end(s), STRATA_BAD_ARG, "twice");
+    FAILS(try_launch(s, good, good, 0), STRATA_BAD_ARG, "after its recording's end");
+    strata_stream_close(s);
+    strata_block_close(&more, d);
+    strata_block_close(&block, d);
+    close_device(d);
+}
+static void refusals(void **state)
+{
+    (void)state;
+    refusals_on("cpu");
+    refusals_on("auto");
+}
+
+static void limits_of_shaders(void **state)
+{
+    (void)state;
+    strata_device *d = open_device("auto", "group=32,subgroup=0,texels=0,shared=1000");
+    const strata_caps *caps = strata_device_caps(d);
+    assert_int_equal(caps->max_group, 32);
+    assert_int_equal(caps->subgroup, 0);
+    assert_int_equal(caps->max_texels, 0);
+    assert_int_equal(caps->shared_bytes, 1000);
+    FAILS(run_one(d, 3), STRATA_BAD_ARG, "wants 64 x 1 x 1 invocations");
+    FAILS(run_one(d, 3), STRATA_BAD_ARG, "one: selftest"); /* again: nothing half-made was kept */
+    close_device(d);
+    strata_device *none = NULL;
+    for (int i = 0; i < 5; i++) {
+        static const char *const wrong[] = { "rnage=4", "range", "range=4x", "group=99999999999",
+                                             "range=16" };
+        assert_int_equal(strata_device_open(&none, &(strata_device_config) { .limits = wrong[i] }),
+                         STRATA_BAD_ARG);
+        assert_non_null(strstr(strata_message(), "limits: "));
+        assert_null(none);
+    }
+}
+
+static void too_many_groups(void **state)
+{
+    (void)state;
+    strata_device *d = open_device("auto", NULL);
+    strata_block block = { 0 };
+    strata_stream *s = NULL;
+    OK(strata_block_open(&block, d, 4 * N, STRATA_MEMORY_DEVICE));
+    OK(strata_stream_open(&s, d));
+    const struct selftest_args args = { .x = part(&block, 0), .y = part(&block, 0) };
+    const strata_launch how = { .pass = STRATA_FORWARD, .defines = "", .groups = { 1, UINT32_MAX, 1 } };
+    FAILS(strata_stream_launch(s, &selftest_kernel, &how, &args), STRATA_BAD_ARG,
+          "workgroups in y: wanted 4294967295");
+    char text[200];
+    memset(text, 'A', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    FAILS(strata_stream_launch(s, &selftest_kernel, &(strata_launch) { .defines = text }, &args),
+          STRATA_BAD_ARG, "199 characters");
+    strata_stream_close(s);
+    strata_block_close(&block, d);
+    close_device(d);
+}
+
+/* A pass that touches no tensor is given none. */
+static void no_tensor(void **state)
+{
+    (void)state;
+    strata_device *d = open_device("auto", NULL);
+    strata_stream *s = NULL;
+    const struct selftest_args args = { .n = 0, .size = 1 };
+    OK(strata_stream_open(&s, d));
+    OK(strata_stream_launch(s, &selftest_kernel, &(strata_launch) { .pass = STRATA_REDUCE, .defines = "" },
+                            &args));
+    OK(strata_stream_end(s));
+    OK(strata_stream_run(s));
+    strata_stream_close(s);
+    close_device(d);
+}
+
+/* ---- Choice ------------------------------------------------------------------------------------------- */
+
+static void names(void **state)
+{
+    (void)state;
+    strata_device_entry list[17];
+    strata_device *d = NULL;
+    const char *note;
+    char text[16];
+    uint32_t n = 0;
+    OK(strata_device_list(list, 17, &n, &note));
+    assert_true(n >= 2);
+    assert_string_equal(note, "");
+    assert_string_equal(list[n - 1].type, "reference");
+    assert_string_equal(list[n - 1].caps.name, "cpu");
+    assert_false(list[n - 1].caps.vulkan);
+    FAILS(strata_device_open(&d, &(strata_device_config) { .name = "no such thing" }), STRATA_NO_DEVICE,
+          list[0].caps.name);
+    assert_null(d);
+    FAILS(strata_device_open(&d, &(strata_device_config) { .name = "77" }), STRATA_NO_DEVICE, "no device 77");
+    FAILS(strata_device_open(&d, &(strata_device_config) { .name = "" }), STRATA_BAD_ARG, "wanted auto");
+    for (int i = 0; i < 15; i++) { /* part of a name, in the other case */
+        char c = list[0].caps.name[i];
+        text[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c >= 'A' && c <= 'Z' ? c + 32 : c);
+        text[i + 1] = '\0';
+    }
+    d = open_device(text, NULL);
+    assert_true(strata_device_caps(d)->vulkan);
+    close_device(d);
+    snprintf(text, sizeof text, "%u", n - 1);
+    d = open_device(text, NULL);
+    assert_false(strata_device_caps(d)->vulkan);
+    close_device(d);
+    OK(strata_device_list(list, 1, &n, &note)); /* room for the reference alone */
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].type, "reference");
+}
+
+/* The start-up test's kernel says the same on the device and on the reference. */
+static void subgroup_kernel(void **state)
+{
+    (void)state;
+    strata_device *d[2] = { open_device("auto", NULL), open_device("cpu", NULL) };
+    const strata_caps *caps = strata_device_caps(d[0]);
+    const uint32_t size = caps->subgroup;
+    uint32_t x[N], y[2][N];
+    char defines[64];
+    if (size == 0) {
+        print_message("%s has no subgroup operations that can be trusted\n", caps->name);
+        strata_device_close(d[0]);
+        strata_device_close(d[1]);
+        return;
+    }
+    const uint32_t used = 4 * (N / size * size);
+    snprintf(defines, sizeof defines, "GROUP=%u SG=%u SHUFFLE=%d", size, size, !caps->shuffle);
+    for (uint32_t i = 0; i < N; i++) x[i] = i * i * 977;
+    for (int k = 0; k < 2; k++) {
+        strata_block block = { 0 };
+        strata_stream *s = NULL;
+        OK(strata_block_open(&block, d[k], 2 * strata_align(4 * N), STRATA_MEMORY_DEVICE));
+        OK(strata_device_write(d[k], part(&block, 0), x));
+        const struct selftest_args args = {
+            .x = part(&block, 0), .y = part(&block, 1), .n = used / 4, .add = 3, .size = size
+        };
+        OK(strata_stream_open(&s, d[k]));
+        OK(strata_stream_launch(
+            s, &selftest_kernel,
+            &(strata_launch) { .pass = STRATA_REDUCE, .defines = defines, .groups = { N / size } }, &args));
+        OK(strata_stream_end(s));
+        OK(strata_stream_run(s));
+        OK(strata_device_read(d[k], y[k], part(&block, 1)));
+        strata_stream_close(s);
+        strata_block_close(&block, d[k]);
+        close_device(d[k]);
+    }
+    assert_memory_equal(y[0], y[1], used);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_on_cpu),    cmocka_unit_test(chain_on_cpu), cmocka_unit_test(ring_on_cpu),
-        cmocka_unit_test(memory_on_vulkan), cmocka_unit_test(large_copies), cmocka_unit_test(chain_on_vulkan),
-        cmocka_unit_test(ring_on_vulkan),
+        cmocka_unit_test(memory_on_cpu),       cmocka_unit_test(chain_on_cpu),
+        cmocka_unit_test(ring_on_cpu),         cmocka_unit_test(names),
+        cmocka_unit_test(memory_on_vulkan),    cmocka_unit_test(large_copies),
+        cmocka_unit_test(chain_on_vulkan),     cmocka_unit_test(ring_on_vulkan),
+        cmocka_unit_test(ring_is_not_overrun), cmocka_unit_test(empty_ring),
+        cmocka_unit_test(two_devices),         cmocka_unit_test(recordings_come_and_go),
+        cmocka_unit_test(mapped_memory),       cmocka_unit_test(refusals),
+        cmocka_unit_test(limits_of_shaders),   cmocka_unit_test(too_many_groups),
+        cmocka_unit_test(no_tensor),           cmocka_unit_test(subgroup_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,18 @@ static uint64_t over_outputs(const strata_node *n, strata_sum what)
     return (uint64_t)s.h * s.w;
 }
 
+/* Sums of a convolution: over the window and the channels of a group, or over the pixels of the output. */
+static uint64_t over_taps(const strata_node *n, strata_sum what)
+{
+    const strata_param *w = n->param[0];
+    const uint64_t window = (uint64_t)w->r * w->s;
+    switch (what) {
+    case STRATA_SUM_OUT: return window * w->ci + 1;
+    case STRATA_SUM_IN: return window * w->co / w->groups;
+    default: return strata_pixels(n->out->shape);
+    }
+}
+
 static uint64_t over_inputs(const strata_node *n, strata_sum what)
 {
     return what == STRATA_SUM_OUT ? n->n_in : 1;
@@ -44,6 +56,13 @@ static const char narrow_channel[] =
     "N=2 H=5 W=3 C=256; N=2 H=3 W=3 C=263; N=7 H=23 W=9 C=36"
 
 enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFERENCES };
+
+/* Odd and even images, less than a channel quad and more than a tile. */
+#define STRIDED                                                                                              \
+    "N=3 H=9 W=8 C=3 K=5; N=1 H=10 W=7 C=5 K=17; N=2 H=13 W=12 C=17 K=65; N=1 H=7 W=7 C=1 K=1; N=5 H=8 W=8 " \
+    "C=16 "                                                                                                  \
+    "K=32"
+#define DEPTHWISE "N=2 H=5 W=4 C=3; N=1 H=8 W=7 C=16; N=3 H=9 W=9 C=5"
 
 const strata_row strata_rows[] = {
     /* op, inputs, options, differentiable */
@@ -74,6 +93,26 @@ const strata_row strata_rows[] = {
     { "concat", "x:N,H,W,4 z:N,H,W,C", "", "x z", .range = 2 },
     { "concat", "x:N,H,W,C z:N,H,W,K v:N,H,W,1 t:N,H,W,8 u:N,H,W,5", "", "z t u", .range = 2 },
     { "concat", "x:N,H,W,C z:N,H,W,C", "", "x", .range = 2, .flags = STRATA_ROW_SAME },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=1", "x", .range = 1, .terms = over_taps },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=1 stride=2 bias=false", "x", .range = 1, .terms = over_taps,
+      .sizes = STRIDED },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=1", "x", .range = 1, .terms = over_taps },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=1 stride=2 bias=false", "x", .range = 1, .terms = over_taps,
+      .sizes = STRIDED },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=7 stride=2 pad=3 bias=false", "x", .range = 1, .terms = over_taps,
+      .sizes = "N=1 H=16 W=16 C=3 K=64; N=2 H=9 W=14 C=3 K=5; N=2 H=11 W=7 C=1 K=16" },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=5,2 stride=1,3 pad=4,0 dilation=2,1", "x", .range = 1,
+      .terms = over_taps, .sizes = STRIDED },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 stride=2 pad=3 dilation=2", "x", .range = 1, .terms = over_taps,
+      .sizes = STRIDED },
+    { "conv2d", "x:N,H,W,3C", "out=3K kernel=3 pad=1 groups=3", "x", .range = 1, .terms = over_taps,
+      .sizes = "N=2 H=5 W=4 C=1 K=2; N=1 H=6 W=7 C=3 K=1; N=3 H=4 W=4 C=4 K=8" },
+    { "conv2d", "x:N,H,W,2C", "out=2K kernel=3,2 stride=2 groups=2 bias=false", "x", .range = 1,
+      .terms = over_taps, .sizes = "N=2 H=5 W=4 C=5 K=3; N=1 H=8 W=7 C=2 K=6; N=1 H=9 W=9 C=16 K=8" },
+    { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "x", .range = 1, .terms = over_taps,
+      .sizes = DEPTHWISE },
+    { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 stride=2 groups=C bias=false", "x", .range = 1,
+      .terms = over_taps, .sizes = DEPTHWISE },
     { "dropout", "x:N,H,W,C", "p=0.3", "x", .range = 2 },
     { "dropout", "x:N,H,W,C", "p=1", "x", .range = 2 },
     { "flatten", "x:N,H,W,C", "", "x", .range = 1 },
@@ -83,6 +122,8 @@ const strata_row strata_rows[] = {
     { "global_max_pool", "x:N,H,W,C", "", "x", .range = 2, .flags = KINKS },
     { "identity", "x:N,H,W,C", "", "x", .range = 1 },
     { "leaky_relu", "x:N,H,W,C", "slope=0.2", "x", .range = 4, .flags = KINKS },
+    { "linear", "x:N,H,W,C", "out=K", "x", .range = 1, .terms = over_taps },
+    { "linear", "x:N,C", "out=K bias=false", "x", .range = 1, .terms = over_taps },
     { "max_pool", "x:N,H,W,C", "kernel=3 stride=2 pad=1", "x", .range = 2, .flags = KINKS },
     { "max_pool", "x:N,H,W,C", "kernel=2,3 stride=1 dilation=2,1 ceil_mode=true", "x", .range = 2,
       .flags = KINKS },

@@ -186,7 +186,7 @@ void strata_block_close(strata_block *b, strata_device *d)
 }
 
 /* A copy of bytes that are not there would write into others' memory: an error of the caller's sums. */
-static strata_status check_inside(strata_slice s, const char *what)
+strata_status device_check_inside(strata_slice s, const char *what)
 {
     if (s.block && s.offset <= s.block->bytes && s.bytes <= s.block->bytes - s.offset) return STRATA_OK;
     return strata_fail(STRATA_BAD_ARG, "%s: %llu bytes at %llu of a block of %llu", what,
@@ -196,7 +196,7 @@ static strata_status check_inside(strata_slice s, const char *what)
 
 strata_status strata_device_write(strata_device *d, strata_slice to, const void *from)
 {
-    STRATA_TRY(check_inside(to, "write to a slice"));
+    STRATA_TRY(device_check_inside(to, "write to a slice"));
     if (d->gpu) return strata_gpu_write(d->gpu, to, from);
     memcpy(strata_slice_host(to), from, (size_t)to.bytes);
     return STRATA_OK;
@@ -204,7 +204,7 @@ strata_status strata_device_write(strata_device *d, strata_slice to, const void 
 
 strata_status strata_device_read(strata_device *d, void *to, strata_slice from)
 {
-    STRATA_TRY(check_inside(from, "read from a slice"));
+    STRATA_TRY(device_check_inside(from, "read from a slice"));
     if (d->gpu) return strata_gpu_read(d->gpu, to, from);
     memcpy(to, strata_slice_host(from), (size_t)from.bytes);
     return STRATA_OK;
@@ -212,7 +212,7 @@ strata_status strata_device_read(strata_device *d, void *to, strata_slice from)
 
 strata_status strata_device_fill(strata_device *d, strata_slice to, uint32_t word)
 {
-    STRATA_TRY(check_inside(to, "fill a slice"));
+    STRATA_TRY(device_check_inside(to, "fill a slice"));
     if (to.bytes % 4 || to.offset % 4)
         return strata_fail(STRATA_BAD_ARG, "fill a slice: %llu bytes at %llu, wanted multiples of 4",
                            (unsigned long long)to.bytes, (unsigned long long)to.offset);

@@ -12,6 +12,9 @@ struct strata_device {
     uint64_t held; /* bytes of the reference's blocks */
 };
 
+/* Does the slice lie in its block? Errors: STRATA_BAD_ARG with `what` was tried and the figures. */
+strata_status device_check_inside(strata_slice s, const char *what);
+
 typedef struct stream_launch {
     strata_recorded recorded;
     const strata_kernel *kernel;

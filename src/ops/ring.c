@@ -28,6 +28,8 @@ static strata_status open_ring(strata_ring *r)
 strata_status strata_ring_open(strata_ring **out, strata_device *d, strata_slice in, strata_slice result)
 {
     *out = NULL;
+    if (in.bytes) STRATA_TRY(device_check_inside(in, "a ring's input"));
+    if (result.bytes) STRATA_TRY(device_check_inside(result, "a ring's result"));
     strata_ring *r = calloc(1, sizeof *r);
     if (!r) return strata_fail(STRATA_NO_MEMORY, "the record of a ring");
     *r = (strata_ring) { .device = d, .in = in, .out = result };

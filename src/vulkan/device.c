@@ -46,16 +46,24 @@ static void take_least(strata_caps *c, const strata_caps *ceiling)
 static strata_status open_device(strata_gpu *g)
 {
     const float priority = 1;
-    const char *subset = "VK_KHR_portability_subset";
+    const char *extension[2];
+    uint32_t n = 0;
+    if (g->physical.portability_subset) extension[n++] = "VK_KHR_portability_subset";
+    if (g->physical.subgroup_size_control) extension[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                             .queueFamilyIndex = g->physical.family,
                                             .queueCount = 1,
                                             .pQueuePriorities = &priority };
+    const VkPhysicalDeviceSubgroupSizeControlFeaturesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
+        .subgroupSizeControl = VK_TRUE
+    };
     const VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                      .pNext = g->physical.subgroup_size_control ? &sizes : NULL,
                                       .queueCreateInfoCount = 1,
                                       .pQueueCreateInfos = &queue,
-                                      .enabledExtensionCount = g->physical.portability_subset ? 1 : 0,
-                                      .ppEnabledExtensionNames = &subset };
+                                      .enabledExtensionCount = n,
+                                      .ppEnabledExtensionNames = extension };
     GPU_TRY(vkCreateDevice(g->physical.handle, &info, NULL, &g->device));
     volkLoadDeviceTable(&g->vk, g->device);
     g->vk.vkGetDeviceQueue(g->device, g->physical.family, 0, &g->queue);

@@ -9,8 +9,6 @@
 #include "vulkan/gpu.h"
 #include "vulkan/glsl.h"
 
-enum { GPU_DUMMIES = 256 };
-
 typedef struct gpu_kernel gpu_kernel;
 typedef struct gpu_memory gpu_memory;
 
@@ -55,10 +53,12 @@ struct strata_gpu {
     bool glsl_is_open;
     gpu_kernel *kernels;      /* a list */
     gpu_memory *not_coherent; /* a list: mapped memory to flush and invalidate */
-    strata_block dummy; /* bound where a launch has no tensor: GPU_DUMMIES places of STRATA_ALIGN bytes */
+    strata_block dummy;       /* [GPU_DUMMIES, STRATA_ALIGN] bound where a launch has no tensor */
     strata_block staging_up, staging_down; /* of copies; made at the first one */
     uint64_t held;                         /* bytes of all blocks */
 };
+
+enum { GPU_DUMMIES = 256 };
 
 /* ---- instance.c */
 strata_status gpu_instance_open(gpu_instance *out, bool validate);

@@ -7,6 +7,8 @@
 #include "core/thread.h"
 #include "vulkan/device.h"
 
+enum { MAX_DEVICES = 16 };
+
 /* volk keeps the loader's functions in globals of the process. */
 static pthread_mutex_t loader = PTHREAD_MUTEX_INITIALIZER;
 void gpu_lock(void) { pthread_mutex_lock(&loader); }
@@ -223,6 +225,46 @@ static void why_not(strata_device_entry *e, uint32_t family)
         e->usable = true;
 }
 
+/* May a pipeline ask for its subgroup size? Asked only where more than one is possible. */
+static bool size_control(VkPhysicalDevice physical, uint32_t subgroup)
+{
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT feature = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT
+    };
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT sizes = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT
+    };
+    vkGetPhysicalDeviceFeatures2(
+        physical, &(VkPhysicalDeviceFeatures2) { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                                 .pNext = &feature });
+    vkGetPhysicalDeviceProperties2(
+        physical, &(VkPhysicalDeviceProperties2) { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                                   .pNext = &sizes });
+    return feature.subgroupSizeControl && (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+           sizes.minSubgroupSize < sizes.maxSubgroupSize && subgroup >= sizes.minSubgroupSize &&
+           subgroup <= sizes.maxSubgroupSize;
+}
+
+/* Compute units, for those makers whose drivers tell; else what is there already. */
+static void count_units(gpu_physical *p, const VkExtensionProperties *extension, uint32_t n)
+{
+    VkPhysicalDeviceShaderCorePropertiesAMD amd = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD
+    };
+    VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nvidia = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV
+    };
+    VkPhysicalDeviceProperties2 ask = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 };
+    if (has_extension(extension, n, VK_AMD_SHADER_CORE_PROPERTIES_EXTENSION_NAME)) ask.pNext = &amd;
+    if (has_extension(extension, n, VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME)) ask.pNext = &nvidia;
+    if (!ask.pNext) return;
+    vkGetPhysicalDeviceProperties2(p->handle, &ask);
+    const uint32_t units = ask.pNext == &nvidia ? nvidia.shaderSMCount
+                                                : amd.shaderEngineCount * amd.shaderArraysPerEngineCount *
+                                                      amd.computeUnitsPerShaderArray;
+    if (units) p->entry.caps.cores = units;
+}
+
 /* Everything newer than Vulkan 1.1 is asked only where the device says it knows it. */
 static void ask_newer(gpu_physical *out, const VkExtensionProperties *extension, uint32_t n)
 {
@@ -257,6 +299,9 @@ static void ask_newer(gpu_physical *out, const VkExtensionProperties *extension,
     if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) out->subgroups = subgroup.supportedOperations;
     out->subgroup = out->entry.caps.subgroup = subgroup.subgroupSize;
     read_driver(out, &driver);
+    count_units(out, extension, n);
+    if (has_extension(extension, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
+        out->subgroup_size_control = size_control(out->handle, out->subgroup);
 }
 
 static strata_status describe(gpu_physical *out, VkPhysicalDevice handle)
@@ -284,8 +329,8 @@ static strata_status describe(gpu_physical *out, VkPhysicalDevice handle)
 
 strata_status gpu_physical_list(gpu_physical *out, uint32_t room, uint32_t *n, const gpu_instance *i)
 {
-    VkPhysicalDevice handle[64];
-    *n = room < 64 ? room : 64;
+    VkPhysicalDevice handle[MAX_DEVICES];
+    *n = room < MAX_DEVICES ? room : MAX_DEVICES;
     VkResult r = vkEnumeratePhysicalDevices(i->handle, n, handle);
     if (r != VK_SUCCESS && r != VK_INCOMPLETE) {
         *n = 0;
@@ -301,8 +346,6 @@ strata_status gpu_physical_list(gpu_physical *out, uint32_t room, uint32_t *n, c
 }
 
 /* ---- The choice ---------------------------------------------------------------------------------- */
-
-enum { MAX_DEVICES = 16 };
 
 static int rank(const gpu_physical *p)
 {
@@ -382,21 +425,21 @@ strata_status strata_gpu_list(strata_device_entry *out, uint32_t room, uint32_t 
 {
     strata_status status = STRATA_OK;
     gpu_instance instance = { 0 };
-    gpu_physical *physical = calloc(room ? room : 1, sizeof *physical);
+    uint32_t found = 0;
+    gpu_physical *physical = calloc(MAX_DEVICES, sizeof *physical);
     *n = 0;
-    if (!physical) return strata_fail(STRATA_NO_MEMORY, "a list of %u devices", room);
+    if (!physical) return strata_fail(STRATA_NO_MEMORY, "a list of devices");
     gpu_lock();
     STRATA_GO(gpu_instance_open(&instance, false));
-    STRATA_GO(gpu_physical_list(physical, room, n, &instance));
-    const gpu_physical *automatic = best(physical, *n, NULL);
-    for (uint32_t i = 0; i < *n; i++) {
-        out[i] = physical[i].entry;
-        out[i].automatic = &physical[i] == automatic;
+    STRATA_GO(gpu_physical_list(physical, MAX_DEVICES, &found, &instance));
+    const gpu_physical *automatic = best(physical, found, NULL);
+    for (*n = 0; *n < found && *n < room; *n += 1) {
+        out[*n] = physical[*n].entry;
+        out[*n].automatic = &physical[*n] == automatic;
     }
 done:
     gpu_instance_close(&instance);
     gpu_unlock();
     free(physical);
-    if (status != STRATA_OK) *n = 0;
     return status;
 }

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/thread.h"
 #include "vulkan/cache.h"
 
 /* Names and unused bindings are gone after optimisation, so the plain module is made and kept: the driver
  * optimises anyway. The key holds all that a shader can depend on, and the limits its launcher looked at. */
-static strata_status compile(glsl_module *out, strata_gpu *g, const char *name, const char *defines)
+static strata_status compile(glsl_module *out, const strata_gpu *g, const char *name, const char *defines)
 {
     strata_status status = STRATA_OK;
     const strata_caps *c = &g->caps;
@@ -18,8 +19,6 @@ static strata_status compile(glsl_module *out, strata_gpu *g, const char *name, 
                        c->max_group, c->shared_bytes, c->max_texels, (unsigned long long)c->max_range);
     if (key.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for its text", name));
     if (cache_find(out, g, key.s)) goto done;
-    if (!g->glsl_is_open) STRATA_GO(glsl_open());
-    g->glsl_is_open = true;
     STRATA_GO(glsl_compile(out, name, key.s, 0));
     cache_keep(out, g, key.s);
 done:
@@ -125,6 +124,13 @@ static strata_status make_layouts(gpu_kernel *k, const strata_gpu *g)
     return STRATA_OK;
 }
 
+/* The value of SG among the defines: the subgroup size that the shader was written out for; 0: none. */
+static uint32_t wanted_subgroup(const char *defines)
+{
+    const char *at = strstr(defines, " SG=");
+    return at ? (uint32_t)strtoul(at + 4, NULL, 10) : 0;
+}
+
 static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const glsl_module *m)
 {
     VkShaderModule module;
@@ -132,10 +138,16 @@ static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const gls
                                              .codeSize = 4 * m->n_words,
                                              .pCode = m->words };
     GPU_TRY(g->vk.vkCreateShaderModule(g->device, &words, NULL, &module));
+    const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT size = {
+        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
+        .requiredSubgroupSize = wanted_subgroup(k->defines),
+    };
+    const bool sized = g->physical.subgroup_size_control && size.requiredSubgroupSize;
     const VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
         .layout = k->pipeline_layout,
         .stage = { .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                   .pNext = sized ? &size : NULL,
                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                    .module = module,
                    .pName = "main" },
@@ -145,7 +157,7 @@ static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const gls
     return r == VK_SUCCESS ? STRATA_OK : gpu_fail(r, "vkCreateComputePipelines");
 }
 
-static strata_status make(gpu_kernel *k, strata_gpu *g)
+static strata_status make(gpu_kernel *k, const strata_gpu *g)
 {
     strata_status status = STRATA_OK;
     glsl_module module = { 0 };
@@ -157,13 +169,12 @@ static strata_status make(gpu_kernel *k, strata_gpu *g)
     STRATA_GO(check_limits(g, k));
     STRATA_GO(make_layouts(k, g));
     STRATA_GO(make_pipeline(k, g, &module));
-    g->cache_changed = true;
 done:
     glsl_free(&module);
     return status;
 }
 
-static void kernel_close(gpu_kernel *k, strata_gpu *g)
+static void kernel_close(gpu_kernel *k, const strata_gpu *g)
 {
     g->vk.vkDestroyPipeline(g->device, k->pipeline, NULL);
     g->vk.vkDestroyPipelineLayout(g->device, k->pipeline_layout, NULL);
@@ -172,32 +183,99 @@ static void kernel_close(gpu_kernel *k, strata_gpu *g)
     free(k);
 }
 
-strata_status kernel_get(const gpu_kernel **out, strata_gpu *g, const strata_args_layout *layout,
-                         const char *defines)
+/* ---- The device's list --------------------------------------------------------------------------- */
+
+const gpu_kernel *kernel_find(const strata_gpu *g, const strata_args_layout *layout, const char *defines)
 {
     for (const gpu_kernel *k = g->kernels; k; k = k->next)
-        if (strcmp(k->layout->stem, layout->stem) == 0 && strcmp(k->defines, defines) == 0) {
-            *out = k;
-            return STRATA_OK;
-        }
+        if (strcmp(k->layout->stem, layout->stem) == 0 && strcmp(k->defines, defines) == 0) return k;
+    return NULL;
+}
+
+/* What is to be made, one job each: a message lives in the thread that failed, so it is carried over. */
+typedef struct job {
+    gpu_kernel *kernel;
+    const char *label;
+    strata_status status;
+    char *message;
+} job;
+
+typedef struct jobs {
+    const strata_gpu *gpu;
+    job *job;
+    uint32_t n;
+} jobs;
+
+static void work_on(void *context, uint32_t i)
+{
+    const jobs *all = context;
+    job *j = &all->job[i];
+    j->status = make(j->kernel, all->gpu);
+    if (j->status == STRATA_OK) return;
+    j->message = malloc(strlen(strata_message()) + 1);
+    if (j->message) strcpy(j->message, strata_message());
+}
+
+static bool listed(const jobs *all, const strata_gpu_launch *l)
+{
+    for (uint32_t i = 0; i < all->n; i++)
+        if (strcmp(all->job[i].kernel->layout->stem, l->layout->stem) == 0 &&
+            strcmp(all->job[i].kernel->defines, l->defines) == 0)
+            return true;
+    return false;
+}
+
+static strata_status add_job(jobs *all, const strata_gpu_launch *l)
+{
     gpu_kernel *k = calloc(1, sizeof *k);
-    char *copy = malloc(strlen(defines) + 1);
-    if (!k || !copy) {
+    char *defines = malloc(strlen(l->defines) + 1);
+    if (!k || !defines) {
         free(k);
-        free(copy);
-        return strata_fail(STRATA_NO_MEMORY, "%s: its kernel's record", layout->stem);
+        free(defines);
+        return strata_fail(STRATA_NO_MEMORY, "%s: its kernel's record", l->layout->stem);
     }
-    k->layout = layout;
-    k->defines = strcpy(copy, defines);
-    strata_status status = make(k, g);
-    if (status != STRATA_OK) {
-        kernel_close(k, g);
-        return status;
-    }
-    k->next = g->kernels;
-    g->kernels = k;
-    *out = k;
+    k->layout = l->layout;
+    k->defines = strcpy(defines, l->defines);
+    all->job[all->n++] = (job) { .kernel = k, .label = l->label };
     return STRATA_OK;
+}
+
+/* Move what was made to the device's list; the first failure is the one that is told. */
+static strata_status take_jobs(strata_gpu *g, jobs *all, strata_status status)
+{
+    for (uint32_t i = 0; i < all->n; i++) {
+        job *j = &all->job[i];
+        if (status == STRATA_OK && j->status != STRATA_OK)
+            status = strata_fail(j->status, "%s%s%s", j->label ? j->label : "", j->label ? ": " : "",
+                                 j->message ? j->message : "no memory for the message");
+        if (status == STRATA_OK) {
+            j->kernel->next = g->kernels;
+            g->kernels = j->kernel;
+            g->cache_changed = true;
+        } else {
+            kernel_close(j->kernel, g);
+        }
+        free(j->message);
+    }
+    return status;
+}
+
+strata_status kernel_make_all(strata_gpu *g, const strata_gpu_launch *launch, uint32_t n)
+{
+    strata_status status = STRATA_OK;
+    jobs all = { .gpu = g, .job = calloc(n ? n : 1, sizeof *all.job) };
+    if (!all.job) return strata_fail(STRATA_NO_MEMORY, "a list of %u kernels", n);
+    for (uint32_t i = 0; i < n && status == STRATA_OK; i++)
+        if (!kernel_find(g, launch[i].layout, launch[i].defines) && !listed(&all, &launch[i]))
+            status = add_job(&all, &launch[i]);
+    if (status == STRATA_OK && all.n && !g->glsl_is_open) {
+        status = glsl_open();
+        g->glsl_is_open = status == STRATA_OK;
+    }
+    if (status == STRATA_OK) strata_thread_for(all.n, work_on, &all);
+    status = take_jobs(g, &all, status);
+    free(all.job);
+    return status;
 }
 
 void kernel_close_all(strata_gpu *g)

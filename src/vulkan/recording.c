@@ -83,13 +83,12 @@ static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strat
     return STRATA_OK;
 }
 
-/* What is bound where there is no tensor. No kernel touches it, but the validation layer counts a buffer that
- * is not readonly as written: so each of those gets the place that was given to one longest ago. */
-static strata_slice no_tensor(strata_gpu_recording *r, bool writes)
+/* A pass's module still names the tensors of the others, behind branches that the driver folds away. So that
+ * the validation layer sees no hazard between two launches that never touch theirs, each has its own. */
+static strata_slice next_dummy(strata_gpu_recording *r)
 {
-    if (writes) r->n_dummies++;
-    const uint32_t at = writes ? 1 + r->n_dummies % (GPU_DUMMIES - 1) : 0;
-    return (strata_slice) { &r->gpu->dummy, (uint64_t)at * STRATA_ALIGN, STRATA_ALIGN };
+    return (strata_slice) { &r->gpu->dummy, (uint64_t)STRATA_ALIGN * (r->n_dummies++ % GPU_DUMMIES),
+                            STRATA_ALIGN };
 }
 
 static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
@@ -106,7 +105,7 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
                                               .pSetLayouts = &k->set_layout };
     GPU_TRY(g->vk.vkAllocateDescriptorSets(g->device, &one, &set));
     for (uint32_t i = 0; i < l->layout->n_slices; i++) {
-        const strata_slice s = slice[i].block ? slice[i] : no_tensor(r, l->layout->writes >> i & 1);
+        const strata_slice s = slice[i].block ? slice[i] : next_dummy(r);
         info[i] = (VkDescriptorBufferInfo) { gpu_block_buffer(s.block), s.offset, s.bytes };
         write[i] = (VkWriteDescriptorSet) { .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                             .dstSet = set,
@@ -168,12 +167,6 @@ static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const
     return STRATA_OK;
 }
 
-static strata_status in_launch(strata_status status, const strata_gpu_launch *l)
-{
-    return status == STRATA_OK || !l->label ? status
-                                            : strata_fail(status, "%s: %s", l->label, strata_message());
-}
-
 strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
                                 uint32_t n)
 {
@@ -184,8 +177,8 @@ strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const
     strata_gpu_recording *r = calloc(1, sizeof *r);
     if (!kernel || !r) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "the record of %u launches", n));
     r->gpu = g;
-    for (uint32_t i = 0; i < n; i++)
-        STRATA_GO(in_launch(kernel_get(&kernel[i], g, launch[i].layout, launch[i].defines), &launch[i]));
+    STRATA_GO(kernel_make_all(g, launch, n));
+    for (uint32_t i = 0; i < n; i++) kernel[i] = kernel_find(g, launch[i].layout, launch[i].defines);
     STRATA_GO(open_pools(r, kernel, n));
     STRATA_GO(record_all(r, kernel, launch, n, &hazards));
     *out = r;

@@ -13,7 +13,7 @@ struct strata_gpu_recording {
     VkBufferView *view; /* [n_views] */
     uint32_t n_views;
     uint32_t n_barriers; /* between launches */
-    uint32_t n_dummies;  /* bound so far where a tensor would be written */
+    uint32_t n_dummies;  /* bound so far */
 };
 
 #endif

@@ -1,0 +1,127 @@
+#version 460
+#ifdef SG
+#extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#endif
+#include "kernel.glsl"
+
+// Convolution as one sum over taps and channels; both passes are the same gather, with other arguments.
+//   FORWARD     y[n,p,q,o]  = bias[o] + sum_{r,s,c} x[n, p stride - pad + r dilation, .., c] w[r,s,c,o]
+//   BACKWARD_X  dx[n,h,v,c] =           sum_{r,s,o} dy[n, (h + pad - r dilation) / stride, .., o] w[r,s,c,o]
+// BACKWARD_X takes dy as x, dx as y, and w as TRANSPOSE wrote it; where stride > 1 it is launched once for
+// each phase of (h, v) modulo the stride, with the taps that divide there, so no multiplication is wasted.
+// A row is a pixel (n, i, j) of the launched grid: it writes y[n, i y_step_h + y_first_h, ..], and its tap
+// (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h + b w_step_w.
+// Sums run over taps, then channels, and begin with what `start` says: a launch may go on where another
+// stopped, with the same bits. Channels of one group: `depth` of x, `width` of y.
+#if defined(SG) || defined(TILE) || defined(DEPTHWISE)
+#define IN vec4
+#else
+#define IN float
+#endif
+#ifndef OUT
+#define OUT IN
+#endif
+#ifdef TEXEL // the same tensors as texels of 4 floats: the faster load on CPU-type devices
+layout(binding = 0) uniform samplerBuffer x; // [images, x_h, x_w, 4 x_quads]
+layout(binding = 1) uniform samplerBuffer w; // [taps, depth rounded up to 4 where groups == 1, 4 y_quads]
+#define X(i) texelFetch(x, int(i))
+#define W(i) texelFetch(w, int(i))
+#else
+layout(binding = 0) readonly buffer B0 { IN x[]; };
+layout(binding = 1) readonly buffer B1 { IN w[]; };
+#define X(i) x[i]
+#define W(i) w[i]
+#endif
+layout(binding = 2) readonly buffer B2 { OUT bias[]; }; // [4 y_quads], read where start == START_BIAS
+layout(binding = 3) buffer B3 { OUT y[]; };             // [images, y_h, y_w, 4 y_quads]
+layout(push_constant) uniform Args {
+    uint images, rows_h, rows_w; // the grid of rows
+    uint x_h, x_w, x_quads;      // a quad is 4 channels
+    uint y_h, y_w, y_quads;
+    int mul_h, mul_w, first_h, first_w, step_h, step_w;
+    uint taps_w, tap_begin, tap_end; // tap t is (t / taps_w, t % taps_w)
+    int w_first, w_step_h, w_step_w; // in quads
+    uint y_step_h, y_step_w, y_first_h, y_first_w;
+    uint groups, depth, width;   // depth and width are logical channels of a group
+    uint quad_begin, quad_end;   // of depth
+    uint start;                  // START_*
+};
+const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
+
+struct Pixel {
+    uint image;    // lines of x before its image
+    int top, left; // where its first tap reads, maybe outside x
+    uint to;       // its pixel of y
+};
+const uint NOWHERE = 0xffffffffu;
+
+Pixel pixel_of_row(uint row)
+{
+    uint line = row / rows_w, j = row - line * rows_w, n = line / rows_h, i = line - n * rows_h;
+    Pixel at;
+    at.image = n * x_h;
+    at.top = int(i) * mul_h + first_h;
+    at.left = int(j) * mul_w + first_w;
+    at.to = n < images ? (n * y_h + i * y_step_h + y_first_h) * y_w + j * y_step_w + y_first_w : NOWHERE;
+    return at;
+}
+
+// The quad of x where a tap of a pixel begins, or NOWHERE.
+uint source_of(Pixel at, int a, int b)
+{
+    int h = at.top + a * step_h, v = at.left + b * step_w;
+    bool inside = uint(h) < x_h && uint(v) < x_w && at.to != NOWHERE;
+    return inside ? ((at.image + uint(h)) * x_w + uint(v)) * x_quads : NOWHERE;
+}
+
+// Channels above depth are undefined in memory.
+vec4 mask(vec4 v, uint quad)
+{
+#ifdef RAGGED
+    return mix(v, vec4(0.0), greaterThanEqual(uvec4(4 * quad) + uvec4(0, 1, 2, 3), uvec4(depth)));
+#else
+    return v;
+#endif
+}
+
+uint tile_of_rows() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
+
+#include "conv2d_tile.glsl"
+#include "conv2d_subgroup.glsl"
+
+#if defined(DEPTHWISE) // an invocation sums one quad of y; groups is the number of channels
+void main()
+{
+    uint i = flat_index(), row = i / y_quads, col = i - row * y_quads;
+    Pixel at = pixel_of_row(row);
+    if (at.to == NOWHERE) return;
+    uint to = at.to * y_quads + col;
+    vec4 sum = start == START_BIAS ? bias[col] : vec4(0.0);
+    if (start == START_OLD) sum = y[to];
+    for (uint t = tap_begin; t < tap_end; t++) {
+        int a = int(t / taps_w), b = int(t % taps_w);
+        uint from = source_of(at, a, b);
+        if (from != NOWHERE) sum += X(from + col) * W(uint(w_first + a * w_step_h + b * w_step_w) + col);
+    }
+    y[to] = sum;
+}
+#elif !defined(TILE) && !defined(SG) // plain: an invocation sums one float of y
+void main()
+{
+    uint cols = 4 * y_quads, i = flat_index(), row = i / cols, col = i - row * cols;
+    Pixel at = pixel_of_row(row);
+    if (at.to == NOWHERE || col >= groups * width) return;
+    uint to = at.to * cols + col, channel = col / width * depth; // the first of its group in x
+    float sum = start == START_BIAS ? bias[col] : 0.0;
+    if (start == START_OLD) sum = y[to];
+    for (uint t = tap_begin; t < tap_end; t++) {
+        int a = int(t / taps_w), b = int(t % taps_w);
+        uint from = source_of(at, a, b), tap = 4 * uint(w_first + a * w_step_h + b * w_step_w) + col;
+        if (from == NOWHERE) continue;
+        for (uint k = 4 * quad_begin; k < min(4 * quad_end, depth); k++)
+            sum += X(4 * from + channel + k) * W(tap + k * cols);
+    }
+    y[to] = sum;
+}
+#endif

@@ -1,0 +1,46 @@
+// The variant for CPU-type devices, see conv2d_subgroup.glsl. Here a lane loads 4 rows (a quad of channels
+// of one tap) of a pixel, so ROWS is 4 SG; they may belong to several taps.
+#ifdef SG
+#include "subgroup.glsl"
+
+void main()
+{
+    uint cols = 4 * y_quads / WIDE, col_tiles = (cols + SG - 1) / SG;
+    uint z = gl_WorkGroupID.z / col_tiles, col = (gl_WorkGroupID.z - z * col_tiles) * SG + lane;
+    uint quad = min(col * WIDE / 4, y_quads - 1);
+    uint quad_row = row_begin / 4 + tile_of_rows() * SG + lane, rows = row_end - row_begin;
+    Row tap = row_at(quad_row, x_quads, 4 * quad_row < row_end);
+    uvec2 pixels = chunk_pixels(z);
+    Pixel at = pixel_at(pixels.x);
+
+    // Where its rows begin in dw, and how many of them lie in this launch.
+    uint first = tile_of_rows() * ROWS, to = ((chunk_first + z) * rows + first) * cols + col;
+    uint n_rows = col < cols && first < rows ? rows - first : 0;
+    OUT sum[ROWS];
+    [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i] = OUT(0.0);
+    if (start == START_OLD)
+        [[unroll]] for (uint i = 0; i < ROWS; i++) if (i < n_rows) sum[i] = dw[to + i * cols];
+
+    for (uint k = pixels.x; k < pixels.y; k += 4) {
+        vec4 xs[4];
+        OUT dys[4];
+        [[unroll]] for (uint d = 0; d < 4; d++) {
+            uint from = k + d < pixels.y ? source_of(at, tap.top, tap.left) : NOWHERE;
+            xs[d] = X(from == NOWHERE ? 0 : from * x_quads + tap.channel);
+            xs[d] = from == NOWHERE ? vec4(0.0) : xs[d];
+            advance(at, Pixel(0, 0, 1));
+        }
+        [[unroll]] for (uint d = 0; d < 4; d++)
+            dys[d] = columns(DY(min(k + d, pixels.y - 1) * y_quads + quad), col);
+        [[unroll]] for (uint i = 0; i < ROWS; i++)
+            [[unroll]] for (uint d = 0; d < 4; d++) sum[i] += FROM_LANE(xs[d][i % 4], i / 4) * dys[d];
+    }
+
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+#ifdef RAGGED
+        sum[i] = within(sum[i], col, 4 * FROM_LANE(tap.channel, i / 4) + i % 4 < depth ? width : 0);
+#endif
+        if (i < n_rows) dw[to + i * cols] = sum[i];
+    }
+}
+#endif

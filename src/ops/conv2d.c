@@ -1,0 +1,173 @@
+/* conv2d -- convolution with any window, stride, padding, dilation and groups, as PyTorch's Conv2d.
+ *
+ *   x [n,h,w,c] -> y [n,p,q,out],  p = (h + 2 pad - dilation (kernel - 1) - 1) / stride + 1
+ *   weight [r][s][c / groups][out] in files [out, c / groups, r, s];  bias [out]
+ *
+ * Kernels: shaders/conv2d.comp (forward, input gradient), conv2d_weight.comp, conv2d_transpose.comp,
+ * conv2d_sum.comp.  References: src/cpu/ of the same names. */
+#include "ops/conv2d.h"
+
+const char *const conv2d_variants[] = { "plain", "depthwise", "tile", "subgroup", NULL };
+
+enum {
+    PARTIAL_BYTES = 16 << 20, /* most scratch that the chunks of a weight gradient may take */
+    PARTIAL_CHUNKS = 256
+};
+
+conv2d_size conv2d_size_of(const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    const uint32_t ci = n->in[0]->shape.c;
+    conv2d_size z = { .taps = o->kernel[0] * o->kernel[1],
+                      .groups = o->groups,
+                      .depth = ci / o->groups,
+                      .width = o->out / o->groups,
+                      .cols = strata_lanes(o->out),
+                      .to_cols = strata_lanes(ci),
+                      .pixels = n->out->shape.h * n->out->shape.w };
+    z.rows = o->groups == 1 ? strata_lanes(ci) : z.depth;
+    z.to_rows = o->groups == 1 ? strata_lanes(o->out) : z.width;
+    z.floats = (uint64_t)z.taps * z.rows * z.cols;
+    z.to_floats = (uint64_t)z.taps * z.to_rows * z.to_cols;
+    return z;
+}
+
+static uint32_t clamp(uint64_t v, uint32_t high)
+{
+    if (v < 1) return 1;
+    return v < high ? (uint32_t)v : high;
+}
+
+uint32_t conv2d_most_weight_chunks(const strata_node *n)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    const uint64_t by_pixels = (uint64_t)n->out->shape.n * z.pixels / 64,
+                   by_bytes = PARTIAL_BYTES / (4 * z.floats);
+    return clamp(by_pixels < by_bytes ? by_pixels : by_bytes, PARTIAL_CHUNKS);
+}
+
+uint32_t conv2d_most_bias_chunks(const strata_node *n)
+{
+    return clamp((uint64_t)n->out->shape.n * conv2d_size_of(n).pixels / 128, PARTIAL_CHUNKS);
+}
+
+conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted)
+{
+    conv2d_chunks c = { .images = 1, .parts = 1 };
+    if (wanted < images) {
+        while ((uint64_t)c.images * wanted < images) c.images *= 2;
+        c.chunk = c.span = c.images * pixels;
+        c.count = (images + c.images - 1) / c.images;
+        return c;
+    }
+    c.span = pixels;
+    c.chunk = (pixels + wanted / images - 1) / (wanted / images);
+    c.chunk = (c.chunk + 3) / 4 * 4; /* kernels take 4 pixels at a time */
+    c.parts = (pixels + c.chunk - 1) / c.chunk;
+    c.count = images * c.parts;
+    return c;
+}
+
+/* ---- Shapes and parameters ---------------------------------------------------------------------- */
+
+static strata_status infer_side(uint32_t *out, const strata_node *n, uint32_t in, int side)
+{
+    const conv2d_options *o = n->options;
+    const uint64_t window = (uint64_t)o->dilation[side] * (o->kernel[side] - 1) + 1;
+    const uint64_t padded = in + 2 * (uint64_t)o->pad[side];
+    if (padded < window)
+        return strata_fail(STRATA_BAD_SHAPE, "%s: a window of %llu does not fit %s %u padded by %u", n->name,
+                           (unsigned long long)window, side ? "width" : "height", in, o->pad[side]);
+    *out = (uint32_t)((padded - window) / o->stride[side] + 1);
+    return STRATA_OK;
+}
+
+static strata_status add_params(strata_builder *b, strata_node *n, uint32_t file_rank)
+{
+    const conv2d_options *o = n->options;
+    const bool zero_bias = o->kaiming || o->std > 0;
+    strata_param weight = { .kind = STRATA_PARAM_FILTER,
+                            .co = o->out,
+                            .ci = n->in[0]->shape.c / o->groups,
+                            .r = o->kernel[0],
+                            .s = o->kernel[1],
+                            .groups = o->groups,
+                            .file_rank = file_rank,
+                            .init = STRATA_INIT_UNIFORM_FAN_IN };
+    weight.fan_in = (uint64_t)weight.ci * weight.r * weight.s;
+    if (o->kaiming) weight.init = file_rank == 2 ? STRATA_INIT_KAIMING_FAN_IN : STRATA_INIT_KAIMING_FAN_OUT;
+    if (o->std > 0) weight.init = STRATA_INIT_NORMAL, weight.scale = (double)o->std;
+    STRATA_TRY(strata_builder_param(b, n, CONV2D_WEIGHT, "weight", &weight));
+    if (!o->bias) return STRATA_OK;
+    return strata_builder_param(
+        b, n, CONV2D_BIAS, "bias",
+        &(strata_param) { .kind = STRATA_PARAM_VECTOR,
+                          .bias = true,
+                          .co = o->out,
+                          .ci = 1,
+                          .r = 1,
+                          .s = 1,
+                          .groups = 1,
+                          .file_rank = 1,
+                          .fan_in = weight.fan_in,
+                          .init = zero_bias ? STRATA_INIT_CONSTANT : STRATA_INIT_UNIFORM_FAN_IN });
+}
+
+strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank)
+{
+    const conv2d_options *o = n->options;
+    const strata_shape x = n->in[0]->shape;
+    if (x.c % o->groups != 0 || o->out % o->groups != 0)
+        return strata_fail(STRATA_BAD_SHAPE,
+                           "%s: groups=%u wants to divide the channels of %s, %u, and out=%u", n->name,
+                           o->groups, n->in[0]->name, x.c, o->out);
+    strata_shape y = { .n = x.n, .c = o->out };
+    STRATA_TRY(infer_side(&y.h, n, x.h, 0));
+    STRATA_TRY(infer_side(&y.w, n, x.w, 1));
+    n->out->shape = y;
+    const conv2d_size z = conv2d_size_of(n);
+    if (z.floats > INT32_MAX || z.to_floats > INT32_MAX)
+        return strata_fail(STRATA_BAD_SHAPE, "%s: a weight of %llu elements is above 2^31 - 1", n->name,
+                           (unsigned long long)z.floats);
+
+    /* Needed one after the other: partial weight gradients, partial bias gradients, transposed weights. */
+    const uint32_t chunks = conv2d_most_weight_chunks(n);
+    uint64_t bytes = chunks > 1 ? 4 * z.floats * chunks : 0;
+    const uint64_t bias_bytes = o->bias ? 4 * (uint64_t)z.cols * conv2d_most_bias_chunks(n) : 0;
+    if (bytes < bias_bytes) bytes = bias_bytes;
+    if (bytes < 4 * z.to_floats) bytes = 4 * z.to_floats;
+    n->scratch_bytes = bytes;
+    return add_params(b, n, file_rank);
+}
+
+static strata_status infer(strata_builder *b, strata_node *n) { return conv2d_infer(b, n, 4); }
+
+static const strata_field fields[] = {
+    { "out", STRATA_FIELD_UINT, offsetof(conv2d_options, out), .required = true, .low = 1, .high = 1 << 20 },
+    { "kernel", STRATA_FIELD_PAIR, offsetof(conv2d_options, kernel), .required = true, .low = 1,
+      .high = 4096 },
+    { "stride", STRATA_FIELD_PAIR, offsetof(conv2d_options, stride), .fallback = 1, .low = 1, .high = 4096 },
+    { "pad", STRATA_FIELD_PAIR, offsetof(conv2d_options, pad), .low = 0, .high = 4096 },
+    { "dilation", STRATA_FIELD_PAIR, offsetof(conv2d_options, dilation), .fallback = 1, .low = 1,
+      .high = 4096 },
+    { "groups", STRATA_FIELD_UINT, offsetof(conv2d_options, groups), .fallback = 1, .low = 1,
+      .high = 1 << 20 },
+    { "bias", STRATA_FIELD_BOOL, offsetof(conv2d_options, bias), .fallback = 1, .high = 1 },
+    { "kaiming", STRATA_FIELD_BOOL, offsetof(conv2d_options, kaiming), .high = 1 },
+    { 0 },
+};
+
+const strata_op strata_op_conv2d = {
+    .name = "conv2d",
+    .min_in = 1,
+    .max_in = 1,
+    .fields = fields,
+    .options_bytes = sizeof(conv2d_options),
+    .backward_reads = STRATA_READS_IN0,
+    .variants = conv2d_variants,
+    .admits = conv2d_admits,
+    .prefer = conv2d_prefer,
+    .infer = infer,
+    .forward = conv2d_forward,
+    .backward = conv2d_backward,
+};

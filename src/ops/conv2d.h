@@ -1,0 +1,78 @@
+/* What conv2d and linear share: linear is the convolution whose window is its whole input. Private to the two
+ * ops. */
+#ifndef STRATA_OPS_CONV2D_H
+#define STRATA_OPS_CONV2D_H
+
+#include "ops/op.h"
+
+typedef struct conv2d_options {
+    uint32_t out, kernel[2], stride[2], pad[2], dilation[2], groups, bias;
+    uint32_t
+        kaiming; /* weights normal by torchvision's or fastai's rule, biases zero; else PyTorch's defaults */
+    float std;   /* linear: weights normal with this standard deviation, biases zero; 0: not */
+} conv2d_options;
+
+enum { CONV2D_WEIGHT, CONV2D_BIAS }; /* parameter slots */
+typedef enum conv2d_variant { CONV2D_PLAIN, CONV2D_DEPTHWISE, CONV2D_TILE, CONV2D_SUBGROUP } conv2d_variant;
+extern const char *const conv2d_variants[];
+
+/* How a launch's sums begin: START_* of the shaders. */
+enum { CONV2D_ZERO, CONV2D_BIASED, CONV2D_OLD };
+
+/* Sizes that follow from a node. */
+typedef struct conv2d_size {
+    uint32_t taps, groups;
+    uint32_t depth, width;      /* channels of a group of x and of y */
+    uint32_t rows, cols;        /* stored rows of one tap of the weights, and floats of each */
+    uint32_t to_rows, to_cols;  /* the same of the transposed weights */
+    uint64_t floats, to_floats; /* of all taps */
+    uint32_t pixels;            /* of one image of y */
+} conv2d_size;
+conv2d_size conv2d_size_of(const strata_node *n);
+
+/* A sum over the pixels of y, cut into chunks of a fixed size, so that its order depends on no timing.
+ * `parts` chunks make a span, which is a power of two of images. */
+typedef struct conv2d_chunks {
+    uint32_t count, span, parts, chunk; /* the last three as the shaders take them, in pixels */
+    uint32_t images;                    /* of a span */
+} conv2d_chunks;
+
+/* At most `wanted` (at least 1) chunks of `images` images. */
+conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted);
+
+/* The most chunks whose partial sums fit the scratch of the node. */
+uint32_t conv2d_most_weight_chunks(const strata_node *n);
+uint32_t conv2d_most_bias_chunks(const strata_node *n);
+
+/* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
+typedef struct conv2d_tile {
+    uint32_t rows, cols;
+    char defines[104];
+} conv2d_tile;
+
+/* For a result of `rows` rows and `cols` stored columns, `splits` times over. `texel`: both inputs fit texel
+ * buffers; `ragged`: channels are padded. */
+conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
+                               bool texel, bool ragged);
+conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
+                               bool texel, bool ragged);
+/* Workgroups: tiles of rows folded over x and y, tiles of columns times `splits` in z. */
+void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols,
+                      uint32_t splits);
+
+/* Can a texel buffer hold this slice, and is it the faster load? */
+bool conv2d_texels(const strata_caps *caps, strata_slice s);
+
+/* The shared parts of the two descriptors. infer: kernel, stride, .. are in the options. */
+strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank);
+bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
+uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass);
+strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode);
+strata_status conv2d_backward(strata_stream *s, const strata_node *n);
+
+/* Parts of the backward pass, each recorded where its gradient is wanted. */
+strata_status conv2d_backward_x(strata_stream *s, const strata_node *n);
+strata_status conv2d_backward_w(strata_stream *s, const strata_node *n);
+strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n);
+
+#endif

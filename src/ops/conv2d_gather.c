@@ -1,0 +1,280 @@
+/* Forward pass and input gradient of conv2d and linear: one gather kernel, in slices of images and of weights
+ * where a tensor is above what a device binds. */
+#include "ops/conv2d.h"
+
+#include "conv2d.args.h"
+#include "conv2d_transpose.args.h"
+
+enum { QUAD = 16 }; /* bytes */
+
+/* One gather over all images and all weights: what its launches share. */
+typedef struct gather {
+    strata_stream *stream;
+    const strata_node *node;
+    strata_pass pass;
+    conv2d_variant variant;
+    strata_shape x, y;
+    struct conv2d_args args; /* with whole slices */
+} gather;
+
+/* A run of the weights, in the order they are summed. */
+typedef struct weight_run {
+    uint32_t tap_begin, tap_end, quad_begin, quad_end;
+} weight_run;
+
+static uint64_t tap_quads(const struct conv2d_args *a)
+{
+    return (uint64_t)(a->groups == 1 ? 4 * a->x_quads : a->depth) * a->y_quads;
+}
+
+/* May all weights be bound at once? Without a tap none are read. */
+static bool is_whole(const struct conv2d_args *a, uint64_t max_range)
+{
+    return a->w.bytes <= max_range || a->tap_begin == a->tap_end;
+}
+
+/* The next run that a device binds: all of them, or one tap, or some channels of one tap.
+ *   r  all-zero before the first;  more  out: false after the last */
+static strata_status next_run(weight_run *r, bool *more, const gather *g, uint64_t max_range)
+{
+    const struct conv2d_args *a = &g->args;
+    const bool begun = r->quad_end > 0;
+    if (is_whole(a, max_range)) {
+        *r = (weight_run) { a->tap_begin, a->tap_end, a->quad_begin, a->quad_end };
+        *more = !begun;
+        return STRATA_OK;
+    }
+    if (!begun)
+        *r = (weight_run) { .tap_begin = a->tap_begin, .quad_end = a->quad_begin };
+    else if (r->quad_end == a->quad_end)
+        *r = (weight_run) { .tap_begin = r->tap_begin + 1, .quad_end = a->quad_begin };
+    *more = r->tap_begin < a->tap_end;
+    r->tap_end = r->tap_begin + 1;
+    r->quad_begin = r->quad_end;
+    r->quad_end = a->quad_end;
+    const uint64_t room = (max_range - STRATA_ALIGN) / QUAD, quads = room / (4 * (uint64_t)a->y_quads);
+    if (tap_quads(a) <= room) return STRATA_OK;
+    if (a->groups != 1 || quads == 0)
+        return strata_fail(
+            STRATA_BAD_ARG, "%s: %llu bytes of weights of one tap, one binding holds at most %llu",
+            g->node->name, (unsigned long long)tap_quads(a) * QUAD, (unsigned long long)max_range);
+    if (a->quad_end - r->quad_begin > quads) r->quad_end = r->quad_begin + (uint32_t)quads;
+    return STRATA_OK;
+}
+
+/* Restrict the arguments to a run; the weights are bound from an aligned offset at or before its first. */
+static void bind_run(struct conv2d_args *a, const weight_run *r, uint64_t max_range)
+{
+    const bool whole = is_whole(a, max_range);
+    a->tap_begin = r->tap_begin;
+    a->tap_end = r->tap_end;
+    a->quad_begin = r->quad_begin;
+    a->quad_end = r->quad_end;
+    if (whole) {
+        if (a->w.bytes > max_range) a->w = strata_slice_part(a->w, 0, STRATA_ALIGN);
+        return;
+    }
+    const int64_t tap = a->w_first + (int64_t)(r->tap_begin / a->taps_w) * a->w_step_h +
+                        (int64_t)(r->tap_begin % a->taps_w) * a->w_step_w;
+    const uint64_t line = 4 * (uint64_t)a->y_quads;
+    uint64_t first = (uint64_t)tap + r->quad_begin * line, last = (uint64_t)tap + r->quad_end * line;
+    if (a->groups != 1) last = (uint64_t)tap + tap_quads(a);
+    first -= first % (STRATA_ALIGN / QUAD);
+    a->w = strata_slice_part(a->w, first * QUAD, (last - first) * QUAD);
+    a->w_first -= (int32_t)first;
+}
+
+static strata_status launch(const gather *g, const struct conv2d_args *a)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
+    const uint64_t rows = (uint64_t)a->images * a->rows_h * a->rows_w;
+    const bool texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->w);
+    const conv2d_tile t = conv2d_gather_tile(caps, g->variant, rows, 4 * a->y_quads, texel,
+                                             a->depth % 4 != 0);
+    strata_launch how = { .pass = g->pass, .variant = conv2d_variants[g->variant], .defines = t.defines };
+    conv2d_tile_grid(how.groups, &t, rows, 4 * a->y_quads, 1);
+    return strata_stream_launch(g->stream, &conv2d_kernel, &how, a);
+}
+
+static strata_status record(const gather *g)
+{
+    const uint64_t max_range = strata_device_caps(strata_stream_device(g->stream))->max_range;
+    uint32_t most = 0;
+    STRATA_TRY(strata_images_per_launch(&most, g->stream, g->node));
+    for (strata_images part = { 0 }; strata_images_next(&part, g->x.n, most);) {
+        struct conv2d_args a = g->args;
+        a.x = strata_images_of(a.x, g->x, part);
+        a.y = strata_images_of(a.y, g->y, part);
+        a.images = part.count;
+        weight_run run = { 0 };
+        for (bool more = true, first = true;; first = false) {
+            STRATA_TRY(next_run(&run, &more, g, max_range));
+            if (!more) break;
+            struct conv2d_args b = a;
+            bind_run(&b, &run, max_range);
+            if (!first) b.start = CONV2D_OLD;
+            STRATA_TRY(launch(g, &b));
+        }
+    }
+    return STRATA_OK;
+}
+
+strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode)
+{
+    (void)mode;
+    const conv2d_options *o = n->options;
+    const conv2d_size z = conv2d_size_of(n);
+    const strata_shape x = n->in[0]->shape, y = n->out->shape;
+    const strata_param *bias = n->param[CONV2D_BIAS];
+    const int32_t w_step = (int32_t)((uint64_t)z.rows * z.cols / 4);
+    const gather g = {
+        .stream = s, .node = n, .pass = STRATA_FORWARD, .x = x, .y = y,
+        .variant = strata_op_variant(s, n, STRATA_FORWARD),
+        .args = {
+            .x = n->in[0]->data, .y = n->out->data,
+            .w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z.floats),
+            .bias = bias ? bias->data : (strata_slice) { 0 },
+            .rows_h = y.h, .rows_w = y.w,
+            .x_h = x.h, .x_w = x.w, .x_quads = z.to_cols / 4,
+            .y_h = y.h, .y_w = y.w, .y_quads = z.cols / 4,
+            .mul_h = (int32_t)o->stride[0], .mul_w = (int32_t)o->stride[1],
+            .first_h = -(int32_t)o->pad[0], .first_w = -(int32_t)o->pad[1],
+            .step_h = (int32_t)o->dilation[0], .step_w = (int32_t)o->dilation[1],
+            .taps_w = o->kernel[1], .tap_end = z.taps,
+            .w_step_h = w_step * (int32_t)o->kernel[1], .w_step_w = w_step,
+            .y_step_h = 1, .y_step_w = 1,
+            .groups = z.groups, .depth = z.depth, .width = z.width, .quad_end = (z.depth + 3) / 4,
+            .start = bias ? CONV2D_BIASED : CONV2D_ZERO,
+        },
+    };
+    return record(&g);
+}
+
+/* ---- The input gradient ----------------------------------------------------------------------- */
+
+static int32_t floor_divide(int32_t a, int32_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+/* One side (height or width) of the pixels h = phase + i stride of x. Tap r reads y at (h + pad - r dilation)
+ * / stride, where that is whole: at the taps r = first, first + tap_step, .. */
+typedef struct phase {
+    uint32_t pixels, first, taps, tap_step;
+    int32_t at, step; /* of y: where the first tap reads for i = 0, and from one tap to the next */
+} phase;
+
+static phase phase_of(const strata_node *n, int side, uint32_t offset)
+{
+    const conv2d_options *o = n->options;
+    const uint32_t in = side ? n->in[0]->shape.w : n->in[0]->shape.h;
+    const int32_t stride = (int32_t)o->stride[side], dilation = (int32_t)o->dilation[side];
+    const int32_t from = (int32_t)(offset + o->pad[side]), taps = (int32_t)o->kernel[side];
+    phase p = { .pixels = offset < in ? (in - offset + o->stride[side] - 1) / o->stride[side] : 0 };
+    int32_t r = 0, step = 1;
+    while (step * dilation % stride != 0) step++;
+    while (r < taps && (from - r * dilation) % stride != 0) r++;
+    if (r >= taps) return p;
+    p.first = (uint32_t)r;
+    p.taps = (uint32_t)((taps - r + step - 1) / step);
+    p.tap_step = (uint32_t)step;
+    p.at = floor_divide(from - r * dilation, stride);
+    p.step = -(step * dilation / stride);
+    return p;
+}
+
+/* Does TRANSPOSE change nothing? So it is where each channel has its own window. */
+static bool is_symmetric(const conv2d_size *z) { return z->groups > 1 && z->depth == 1 && z->width == 1; }
+
+static strata_status transpose(strata_stream *s, const strata_node *n, const conv2d_size *z)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const strata_slice w = n->param[CONV2D_WEIGHT]->data,
+                       wt = strata_slice_part(n->scratch, 0, 4 * z->to_floats);
+    struct conv2d_transpose_args all = { .w = strata_slice_part(w, 0, 4 * z->floats),
+                                         .wt = wt,
+                                         .taps = z->taps,
+                                         .cols = z->cols,
+                                         .to_quads = z->to_cols / 4,
+                                         .row_end = z->rows,
+                                         .to_end = z->to_rows,
+                                         .groups = z->groups,
+                                         .depth = z->depth,
+                                         .width = z->width };
+    const bool whole = 4 * z->floats <= caps->max_range && 4 * z->to_floats <= caps->max_range;
+    const uint64_t room = caps->max_range - STRATA_ALIGN;
+    uint64_t rows = room / (4 * (uint64_t)z->cols) / 4 * 4, to_rows = room / (4 * (uint64_t)z->to_cols);
+    if (whole || rows > z->rows || z->groups != 1) rows = z->rows;
+    if (whole || to_rows > z->to_rows) to_rows = z->to_rows;
+    if (rows == 0 || to_rows == 0)
+        return strata_fail(STRATA_BAD_ARG, "%s: one row of its weights is above the %llu bytes of a binding",
+                           n->name, (unsigned long long)caps->max_range);
+    for (uint32_t tap = 0; tap < z->taps; tap += whole ? z->taps : 1)
+        for (uint32_t r = 0; r < z->rows; r += (uint32_t)rows)
+            for (uint32_t t = 0; t < z->to_rows; t += (uint32_t)to_rows) {
+                struct conv2d_transpose_args a = all;
+                if (!whole) {
+                    a.taps = 1;
+                    a.row_begin = r;
+                    a.row_end = z->rows - r < rows ? z->rows : r + (uint32_t)rows;
+                    a.to_begin = t;
+                    a.to_end = z->to_rows - t < to_rows ? z->to_rows : t + (uint32_t)to_rows;
+                    uint64_t from = 4 * ((uint64_t)tap * z->rows + r) * z->cols, skip = from % STRATA_ALIGN;
+                    uint64_t bytes = 4 * (uint64_t)(a.row_end - r) * z->cols;
+                    a.w = strata_slice_part(all.w, from - skip, bytes + skip);
+                    a.w_at = (uint32_t)skip / 4;
+                    from = 4 * ((uint64_t)tap * z->to_rows + t) * z->to_cols, skip = from % STRATA_ALIGN;
+                    bytes = 4 * (uint64_t)(a.to_end - t) * z->to_cols;
+                    a.wt = strata_slice_part(wt, from - skip, bytes + skip);
+                    a.to_at = (uint32_t)skip / QUAD;
+                }
+                strata_launch how = { .pass = STRATA_TRANSPOSE, .variant = "plain", .defines = "" };
+                uint64_t quads = a.groups == 1 ? (a.row_end - a.row_begin) / 4 : a.to_quads;
+                strata_grid(how.groups, quads * (a.to_end - a.to_begin) * a.taps, STRATA_GROUP);
+                STRATA_TRY(strata_stream_launch(s, &conv2d_transpose_kernel, &how, &a));
+            }
+    return STRATA_OK;
+}
+
+static strata_status record_phase(gather *g, const conv2d_size *z, uint32_t offset_h, uint32_t offset_w)
+{
+    const conv2d_options *o = g->node->options;
+    const phase h = phase_of(g->node, 0, offset_h), w = phase_of(g->node, 1, offset_w);
+    const bool add = g->node->add_in[0], nothing = h.taps * w.taps == 0;
+    if (h.pixels * w.pixels == 0 || (nothing && add)) return STRATA_OK;
+    const int32_t tap = (int32_t)((uint64_t)z->to_rows * z->to_cols / 4), line = tap * (int32_t)o->kernel[1];
+    struct conv2d_args *a = &g->args;
+    a->rows_h = h.pixels, a->rows_w = w.pixels;
+    a->first_h = h.at, a->first_w = w.at;
+    a->step_h = h.step, a->step_w = w.step;
+    a->taps_w = w.taps ? w.taps : 1, a->tap_end = h.taps * w.taps;
+    a->w_first = (int32_t)h.first * line + (int32_t)w.first * tap;
+    a->w_step_h = (int32_t)h.tap_step * line, a->w_step_w = (int32_t)w.tap_step * tap;
+    a->y_first_h = offset_h, a->y_first_w = offset_w;
+    return record(g);
+}
+
+strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    const conv2d_size z = conv2d_size_of(n);
+    const strata_shape x = n->out->shape, y = n->in[0]->shape; /* of the gather: dy and dx */
+    strata_slice w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z.floats);
+    if (!is_symmetric(&z)) {
+        STRATA_TRY(transpose(s, n, &z));
+        w = strata_slice_part(n->scratch, 0, 4 * z.to_floats);
+    }
+    gather g = {
+        .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
+        .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
+        .args = {
+            .x = n->out->grad, .y = n->in[0]->grad, .w = w,
+            .x_h = x.h, .x_w = x.w, .x_quads = z.cols / 4,
+            .y_h = y.h, .y_w = y.w, .y_quads = z.to_cols / 4,
+            .mul_h = 1, .mul_w = 1,
+            .y_step_h = o->stride[0], .y_step_w = o->stride[1],
+            .groups = z.groups, .depth = z.width, .width = z.depth, .quad_end = (z.width + 3) / 4,
+            .start = n->add_in[0] ? CONV2D_OLD : CONV2D_ZERO,
+        },
+    };
+    for (uint32_t h = 0; h < o->stride[0]; h++)
+        for (uint32_t v = 0; v < o->stride[1]; v++) STRATA_TRY(record_phase(&g, &z, h, v));
+    return STRATA_OK;
+}

@@ -1,0 +1,212 @@
+/* Weight and bias gradients of conv2d and linear: sums over pixels, cut into chunks that are summed apart and
+ * then added in order. */
+#include "ops/conv2d.h"
+
+#include "conv2d_sum.args.h"
+#include "conv2d_weight.args.h"
+
+enum { CORES_UNKNOWN = 32, CACHE_BYTES = 4 << 20 };
+
+/* A run of images of a chunked sum, as one launch takes it. */
+typedef struct sum_run {
+    strata_images images;
+    uint32_t chunks, chunk_first; /* in it, and before it */
+    bool first;                   /* not a continuation of a chunk */
+} sum_run;
+
+/* How many images a launch takes at most, given that `most` bind, so that no launch has both a piece of a
+ * chunk and a whole one. `most` is a multiple of the power of two that alignment asks for. */
+static uint32_t fit_to_chunks(uint32_t most, uint32_t images, const conv2d_chunks *c)
+{
+    if (most >= images) return images;
+    if (most >= c->images) return most - most % c->images;
+    uint32_t power = 1;
+    while (power <= most / 2) power *= 2;
+    return power;
+}
+
+static sum_run run_of(strata_images part, const conv2d_chunks *c)
+{
+    const uint32_t spans = (part.count + c->images - 1) / c->images;
+    return (sum_run) { part, spans * c->parts, part.first / c->images * c->parts,
+                       part.first % c->images == 0 };
+}
+
+/* How a run's sums begin. With one chunk the result itself is written, which all later runs go on with. */
+static uint32_t start_of(const sum_run *r, const conv2d_chunks *c, bool add)
+{
+    const bool begins = c->count == 1 ? r->images.first == 0 && !add : r->first;
+    return begins ? CONV2D_ZERO : CONV2D_OLD;
+}
+
+/* to[quads] (+)= sum of the first c->count rows of the scratch, in order. */
+static strata_status reduce(strata_stream *s, const strata_node *n, strata_slice to, uint64_t floats,
+                            const conv2d_chunks *c)
+{
+    const struct conv2d_sum_args a = { .from = strata_slice_part(n->scratch, 0, 4 * floats * c->count),
+                                       .to = strata_slice_part(to, 0, 4 * floats),
+                                       .rows = c->count,
+                                       .quads = (uint32_t)(floats / 4),
+                                       .columns = (uint32_t)floats,
+                                       .span = c->count,
+                                       .parts = 1,
+                                       .chunk = c->count,
+                                       .chunks = 1,
+                                       .start = n->add_param ? CONV2D_OLD : CONV2D_ZERO };
+    strata_launch how = { .pass = STRATA_REDUCE, .variant = "plain", .defines = "" };
+    strata_grid(how.groups, a.quads, STRATA_GROUP);
+    return strata_stream_launch(s, &conv2d_sum_kernel, &how, &a);
+}
+
+/* ---- Weights -------------------------------------------------------------------------------------- */
+
+/* How many chunks a weight gradient is cut into: enough to keep every core busy; on a processor also so small
+ * that what a chunk reads stays in its cache while all its tiles pass over it. */
+static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, conv2d_variant v)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    const uint64_t rows = (uint64_t)z.taps * z.rows, pixels = (uint64_t)n->out->shape.n * z.pixels;
+    const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
+    uint64_t wanted = 1, most = conv2d_most_weight_chunks(n);
+    if (!caps->vulkan) return 1; /* the reference splits over weights */
+    if (v == CONV2D_PLAIN || v == CONV2D_DEPTHWISE) {
+        wanted = (uint64_t)cores * 512 / (rows * z.cols) + 1;
+    } else {
+        const conv2d_tile t = conv2d_weight_tile(caps, v, rows, z.cols, false, false);
+        const uint64_t tiles = ((rows + t.rows - 1) / t.rows) * ((z.cols + t.cols - 1) / t.cols);
+        wanted = (4 * (uint64_t)cores + tiles - 1) / tiles;
+        if (!caps->cpu_type && wanted > pixels / 256) wanted = pixels / 256;
+    }
+    if (caps->cpu_type) {
+        uint64_t bytes = 4 * (strata_shape_floats(n->in[0]->shape) + strata_shape_floats(n->out->shape));
+        if (wanted < bytes / CACHE_BYTES) wanted = bytes / CACHE_BYTES;
+    }
+    if (most > caps->max_range / (4 * z.floats)) most = caps->max_range / (4 * z.floats);
+    if (wanted > most) wanted = most;
+    return wanted ? (uint32_t)wanted : 1;
+}
+
+static strata_status launch_weight(strata_stream *s, conv2d_variant v, const struct conv2d_weight_args *a)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const bool texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->dy);
+    const bool ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0;
+    const uint32_t rows = a->row_end - a->row_begin, cols = 4 * a->y_quads;
+    const conv2d_tile t = conv2d_weight_tile(caps, v, rows, cols, texel, ragged);
+    strata_launch how = { .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines };
+    conv2d_tile_grid(how.groups, &t, rows, cols, a->chunks);
+    return strata_stream_launch(s, &conv2d_weight_kernel, &how, a);
+}
+
+/* One run of images, in runs of rows where the gradient is above what a device binds. */
+static strata_status weight_rows(strata_stream *s, const strata_node *n, conv2d_variant v,
+                                 struct conv2d_weight_args *a, const conv2d_size *z)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const uint32_t all = z->taps * z->rows;
+    const strata_slice dw = a->dw;
+    uint64_t rows = all;
+    if (dw.bytes > caps->max_range) { /* 16 rows of at least 16 bytes are a multiple of STRATA_ALIGN */
+        const uint64_t unit = z->groups == 1 ? 16 : 16 * (uint64_t)z->rows;
+        rows = caps->max_range / (4 * (uint64_t)z->cols) / unit * unit;
+    }
+    if (rows == 0)
+        return strata_fail(STRATA_BAD_ARG, "%s: 16 rows of its weights are above the %llu bytes of a binding",
+                           n->name, (unsigned long long)caps->max_range);
+    for (uint64_t r = 0; r < all; r += rows) {
+        a->row_begin = (uint32_t)r;
+        a->row_end = (uint32_t)(all - r < rows ? all : r + rows);
+        if (rows < all)
+            a->dw = strata_slice_part(dw, 4 * r * z->cols, 4 * (uint64_t)(a->row_end - r) * z->cols);
+        STRATA_TRY(launch_weight(s, v, a));
+    }
+    return STRATA_OK;
+}
+
+strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    const conv2d_size z = conv2d_size_of(n);
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const strata_shape x = n->in[0]->shape, y = n->out->shape;
+    const conv2d_variant v = strata_op_variant(s, n, STRATA_BACKWARD_W);
+    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, weight_chunks(caps, n, v));
+    const strata_slice whole = n->param[CONV2D_WEIGHT]->grad, to = c.count == 1 ? whole : n->scratch;
+    uint32_t most = 0;
+    STRATA_TRY(strata_images_per_launch(&most, s, n));
+    most = fit_to_chunks(most, y.n, &c);
+    for (strata_images part = { 0 }; strata_images_next(&part, y.n, most);) {
+        const sum_run run = run_of(part, &c);
+        struct conv2d_weight_args a = {
+            .x = strata_images_of(n->in[0]->data, x, part),
+            .dy = strata_images_of(n->out->grad, y, part),
+            .dw = strata_slice_part(to, 0, 4 * z.floats * c.count),
+            .images = part.count,
+            .x_h = x.h,
+            .x_w = x.w,
+            .x_quads = z.to_cols / 4,
+            .y_h = y.h,
+            .y_w = y.w,
+            .y_quads = z.cols / 4,
+            .stride_h = (int32_t)o->stride[0],
+            .stride_w = (int32_t)o->stride[1],
+            .pad_h = (int32_t)o->pad[0],
+            .pad_w = (int32_t)o->pad[1],
+            .dilation_h = (int32_t)o->dilation[0],
+            .dilation_w = (int32_t)o->dilation[1],
+            .kernel_w = o->kernel[1],
+            .groups = z.groups,
+            .depth = z.depth,
+            .width = z.width,
+            .span = c.span,
+            .parts = c.parts,
+            .chunk = c.chunk,
+            .chunks = run.chunks,
+            .chunk_first = run.chunk_first,
+            .start = start_of(&run, &c, n->add_param),
+        };
+        STRATA_TRY(weight_rows(s, n, v, &a, &z));
+    }
+    return c.count == 1 ? STRATA_OK : reduce(s, n, whole, z.floats, &c);
+}
+
+/* ---- Biases ---------------------------------------------------------------------------------------- */
+
+strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    const bool vulkan = strata_device_caps(strata_stream_device(s))->vulkan;
+    const strata_shape y = n->out->shape;
+    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, vulkan ? conv2d_most_bias_chunks(n) : 1);
+    const strata_slice whole = n->param[CONV2D_BIAS]->grad, to = c.count == 1 ? whole : n->scratch;
+    uint32_t most = 0;
+    STRATA_TRY(strata_images_per_launch(&most, s, n));
+    most = fit_to_chunks(most, y.n, &c);
+    for (strata_images part = { 0 }; strata_images_next(&part, y.n, most);) {
+        const sum_run run = run_of(part, &c);
+        const struct conv2d_sum_args a = { .from = strata_images_of(n->out->grad, y, part),
+                                           .to = strata_slice_part(to, 0, 4 * (uint64_t)z.cols * c.count),
+                                           .rows = part.count * z.pixels,
+                                           .quads = z.cols / 4,
+                                           .columns = y.c,
+                                           .span = c.span,
+                                           .parts = c.parts,
+                                           .chunk = c.chunk,
+                                           .chunks = run.chunks,
+                                           .chunk_first = run.chunk_first,
+                                           .start = start_of(&run, &c, n->add_param) };
+        strata_launch how = { .pass = STRATA_BACKWARD_STATS, .variant = "plain", .defines = "" };
+        strata_grid(how.groups, (uint64_t)a.chunks * a.quads, STRATA_GROUP);
+        STRATA_TRY(strata_stream_launch(s, &conv2d_sum_kernel, &how, &a));
+    }
+    return c.count == 1 ? STRATA_OK : reduce(s, n, whole, z.cols, &c);
+}
+
+strata_status conv2d_backward(strata_stream *s, const strata_node *n)
+{
+    const strata_param *bias = n->param[CONV2D_BIAS];
+    if (n->param[CONV2D_WEIGHT]->grad.block) STRATA_TRY(conv2d_backward_w(s, n));
+    if (bias && bias->grad.block) STRATA_TRY(conv2d_backward_bias(s, n));
+    if (n->in[0]->grad.block) STRATA_TRY(conv2d_backward_x(s, n));
+    return STRATA_OK;
+}

@@ -1,0 +1,119 @@
+/* Which kernel a convolution takes on a device: variants, tile shapes, defines and grids. */
+#include "ops/conv2d.h"
+
+#include <stdio.h>
+
+enum {
+    MAX_GROUPS = 65535, /* the least maxComputeWorkGroupCount of Vulkan */
+    CORES_UNKNOWN = 32,
+    SMALL_TEXELS = 1 << 20, /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
+    SUMS = 128              /* floats a lane sums at once, at most: more of them only makes longer code */
+};
+
+/* Bytes of shared memory of a tiled kernel of this side, see conv2d_tile.glsl. */
+static uint32_t tile_bytes(uint32_t side) { return 16 * 4 * (side + 1) + 16 * 4 * side; }
+
+bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    (void)pass;
+    switch (i) {
+    case CONV2D_PLAIN: return true;
+    case CONV2D_DEPTHWISE: return z.groups > 1 && z.depth == 1 && z.width == 1;
+    case CONV2D_TILE:
+        return caps->vulkan && z.groups == 1 && caps->max_group >= 64 && caps->shared_bytes >= tile_bytes(32);
+    case CONV2D_SUBGROUP:
+        return caps->vulkan && caps->cpu_type && z.groups == 1 &&
+               (caps->subgroup == 4 || caps->subgroup == 8 || caps->subgroup == 16);
+    default: return false;
+    }
+}
+
+uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
+{
+    static const uint32_t order[] = { CONV2D_SUBGROUP, CONV2D_TILE, CONV2D_DEPTHWISE };
+    for (uint32_t i = 0; caps->vulkan && i < sizeof order / sizeof *order; i++)
+        if (conv2d_admits(caps, n, pass, order[i])) return order[i];
+    return CONV2D_PLAIN;
+}
+
+bool conv2d_texels(const strata_caps *caps, strata_slice s)
+{
+    return caps->max_texels >= SMALL_TEXELS && (s.bytes + 15) / 16 <= caps->max_texels;
+}
+
+static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+
+/* Floats of a row that a lane takes. A round of one row costs about one instruction to hand a value of x on
+ * and two for each float, idle lanes included. */
+static uint32_t choose_wide(uint32_t lanes, uint32_t cols)
+{
+    uint32_t best = 4;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t wide = 4; wide > 0; wide /= 2) {
+        uint64_t cost = ceiling(cols, lanes * wide) * (1 + 2 * wide);
+        if (cost < least) least = cost, best = wide;
+    }
+    return best;
+}
+
+static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, uint32_t wide, bool texel,
+                                 bool ragged)
+{
+    static const char *const out[] = { "", "float", "vec2", "", "vec4" };
+    const uint32_t lanes = caps->subgroup;
+    conv2d_tile t = { .rows = rows, .cols = lanes * wide };
+    snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s", lanes,
+             lanes, caps->shuffle, rows, wide, out[wide], texel ? " TEXEL=1" : "", ragged ? " RAGGED=1" : "");
+    return t;
+}
+
+static conv2d_tile shared_tile(const strata_caps *caps, uint64_t tiles_of_64, bool ragged)
+{
+    const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
+    const bool fits = caps->max_group >= 256 && caps->shared_bytes >= tile_bytes(64);
+    const uint32_t side = fits && tiles_of_64 >= cores ? 64 : 32;
+    conv2d_tile t = { .rows = side, .cols = side };
+    snprintf(t.defines, sizeof t.defines, "GROUP=%u TILE=%u%s", side * side / 16, side,
+             ragged ? " RAGGED=1" : "");
+    return t;
+}
+
+static conv2d_tile simple_tile(conv2d_variant v, bool ragged)
+{
+    conv2d_tile t = { .rows = 1, .cols = v == CONV2D_DEPTHWISE ? 4 : 1 };
+    snprintf(t.defines, sizeof t.defines, "%s%s", v == CONV2D_DEPTHWISE ? "DEPTHWISE=1" : "",
+             v == CONV2D_DEPTHWISE && ragged ? " RAGGED=1" : "");
+    return t;
+}
+
+conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
+                               bool texel, bool ragged)
+{
+    if (v == CONV2D_TILE) return shared_tile(caps, ceiling(rows, 64) * ceiling(cols, 64), ragged);
+    if (v != CONV2D_SUBGROUP) return simple_tile(v, ragged);
+    const uint32_t wide = choose_wide(caps->subgroup, cols);
+    uint32_t tall = caps->subgroup * 4;
+    while (tall > caps->subgroup && rows <= tall / 2) tall /= 2;
+    return subgroup_tile(caps, tall, wide, texel, ragged);
+}
+
+conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
+                               bool texel, bool ragged)
+{
+    if (v == CONV2D_TILE) return shared_tile(caps, ceiling(rows, 64) * ceiling(cols, 64) * 8, ragged);
+    if (v != CONV2D_SUBGROUP) return simple_tile(v, ragged);
+    return subgroup_tile(caps, 4 * caps->subgroup, choose_wide(caps->subgroup, cols), texel, ragged);
+}
+
+void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols, uint32_t splits)
+{
+    if (t->rows == 1) { /* one invocation each */
+        strata_grid(groups, rows * splits * (cols / t->cols), STRATA_GROUP);
+        return;
+    }
+    const uint64_t tiles = ceiling(rows, t->rows), lines = ceiling(tiles, MAX_GROUPS);
+    groups[0] = (uint32_t)ceiling(tiles, lines);
+    groups[1] = (uint32_t)lines;
+    groups[2] = (uint32_t)ceiling(cols, t->cols) * splits;
+}
