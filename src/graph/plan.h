@@ -44,10 +44,10 @@ typedef struct strata_plan_config {
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
     bool frozen_stats;     /* batch norms of the frozen prefix hold their running statistics */
     bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
-    const struct strata_plan *share; /* parameters, gradients, moments and statistics are this plan's (same network, another
-                                        batch), which outlives the new one; NULL */
-    const char *variants;  /* forced, see strata_stream_force; NULL */
-    uint64_t memory_limit; /* bytes; 0: the device's heap */
+    const struct strata_plan *share; /* parameters, gradients, moments and statistics are this plan's (same
+                                        network, another batch), which outlives the new one; NULL */
+    const char *variants;            /* forced, see strata_stream_force; NULL */
+    uint64_t memory_limit;           /* bytes; 0: the device's heap */
 } strata_plan_config;
 
 typedef struct strata_plan {

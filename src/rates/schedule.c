@@ -75,7 +75,8 @@ static schedule_point one_cycle_torch(const double *value, uint64_t step, uint64
 }
 
 /* clang-format off */
-#define MOMENTS { "mom-start", 0.95, 0, 0.999999 }, { "mom-peak", 0.85, 0, 0.999999 }, { "mom-end", 0.95, 0, 0.999999 }
+#define MOMENTS                                                                                              \
+    { "mom-start", 0.95, 0, 0.999999 }, { "mom-peak", 0.85, 0, 0.999999 }, { "mom-end", 0.95, 0, 0.999999 }
 static const schedule schedules[] = {
     { "constant", "", constant, false, { { 0 } } },
     { "one-cycle", "fastai2", one_cycle_fastai2, true,
