@@ -29,11 +29,13 @@ uint32_t layout_room(const strata_graph *g) { return 2 * g->n_tensors + STRATA_M
 typedef struct list {
     place_item *items;
     uint32_t n;
+    bool keep_all;
 } list;
 
 static void put(list *l, strata_slice *slice, const char *name, uint64_t bytes, uint32_t first, uint32_t last)
 {
     *slice = (strata_slice) { 0 };
+    if (l->keep_all) first = 0, last = UINT32_MAX;
     if (bytes) l->items[l->n++] = (place_item) { bytes, first, last, slice, name, 0, 0 };
 }
 
@@ -145,7 +147,7 @@ static void put_lasting(strata_plan *p, list *l)
 strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
 {
     strata_graph *g = p->graph;
-    list l = { items, 0 };
+    list l = { items, 0, p->config.keep_all };
     if (p->config.train && !g->loss)
         return strata_fail(STRATA_BAD_ARG, "training wants a network that ends in a loss");
     put_lasting(p, &l);

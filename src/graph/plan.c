@@ -28,6 +28,7 @@ static strata_status too_large(const strata_plan *p, uint64_t limit)
     uint64_t fixed = p->weights.bytes + p->grads.bytes + p->moment1.bytes + p->moment2.bytes;
     uint64_t per_image = (p->device_bytes - (fixed < p->device_bytes ? fixed : 0)) / batch;
     uint64_t fits = fixed < limit && per_image ? (limit - fixed) / per_image : 0;
+    fits -= (fits + 31) / 32; /* kept back: tensors begin at multiples of 256 bytes, whatever the batch */
     if (fits >= batch) fits = batch - 1;
     const char *name = strata_device_caps(p->device)->name;
     double wanted = (double)p->device_bytes / 1048576, there = (double)limit / 1048576;

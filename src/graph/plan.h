@@ -43,6 +43,8 @@ typedef struct strata_plan_config {
     uint32_t micro_batches; /* of graph batch size each, that one step accumulates; 0 counts as 1 */
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
     bool frozen_stats;     /* batch norms of the frozen prefix hold their running statistics */
+    bool keep_all; /* every tensor has memory of its own until the step ends: for looking at them, and for
+                      tests */
     bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
     const struct strata_plan *share; /* parameters, gradients, moments and statistics are this plan's (same
                                         network, another batch), which outlives the new one; NULL */
