@@ -22,15 +22,18 @@ static strata_rate row_of(const strata_trainer *t, const strata_param *param)
     const char *comma = strchr(betas, ',');
     bool spared = (param->norm && listed(no_decay, "norm")) || (param->bias && listed(no_decay, "bias"));
     bool adam = !recipe_is(r, "opt", "sgd");
-    double beta2 = comma ? strtod(comma + 1, NULL) : 0.999, n = (double)t->row_steps[param->row];
+    /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
+     * step with it if the correction is not off alike. */
+    const float beta1 = (float)t->momentum, beta2 = comma ? strtof(comma + 1, NULL) : 0.999f;
+    double n = (double)t->row_steps[param->row];
     return (strata_rate) {
         .lr = (float)t->lr[t->main.model->group_of_row[param->row]],
-        .momentum = (float)t->momentum,
-        .beta2 = (float)beta2,
+        .momentum = beta1,
+        .beta2 = beta2,
         .eps = (float)recipe_number(r, "eps"),
         .weight_decay = spared ? 0 : (float)recipe_number(r, "weight-decay"),
-        .correction1 = adam ? (float)(1 / (1 - pow(t->momentum, n))) : 1,
-        .correction2 = adam ? (float)(1 / sqrt(1 - pow(beta2, n))) : 1,
+        .correction1 = adam ? (float)(1 / (1 - pow((double)beta1, n))) : 1,
+        .correction2 = adam ? (float)(1 / sqrt(1 - pow((double)beta2, n))) : 1,
         .flags = STRATA_RATE_ACTIVE | (recipe_flag(r, "nesterov") ? STRATA_RATE_NESTEROV : 0) |
                  (n == 1 ? STRATA_RATE_FIRST : 0),
     };
