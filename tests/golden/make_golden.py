@@ -58,11 +58,11 @@ def sgd(groups, nesterov):
 
 
 def adamw(groups):
-    return torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=DECAY)
+    return torch.optim.AdamW(groups, betas=(0.9, 0.999), weight_decay=DECAY)
 
 
 # name -> (strata's options, rates, optimizer, one-cycle or not)
-SGD_OPTIONS, ADAMW_OPTIONS = ["--opt", "sgd", "--momentum", "0.9"], ["--opt", "adamw", "--betas", "0.9,0.99"]
+SGD_OPTIONS, ADAMW_OPTIONS = ["--opt", "sgd", "--momentum", "0.9"], ["--opt", "adamw", "--betas", "0.9,0.999"]
 RECIPES = {
     "sgd": (SGD_OPTIONS, SGD_RATES, lambda g: sgd(g, False), False),
     "nesterov": (SGD_OPTIONS + ["--nesterov"], SGD_RATES, lambda g: sgd(g, True), False),
