@@ -8,17 +8,18 @@
 typedef struct strata_model_config {
     const char *model;       /* a name of the zoo, or a path that ends in .yaml or .yml */
     const char *stem, *head; /* NULL or "": the description's defaults */
-    const char
-        *groups; /* "fastai", "stage", "block", "layer"; NULL or "": fastai where defined, else stage */
-    strata_shape input; /* n: the micro-batch */
-    uint32_t classes;
-    bool loss; /* add softmax cross-entropy over the last layer */
+    const char *groups; /* a scheme of the description ("fastai"), or "stage", "block", "layer"; NULL or "":
+                           the description's first scheme, where it has none "stage" */
+    strata_shape input; /* n: the micro-batch; h = w = c = 0: the description's image */
+    uint32_t classes;   /* 0: the description's */
+    bool loss;          /* add softmax cross-entropy over the last layer */
     float label_smoothing;
 } strata_model_config;
 
 typedef struct strata_model {
-    strata_arena arena; /* owns the texts below */
-    const char *name;
+    strata_arena arena;       /* owns the texts below */
+    const char *name, *about; /* about: one line for people, "" without */
+    uint32_t classes;
     strata_graph *graph; /* owned */
     const char *scheme;  /* of the groups: "fastai" */
     uint32_t n_groups;
