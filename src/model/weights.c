@@ -1,0 +1,158 @@
+/* Weights of a model, from and to safetensors under torchvision's names. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/model.h"
+#include "model/safetensors.h"
+
+/* The tensor a parameter is in files; without its bytes. */
+static strata_stored as_stored(const strata_param *p)
+{
+    strata_stored t = { .name = p->name, .dtype = STRATA_DTYPE_F32, .rank = p->file_rank };
+    t.dim[0] = p->co;
+    t.dim[1] = p->file_rank == 2 ? (uint64_t)p->ci * p->r * p->s : p->ci;
+    t.dim[2] = p->r;
+    t.dim[3] = p->s;
+    return t;
+}
+
+static bool same_shape(const strata_stored *a, const strata_stored *b)
+{
+    bool same = a->rank == b->rank;
+    for (uint32_t i = 0; same && i < a->rank; i++) same = a->dim[i] == b->dim[i];
+    return same;
+}
+
+/* Batch norms count their batches beside their running statistics; Strata has no use for the counter. */
+static const char counter_suffix[] = "num_batches_tracked";
+
+/* Does `name` belong to the model: a parameter, or a batch norm's counter? */
+static bool is_known(const strata_graph *g, const char *name)
+{
+    if (strata_graph_param(g, name)) return true;
+    const char *suffix = strrchr(name, '.');
+    if (!suffix || strcmp(suffix + 1, counter_suffix) != 0) return false;
+    const size_t length = (size_t)(suffix - name);
+    for (uint32_t i = 0; i < g->n_params; i++)
+        if (g->param[i]->running && strncmp(g->param[i]->node, name, length) == 0 &&
+            g->param[i]->node[length] == '\0')
+            return true;
+    return false;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------- */
+
+/* Is the parameter in the file, and of its shape?  text out: the shape, or both shapes. */
+static strata_taken judge(char text[512], const strata_safetensors *f, const strata_param *p)
+{
+    const strata_stored want = as_stored(p), *got = strata_safetensors_find(f, p->name);
+    snprintf(text, 512, "%s", strata_stored_shape(&want).s);
+    if (!got) return STRATA_MISSING;
+    if (same_shape(&want, got)) return STRATA_TAKEN;
+    snprintf(text, 512, "wanted %s, the file has %s", strata_stored_shape(&want).s,
+             strata_stored_shape(got).s);
+    return STRATA_WRONG_SHAPE;
+}
+
+static strata_status check_all(const strata_graph *g, const strata_safetensors *f)
+{
+    char text[512];
+    for (uint32_t i = 0; i < g->n_params; i++) switch (judge(text, f, g->param[i])) {
+        case STRATA_MISSING:
+            return strata_fail(STRATA_BAD_SHAPE, "%s: no tensor '%s' %s", f->path, g->param[i]->name, text);
+        case STRATA_WRONG_SHAPE:
+            return strata_fail(STRATA_BAD_SHAPE, "%s: tensor '%s': %s", f->path, g->param[i]->name, text);
+        case STRATA_TAKEN:
+        case STRATA_UNEXPECTED: break;
+        }
+    return STRATA_OK;
+}
+
+static strata_status take(strata_plan *plan, strata_safetensors *f, const strata_param *p)
+{
+    strata_status status = STRATA_OK;
+    float *values = malloc(strata_param_count(p) * sizeof *values);
+    if (!values) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name));
+    STRATA_GO(strata_safetensors_read_f32(f, strata_safetensors_find(f, p->name), values));
+    STRATA_GO(strata_plan_write_param(plan, p, values));
+done:
+    free(values);
+    return status;
+}
+
+strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
+                                strata_taken_report *report, void *context)
+{
+    strata_status status = STRATA_OK;
+    strata_safetensors *f = NULL;
+    const strata_graph *g = m->graph;
+    char text[512];
+    STRATA_GO(strata_safetensors_open(&f, path));
+    if (strict) STRATA_GO(check_all(g, f)); /* before anything is written */
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        const strata_taken what = judge(text, f, g->param[i]);
+        if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i]));
+        if (report) report(context, g->param[i]->name, what, text);
+    }
+    for (uint32_t i = 0; report && i < f->n; i++)
+        if (!is_known(g, f->tensor[i].name))
+            report(context, f->tensor[i].name, STRATA_UNEXPECTED, strata_stored_shape(&f->tensor[i]).s);
+done:
+    strata_safetensors_close(f);
+    return status;
+}
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+typedef struct saving {
+    strata_arena names;
+    strata_stored *tensor; /* [n], n at most twice the parameters */
+    float **values;        /* [n_params] owned */
+    uint32_t n;
+    int64_t batches;
+} saving;
+
+static strata_status add_param(saving *s, strata_plan *plan, const strata_param *p, uint32_t i)
+{
+    s->values[i] = malloc(strata_param_count(p) * sizeof **s->values);
+    if (!s->values[i]) return strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name);
+    STRATA_TRY(strata_plan_read_param(plan, p, s->values[i], false));
+    s->tensor[s->n] = as_stored(p);
+    s->tensor[s->n++].bytes = s->values[i];
+    return STRATA_OK;
+}
+
+/* A batch norm has two running parameters; its counter goes with the first of them. */
+static strata_status add_counter(saving *s, const strata_graph *g, uint32_t i)
+{
+    if (i && g->param[i - 1]->running && strcmp(g->param[i - 1]->node, g->param[i]->node) == 0)
+        return STRATA_OK;
+    const size_t room = strlen(g->param[i]->node) + sizeof counter_suffix + 1;
+    char *name = strata_arena_take(&s->names, room);
+    if (!name) return strata_fail(STRATA_NO_MEMORY, "no memory for %s", g->param[i]->node);
+    snprintf(name, room, "%s.%s", g->param[i]->node, counter_suffix);
+    s->tensor[s->n++] = (strata_stored) { .name = name, .dtype = STRATA_DTYPE_I64, .bytes = &s->batches };
+    return STRATA_OK;
+}
+
+strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches)
+{
+    static const strata_note note = { "format", "pt" };
+    strata_status status = STRATA_OK;
+    const strata_graph *g = m->graph;
+    saving s = { .batches = (int64_t)batches };
+    s.tensor = calloc(2 * (size_t)g->n_params + 1, sizeof *s.tensor);
+    s.values = calloc((size_t)g->n_params + 1, sizeof *s.values);
+    if (!s.tensor || !s.values) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory to write %s", path));
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        STRATA_GO(add_param(&s, p, g->param[i], i));
+        if (g->param[i]->running) STRATA_GO(add_counter(&s, g, i));
+    }
+    STRATA_GO(strata_safetensors_write(path, s.tensor, s.n, &note, 1));
+done:
+    for (uint32_t i = 0; s.values && i < g->n_params; i++) free(s.values[i]);
+    free(s.values);
+    free(s.tensor);
+    strata_arena_free(&s.names);
+    return status;
+}
