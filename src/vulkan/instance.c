@@ -204,7 +204,8 @@ static void read_driver(gpu_physical *p, const VkPhysicalDeviceDriverProperties 
     strata_caps *c = &p->entry.caps;
     c->driver_id = (uint32_t)driver->driverID;
     if (driver->driverName[0])
-        snprintf(c->driver, sizeof c->driver, "%.120s %.120s", driver->driverName, driver->driverInfo);
+        snprintf(c->driver, sizeof c->driver, "%.120s%s%.120s", driver->driverName,
+                 driver->driverInfo[0] ? " " : "", driver->driverInfo);
     else
         snprintf(c->driver, sizeof c->driver, "version %u.%u.%u", VK_VERSION_MAJOR(c->driver_version),
                  VK_VERSION_MINOR(c->driver_version), VK_VERSION_PATCH(c->driver_version));
@@ -221,6 +222,8 @@ static void why_not(strata_device_entry *e, uint32_t family)
                  VK_VERSION_MINOR(api));
     else if (family == UINT32_MAX)
         snprintf(e->why, sizeof e->why, "it has no compute queue");
+    else if (e->caps.memory == 0) /* every device that runs has some */
+        snprintf(e->why, sizeof e->why, "it has no memory: a driver that only compiles");
     else
         e->usable = true;
 }
