@@ -137,8 +137,7 @@ static void submit_part(net *n, uint64_t step, uint32_t first, bool last, alter_
             pixels[i * lanes + c] = c < CHANNELS
                                         ? uniform((first * dots + i) * CHANNELS + c, 100 + (uint32_t)step)
                                         : NAN;
-    strata_stream *work[] = { first == 0 ? p->first : p->next, p->update };
-    OK(strata_ring_submit(n->ring, work, last ? 2 : 1));
+    OK(strata_plan_submit_train(p, n->ring, first != 0, last));
 }
 
 static void train(net *n, uint64_t from, uint64_t to, alter_rows *alter)
@@ -261,10 +260,11 @@ static void a_row_moves_its_tensor_alone(void **state)
         net other;
         altered_row = param->row;
         open_net(&other, device_name(), BATCH, false, &sgd);
-        strata_stream *recordings[] = { other.plan->first, other.plan->update };
+        const strata_part before[] = { other.plan->part[STRATA_PART_FIRST],
+                                       other.plan->part[STRATA_PART_UPDATE] };
         train(&other, 0, STEPS, double_one);
-        assert_ptr_equal(recordings[0], other.plan->first); /* nothing was recorded again */
-        assert_ptr_equal(recordings[1], other.plan->update);
+        assert_memory_equal(before, other.plan->part, sizeof *before); /* nothing was recorded again */
+        assert_memory_equal(before + 1, other.plan->part + STRATA_PART_UPDATE, sizeof *before);
         const char *name = differs(&plain, &other, param->name);
         if (name) fail_msg("row of %s moved %s", param->name, name);
         name = differs(&plain, &other, NULL);

@@ -106,29 +106,56 @@ static strata_status write_owners(strata_plan *p)
 
 /* ---- Recordings ------------------------------------------------------------------------------ */
 
-static strata_status record_forward(strata_stream *s, const strata_graph *g, strata_mode mode)
+static strata_status begin_segment(strata_plan *p, strata_part *part)
 {
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
-        if (g->node[i]->op->view) continue;
-        strata_stream_label(s, g->node[i]->name);
-        STRATA_TRY(g->node[i]->op->forward(s, g->node[i], mode));
+    strata_stream *s;
+    if (part->n == STRATA_SEGMENTS)
+        return strata_fail(STRATA_BAD_SHAPE, "a network of more than %d launches",
+                           STRATA_SEGMENTS * STRATA_SEGMENT_LAUNCHES);
+    STRATA_TRY(strata_stream_open(&s, p->device));
+    part->segment[part->n++] = s;
+    strata_stream_force(s, p->config.variants);
+    strata_stream_step_values(s, p->step_values);
+    return STRATA_OK;
+}
+
+static strata_stream *current(const strata_part *part) { return part->segment[part->n - 1]; }
+
+/* A node's launches stay together; a new segment begins where the last one has grown long enough. */
+static strata_status next_node(strata_plan *p, strata_part *part, const strata_node *n)
+{
+    if (strata_stream_recorded(current(part), STRATA_SEGMENT_LAUNCHES - 1)) {
+        STRATA_TRY(strata_stream_end(current(part)));
+        STRATA_TRY(begin_segment(p, part));
+    }
+    strata_stream_label(current(part), n->name);
+    return STRATA_OK;
+}
+
+static strata_status record_forward(strata_plan *p, strata_part *part, strata_mode mode)
+{
+    for (uint32_t i = 0; i < p->graph->n_nodes; i++) {
+        strata_node *n = p->graph->node[i];
+        if (n->op->view) continue;
+        STRATA_TRY(next_node(p, part, n));
+        STRATA_TRY(n->op->forward(current(part), n, mode));
     }
     return STRATA_OK;
 }
 
-static strata_status record_backward(strata_stream *s, const strata_graph *g, bool add)
+static strata_status record_backward(strata_plan *p, strata_part *part, bool add)
 {
-    for (uint32_t i = g->n_nodes; i-- > 0;) {
-        strata_node *n = g->node[i];
+    for (uint32_t i = p->graph->n_nodes; i-- > 0;) {
+        strata_node *n = p->graph->node[i];
         n->add_param = add;
         if (n->op->view || !n->out->grad.block) continue;
-        strata_stream_label(s, n->name);
-        STRATA_TRY(n->op->backward(s, n));
+        STRATA_TRY(next_node(p, part, n));
+        STRATA_TRY(n->op->backward(current(part), n));
     }
     return STRATA_OK;
 }
 
-static strata_status record_update(strata_stream *s, strata_plan *p)
+static strata_status record_update(strata_plan *p, strata_part *part)
 {
     const strata_update u = {
         p->weights,
@@ -144,42 +171,31 @@ static strata_status record_update(strata_stream *s, strata_plan *p)
         .n = p->graph->loss->shape.n,
         .clip_norm = p->config.clip_norm,
     };
-    strata_stream_label(s, "update");
-    STRATA_TRY(strata_update_norm(s, &u));
-    return strata_update_step(s, &u,
-                              p->config.optimizer == STRATA_SGD    ? 0
-                              : p->config.optimizer == STRATA_ADAM ? 1
-                                                                   : 2);
+    int adam = p->config.optimizer == STRATA_SGD ? 0 : p->config.optimizer == STRATA_ADAM ? 1 : 2;
+    strata_stream_label(current(part), "update");
+    STRATA_TRY(strata_update_norm(current(part), &u));
+    return strata_update_step(current(part), &u, adam);
 }
 
-typedef enum part { FIRST, NEXT, UPDATE, EVALUATE } part;
-
-static strata_status record_part(strata_stream **out, strata_plan *p, part which)
+static strata_status record_part(strata_plan *p, int which)
 {
-    strata_status status = STRATA_OK;
-    strata_stream *s = NULL;
-    STRATA_TRY(strata_stream_open(&s, p->device));
-    strata_stream_force(s, p->config.variants);
-    strata_stream_step_values(s, p->step_values);
-    if (which == UPDATE)
-        STRATA_GO(record_update(s, p));
+    strata_part *part = &p->part[which];
+    STRATA_TRY(begin_segment(p, part));
+    if (which == STRATA_PART_UPDATE)
+        STRATA_TRY(record_update(p, part));
     else
-        STRATA_GO(record_forward(s, p->graph, which == EVALUATE ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
-    if (which == FIRST || which == NEXT) STRATA_GO(record_backward(s, p->graph, which == NEXT));
-    STRATA_GO(strata_stream_end(s));
-    *out = s;
-    return STRATA_OK;
-done:
-    strata_stream_close(s);
-    return status;
+        STRATA_TRY(
+            record_forward(p, part, which == STRATA_PART_EVALUATE ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
+    if (which == STRATA_PART_FIRST || which == STRATA_PART_NEXT)
+        STRATA_TRY(record_backward(p, part, which == STRATA_PART_NEXT));
+    return strata_stream_end(current(part));
 }
 
 static void close_recordings(strata_plan *p)
 {
-    strata_stream **const all[] = { &p->first, &p->next, &p->update, &p->evaluate };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        strata_stream_close(*all[i]);
-        *all[i] = NULL;
+    for (int i = 0; i < STRATA_PARTS; i++) {
+        for (uint32_t k = 0; k < p->part[i].n; k++) strata_stream_close(p->part[i].segment[k]);
+        p->part[i] = (strata_part) { 0 };
     }
 }
 
@@ -187,11 +203,30 @@ static strata_status record(strata_plan *p)
 {
     layout_gradients(p);
     if (p->config.train) {
-        STRATA_TRY(record_part(&p->first, p, FIRST));
-        if (p->config.micro_batches > 1) STRATA_TRY(record_part(&p->next, p, NEXT));
-        STRATA_TRY(record_part(&p->update, p, UPDATE));
+        STRATA_TRY(record_part(p, STRATA_PART_FIRST));
+        if (p->config.micro_batches > 1) STRATA_TRY(record_part(p, STRATA_PART_NEXT));
+        STRATA_TRY(record_part(p, STRATA_PART_UPDATE));
     }
-    return record_part(&p->evaluate, p, EVALUATE);
+    return record_part(p, STRATA_PART_EVALUATE);
+}
+
+static uint32_t gather(strata_stream **out, uint32_t n, const strata_part *part)
+{
+    memcpy(out + n, part->segment, part->n * sizeof *out);
+    return n + part->n;
+}
+
+strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, bool update)
+{
+    strata_stream *work[2 * STRATA_SEGMENTS];
+    uint32_t n = gather(work, 0, &p->part[next ? STRATA_PART_NEXT : STRATA_PART_FIRST]);
+    if (update) n = gather(work, n, &p->part[STRATA_PART_UPDATE]);
+    return strata_ring_submit(r, work, n);
+}
+
+strata_status strata_plan_submit_evaluate(const strata_plan *p, strata_ring *r)
+{
+    return strata_ring_submit(r, p->part[STRATA_PART_EVALUATE].segment, p->part[STRATA_PART_EVALUATE].n);
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */

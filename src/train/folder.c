@@ -311,20 +311,25 @@ strata_status folder_status(run_folder *f, const char *status, const char *why)
     return save_json(f);
 }
 
-static json_t *list_launches(const strata_stream *s)
+static void put_launches(json_t *list, const strata_stream *s)
 {
     static const char *const passes[] = {
 #define NAME(name) #name,
         STRATA_PASS_LIST(NAME)
     };
-    json_t *list = json_array();
     const strata_recorded *r;
-    for (uint32_t i = 0; s && (r = strata_stream_recorded(s, i)); i++)
+    for (uint32_t i = 0; (r = strata_stream_recorded(s, i)); i++)
         json_array_append_new(list,
                               json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i,i,i]}", "node",
                                         r->label ? r->label : "", "kernel", r->stem, "pass", passes[r->pass],
                                         "variant", r->variant ? r->variant : "", "defines", r->defines,
                                         "groups", (int)r->groups[0], (int)r->groups[1], (int)r->groups[2]));
+}
+
+static json_t *list_launches(const strata_part *part)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < part->n; i++) put_launches(list, part->segment[i]);
     return list;
 }
 
@@ -353,9 +358,9 @@ strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_dat
     const strata_model *m = t->main.model;
     json_t *groups = json_array(), *launches = json_object();
     for (uint32_t g = 0; g < m->n_groups; g++) json_array_append_new(groups, json_string(m->group_name[g]));
-    json_object_set_new(launches, "first", list_launches(p->first));
-    json_object_set_new(launches, "update", list_launches(p->update));
-    json_object_set_new(launches, "evaluate", list_launches(p->evaluate));
+    json_object_set_new(launches, "first", list_launches(&p->part[STRATA_PART_FIRST]));
+    json_object_set_new(launches, "update", list_launches(&p->part[STRATA_PART_UPDATE]));
+    json_object_set_new(launches, "evaluate", list_launches(&p->part[STRATA_PART_EVALUATE]));
     json_object_set_new(f->run, "device", describe_device(strata_device_caps(t->device)));
     json_object_set_new(f->run, "data", describe_data(data));
     json_object_set_new(f->run, "model",

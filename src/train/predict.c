@@ -122,7 +122,7 @@ static strata_status run_one(strata_predictor *p, const float **logits)
     for (size_t i = 0; i < (size_t)t->h * t->w; i++)
         for (uint32_t c = 0; c < lanes; c++)
             parts.pixels[i * lanes + c] = c < t->c ? p->batcher.value[c][p->fitted[i * t->c + c]] : 0;
-    STRATA_TRY(strata_ring_submit(p->engine.evaluate, &p->engine.plan->evaluate, 1));
+    STRATA_TRY(strata_plan_submit_evaluate(p->engine.plan, p->engine.evaluate));
     STRATA_TRY(strata_ring_result(p->engine.evaluate, true, &number, &bytes));
     *logits = (const void *)((const char *)bytes + p->engine.plan->result_logits);
     return STRATA_OK;

@@ -39,5 +39,5 @@ strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_
         uint64_t batch = (uint64_t)recipe_number(r, "batch");
         if (!strata_recipe_is_set(r, "batch") && images < batch) STRATA_TRY(set_count(r, "batch", images));
     }
-    return set_if_open(r, "micro-batch", strata_recipe_get(r, "batch"));
+    return STRATA_OK;
 }

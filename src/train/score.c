@@ -95,7 +95,7 @@ strata_status score_set(strata_score *out, engine *e, const strata_batcher *b)
         memset(parts.values, 0, sizeof *parts.values);
         strata_batch_fill(&(strata_batch) { parts.pixels, parts.labels, parts.weights }, b, NULL, 0, at,
                           n - at < batch ? n - at : batch);
-        STRATA_TRY(strata_ring_submit(e->evaluate, &e->plan->evaluate, 1));
+        STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
     *out = (strata_score) { sum.images, sum.loss / n, sum.top1 / n, sum.top5 / n };
     return STRATA_OK;

@@ -148,10 +148,8 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
 
 strata_status trainer_submit(strata_trainer *t)
 {
-    const strata_plan *p = t->current->plan;
-    const trainer_part *part = &t->flight[t->submitted % STRATA_RING_SLOTS];
-    strata_stream *const work[] = { t->fresh ? p->first : p->next, p->update };
-    STRATA_TRY(strata_ring_submit(t->current->train, work, part->last ? 2 : 1));
+    bool last = t->flight[t->submitted % STRATA_RING_SLOTS].last;
+    STRATA_TRY(strata_plan_submit_train(t->current->plan, t->current->train, !t->fresh, last));
     t->submitted++;
     return STRATA_OK;
 }
@@ -224,7 +222,7 @@ strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels, co
         engine_input parts = engine_parts(e, in);
         uint32_t at = b * micro, real = n - at < micro ? n - at : micro;
         engine_put(e, &parts, pixels + at * image, labels ? labels + at : NULL, real, 1);
-        STRATA_TRY(strata_ring_submit(e->evaluate, &e->plan->evaluate, 1));
+        STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
     return STRATA_OK;
 }

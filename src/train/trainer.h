@@ -69,7 +69,7 @@ const strata_model *trainer_model(const strata_trainer *t);
 strata_status trainer_first_not_finite(strata_trainer *t, const char **name);
 
 /* Fill what the recipe leaves open by the task and the number of training images: model, epochs, lr, weight
- * decay, augmentation, micro-batch. */
+ * decay, augmentation. */
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images);
 
 #endif
