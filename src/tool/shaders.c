@@ -2,7 +2,8 @@
  *
  *   shaders args  <folder> <stem> <out.h>     compile <stem>.comp, write struct <stem>_args
  *   shaders embed <folder> <out.c> <file>...  write shader files as one C table
- *   shaders assets <folder> <out.c> <file>... the same for any files, with their sizes
+ *   shaders assets <folder> <out.c> <file>... the same for any files, with their sizes; one that begins with
+ * a slash is not below the folder, and is called by its last part
  *
  * It compiles with the library's own front end, so a shader that would fail at run time fails the build. */
 #include <stdio.h>
@@ -73,7 +74,10 @@ done:
 static strata_status embed_file(FILE *out, const char *folder, const char *name, int i)
 {
     char from[1024];
-    snprintf(from, sizeof from, "%s/%s", folder, name);
+    if (*name == '/')
+        snprintf(from, sizeof from, "%s", name);
+    else
+        snprintf(from, sizeof from, "%s/%s", folder, name);
     FILE *in = fopen(from, "rb");
     if (!in) return strata_fail(STRATA_FILE, "%s: cannot read", from);
     fprintf(out, "static const unsigned char file_%d[] = {", i);
@@ -97,10 +101,11 @@ static strata_status embed(const char *folder, const char *path, char **names, i
     fprintf(out, "\nconst %s[] = {\n",
             t == SHADERS ? "glsl_file strata_shader_files" : "strata_asset strata_assets");
     for (int i = 0; i < n; i++) {
+        const char *name = *names[i] == '/' ? strrchr(names[i], '/') + 1 : names[i];
         if (t == SHADERS)
-            fprintf(out, "    { \"%s\", (const char *)file_%d },\n", names[i], i);
+            fprintf(out, "    { \"%s\", (const char *)file_%d },\n", name, i);
         else
-            fprintf(out, "    { \"%s\", file_%d, sizeof file_%d - 1 },\n", names[i], i, i);
+            fprintf(out, "    { \"%s\", file_%d, sizeof file_%d - 1 },\n", name, i, i);
     }
     fprintf(out, "    { 0 },\n};\nconst uint32_t %s = %d;\n",
             t == SHADERS ? "strata_n_shader_files" : "strata_n_assets", n);

@@ -1,0 +1,21 @@
+/* Every command, one file each, and the text about them. */
+#ifndef STRATA_CLI_COMMANDS_H
+#define STRATA_CLI_COMMANDS_H
+
+#include "cli/args.h"
+
+extern const cli_command cli_devices, cli_doctor, cli_evaluate, cli_inspect, cli_models, cli_predict,
+    cli_train;
+
+/* In the order of --help; ended by NULL. */
+extern const cli_command *const cli_commands[];
+
+/* The text of `strata --help`, of `strata COMMAND --help`, and the man page, to stdout. */
+void cli_help(void);
+void cli_command_help(const cli_command *command);
+void cli_man_page(void);
+
+/* Ends a run that was stopped by a signal with that signal's exit code. 0: none came. */
+int cli_signal_code(void);
+
+#endif
