@@ -28,11 +28,10 @@ float size_of(Window rows, Window columns)
 
 void forward(uint i)
 {
-    uint q = i % quads, pixel = i / quads;
-    uint ow = pixel % out_w, oh = pixel / out_w % out_h, n = pixel / out_w / out_h;
-    Window rows = window(oh, h, out_h, kernel_h, stride_h, pad_h, 1);
-    Window columns = window(ow, w, out_w, kernel_w, stride_w, pad_w, 1);
-    uint image = n * h * w * quads + q;
+    Place o = place(i, out_h, out_w);
+    Window rows = window(o.r, h, out_h, kernel_h, STRIDE_H, pad_h, 1);
+    Window columns = window(o.s, w, out_w, kernel_w, STRIDE_W, pad_w, 1);
+    uint image = o.n * h * w * quads + o.q;
 
     vec4 sum = vec4(0.0);
     for (uint r = rows.first; r < rows.end; r++) {
@@ -45,17 +44,16 @@ void forward(uint i)
 
 void backward(uint i)
 {
-    uint q = i % quads, pixel = i / quads;
-    uint c = pixel % w, r = pixel / w % h, n = pixel / w / h;
-    ivec2 rows = outputs(r, h, out_h, kernel_h, stride_h, pad_h, 1);
-    ivec2 columns = outputs(c, w, out_w, kernel_w, stride_w, pad_w, 1);
+    Place p = place(i, h, w);
+    ivec2 rows = outputs(p.r, h, out_h, kernel_h, STRIDE_H, pad_h, 1);
+    ivec2 columns = outputs(p.s, w, out_w, kernel_w, STRIDE_W, pad_w, 1);
 
     vec4 sum = vec4(0.0);
     for (int oh = rows.x; oh <= rows.y; oh++) {
-        Window down = window(uint(oh), h, out_h, kernel_h, stride_h, pad_h, 1);
+        Window down = window(uint(oh), h, out_h, kernel_h, STRIDE_H, pad_h, 1);
         for (int ow = columns.x; ow <= columns.y; ow++) {
-            Window across = window(uint(ow), w, out_w, kernel_w, stride_w, pad_w, 1);
-            sum += dy[((n * out_h + uint(oh)) * out_w + uint(ow)) * quads + q] / size_of(down, across);
+            Window across = window(uint(ow), w, out_w, kernel_w, STRIDE_W, pad_w, 1);
+            sum += dy[((p.n * out_h + uint(oh)) * out_w + uint(ow)) * quads + p.q] / size_of(down, across);
         }
     }
     if (ADD_DX != 0) sum += dx[i];

@@ -23,7 +23,7 @@ void main()
 {
     uint i = flat_index();
     if (i >= images * pixels * quads) return;
-    uint c = i % quads * 4, to = i / quads * out_quads * 4 + offset + c;
+    uint pixel = i / quads, c = (i - pixel * quads) * 4, to = pixel * out_quads * 4 + offset + c;
     if (PASS == FORWARD) {
         vec4 v = x[i];
         if (ALIGNED != 0) {

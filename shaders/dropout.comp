@@ -24,7 +24,8 @@ const uint PURPOSE = 3; // STRATA_RANDOM_DROPOUT
 
 vec4 drop(vec4 v, uint i)
 {
-    uvec4 counter = uvec4(i % image_quads, values[3] + first + i / image_quads, node, values[2]);
+    uint n = i / image_quads;
+    uvec4 counter = uvec4(i - n * image_quads, values[3] + first + n, node, values[2]);
     // The factor is odd, so that each high half of the seed gives its own key.
     uvec2 key = uvec2(values[0], PURPOSE ^ (values[1] * 0x9E3779B9u));
     return mix(vec4(0.0), v * scale, greaterThanEqual(uniform4(philox(counter, key)), vec4(p)));

@@ -24,16 +24,15 @@ layout(push_constant) uniform Args {
 
 void forward(uint i)
 {
-    uint q = i % quads, pixel = i / quads;
-    uint ow = pixel % out_w, oh = pixel / out_w % out_h, n = pixel / out_w / out_h;
-    Window rows = window(oh, h, out_h, kernel_h, stride_h, pad_h, dilation_h);
-    Window columns = window(ow, w, out_w, kernel_w, stride_w, pad_w, dilation_w);
-    uint image = n * h * w * quads + q;
+    Place o = place(i, out_h, out_w);
+    Window rows = window(o.r, h, out_h, kernel_h, STRIDE_H, pad_h, DILATION_H);
+    Window columns = window(o.s, w, out_w, kernel_w, STRIDE_W, pad_w, DILATION_W);
+    uint image = o.n * h * w * quads + o.q;
 
     vec4 best = uintBitsToFloat(uvec4(0xff800000u)); // minus infinity
     uvec4 best_at = uvec4(rows.first * w + columns.first);
-    for (uint r = rows.first; r < rows.end; r += dilation_h)
-        for (uint s = columns.first; s < columns.end; s += dilation_w) {
+    for (uint r = rows.first; r < rows.end; r += DILATION_H)
+        for (uint s = columns.first; s < columns.end; s += DILATION_W) {
             vec4 v = x[image + (r * w + s) * quads];
             bvec4 take = mix(greaterThan(v, best), bvec4(true), isnan(v));
             best = mix(best, v, take);
@@ -45,16 +44,15 @@ void forward(uint i)
 
 void backward(uint i)
 {
-    uint q = i % quads, pixel = i / quads;
-    uint c = pixel % w, r = pixel / w % h, n = pixel / w / h;
-    ivec2 rows = outputs(r, h, out_h, kernel_h, stride_h, pad_h, dilation_h);
-    ivec2 columns = outputs(c, w, out_w, kernel_w, stride_w, pad_w, dilation_w);
-    uvec4 here = uvec4(r * w + c);
+    Place p = place(i, h, w);
+    ivec2 rows = outputs(p.r, h, out_h, kernel_h, STRIDE_H, pad_h, DILATION_H);
+    ivec2 columns = outputs(p.s, w, out_w, kernel_w, STRIDE_W, pad_w, DILATION_W);
+    uvec4 here = uvec4(p.r * w + p.s);
 
     vec4 sum = vec4(0.0);
     for (int oh = rows.x; oh <= rows.y; oh++)
         for (int ow = columns.x; ow <= columns.y; ow++) {
-            uint o = ((n * out_h + uint(oh)) * out_w + uint(ow)) * quads + q;
+            uint o = ((p.n * out_h + uint(oh)) * out_w + uint(ow)) * quads + p.q;
             sum += mix(vec4(0.0), dy[o], equal(at[o], here));
         }
     if (ADD_DX != 0) sum += dx[i];

@@ -1,7 +1,26 @@
 // Windows of a pooling kernel along one axis. Included below the push constants.
+// Defines fold choices and divisions: on lavapipe a division by an unknown number costs as much as a load.
 #ifndef ADAPTIVE
-#define ADAPTIVE adaptive // a define folds the choice
+#define ADAPTIVE adaptive
 #endif
+#ifndef GLOBAL
+#define GLOBAL 0 // 1: one window, the whole input
+#endif
+#ifndef STRIDE_H
+#define STRIDE_H stride_h
+#define STRIDE_W stride_w
+#define DILATION_H dilation_h
+#define DILATION_W dilation_w
+#endif
+
+// An element of [images, height, width, quads].
+struct Place { uint n, r, s, q; };
+
+Place place(uint i, uint height, uint width)
+{
+    uint pixel = i / quads, line = pixel / width, n = line / height;
+    return Place(n, line - n * height, pixel - line * width, i - pixel * quads);
+}
 
 // The taps of one output: first, first + dilation, .. below end, all of them inside the input. `full` is
 // their number with the padding, but not beyond it.
@@ -9,6 +28,7 @@ struct Window { uint first, end, full; };
 
 Window window(uint o, uint size, uint out_size, uint kernel, uint stride, uint pad, uint dilation)
 {
+    if (GLOBAL != 0) return Window(0, size, size);
     if (ADAPTIVE != 0) {
         uint first = o * size / out_size, end = ((o + 1) * size + out_size - 1) / out_size;
         return Window(first, end, end - first);
@@ -23,6 +43,7 @@ Window window(uint o, uint size, uint out_size, uint kernel, uint stride, uint p
 // all of them have a tap on it.
 ivec2 outputs(uint at, uint size, uint out_size, uint kernel, uint stride, uint pad, uint dilation)
 {
+    if (GLOBAL != 0) return ivec2(0, 0);
     if (ADAPTIVE != 0) // o size / out_size < at + 1 and (o + 1) size / out_size > at, in whole numbers
         return ivec2(at * out_size / size, ((at + 1) * out_size - 1) / size);
     int last = int(at + pad), first = last - int((kernel - 1) * dilation);

@@ -3,8 +3,6 @@
  *   x [n,h,w,c] -> y [n,out_h,out_w,c];  keeps at [n,out_h,out_w,lanes(c)] u32: where each maximum was found
  *
  * Kernel: shaders/max_pool.comp.  Reference: src/cpu/max_pool.c. */
-#include <stdio.h>
-
 #include "ops/pool.h"
 #include "max_pool.args.h"
 
@@ -15,8 +13,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
     const pool_windows w = pool_windows_of(options);
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !n->in[0]->grad.block) return STRATA_OK;
-    char defines[32];
-    snprintf(defines, sizeof defines, "ADAPTIVE=%u ADD_DX=%d", w.adaptive, add);
+    const pool_defines defines = pool_defines_of(n, &w, add);
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     for (strata_images part = { 0 }; strata_images_next(&part, in.n, most);) {
@@ -34,7 +31,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
             args.x = strata_images_of(n->in[0]->data, in, part);
             args.y = strata_images_of(n->out->data, out, part);
         }
-        strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
+        strata_launch how = { .pass = pass, .variant = "plain", .defines = defines.s };
         strata_grid(how.groups, (uint64_t)part.count * strata_image_quads(back ? in : out), STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &max_pool_kernel, &how, &args));
     }

@@ -1,5 +1,7 @@
 #include "ops/pool.h"
 
+#include <stdio.h>
+
 pool_windows pool_windows_of(const pool_options *options)
 {
     pool_windows w = { .kernel = { 1, 1 }, .stride = { 1, 1 }, .dilation = { 1, 1 }, .adaptive = !options };
@@ -10,6 +12,17 @@ pool_windows pool_windows_of(const pool_options *options)
         w.dilation[i] = options->dilation[i] ? options->dilation[i] : 1;
     }
     return w;
+}
+
+pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx)
+{
+    const strata_shape out = n->out->shape;
+    pool_defines d;
+    snprintf(d.s, sizeof d.s,
+             "ADAPTIVE=%u GLOBAL=%d ADD_DX=%d STRIDE_H=%u STRIDE_W=%u DILATION_H=%u DILATION_W=%u",
+             w->adaptive, w->adaptive && out.h == 1 && out.w == 1, add_dx, w->stride[0], w->stride[1],
+             w->dilation[0], w->dilation[1]);
+    return d;
 }
 
 /* The number of windows along axis `i` (0: height, 1: width) of an input of `size`, as PyTorch counts them.

@@ -24,6 +24,12 @@ typedef struct pool_windows {
 } pool_windows;
 pool_windows pool_windows_of(const pool_options *options);
 
+/* The defines that fold a launch's choices and divisions. */
+typedef struct pool_defines {
+    char s[100];
+} pool_defines;
+pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx);
+
 /* Set the output's shape.  Errors: STRATA_BAD_SHAPE for windows that do not fit. */
 strata_status pool_infer(strata_node *n, const pool_options *options);
 strata_status pool_infer_adaptive(strata_node *n, uint32_t out_h, uint32_t out_w);
