@@ -1,5 +1,5 @@
-/* A training step allocates nothing on the host. Allocations of this program and its library are counted by the
- * linker's --wrap; the driver's own are not ours. */
+/* A training step allocates nothing on the host. Allocations of this program and its library are counted by
+ * the linker's --wrap; the driver's own are not ours. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -52,8 +52,9 @@ typedef struct strata_plan_config {
     uint64_t memory_limit;           /* bytes; 0: the device's heap */
 } strata_plan_config;
 
-/* What a step is made of. A part is a list of segments, recordings of some tens of launches: they are submitted together,
- * and can be submitted in pieces where a driver's watchdog limits how long one submission may take. */
+/* What a step is made of. A part is a list of segments, recordings of some tens of launches: they are
+ * submitted together, and can be submitted in pieces where a driver's watchdog limits how long one submission
+ * may take. */
 enum { STRATA_PART_FIRST, STRATA_PART_NEXT, STRATA_PART_UPDATE, STRATA_PART_EVALUATE, STRATA_PARTS };
 enum { STRATA_SEGMENTS = 30, STRATA_SEGMENT_LAUNCHES = 48 };
 typedef struct strata_part {
@@ -96,8 +97,8 @@ typedef struct strata_plan {
 /* Place everything and record. The graph's tensors point into the plan afterwards; one plan per graph at a
  * time.
  * Owner:  caller; release with strata_plan_close, after every ring made from it.
- * Errors: STRATA_DEVICE_MEMORY with the bytes wanted, what is there and which batch would fit; STRATA_BAD_SHAPE for
- *         tensors above 2^31 - 1 elements; STRATA_BAD_SHADER. */
+ * Errors: STRATA_DEVICE_MEMORY with the bytes wanted, what is there and which batch would fit;
+ * STRATA_BAD_SHAPE for tensors above 2^31 - 1 elements; STRATA_BAD_SHADER. */
 strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device *d,
                                const strata_plan_config *config);
 void strata_plan_close(strata_plan *p);
@@ -105,8 +106,8 @@ void strata_plan_close(strata_plan *p);
 /* Record anew with another frozen prefix. Call with no step in flight. Memory, weights and moments stay. */
 strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool frozen_stats);
 
-/* Submit one micro-batch through a ring: forward and backward (`next`: gradients are added to, not assigned), and with
- * `update` the optimizer after it. Or a forward pass in evaluation mode. */
+/* Submit one micro-batch through a ring: forward and backward (`next`: gradients are added to, not assigned),
+ * and with `update` the optimizer after it. Or a forward pass in evaluation mode. */
 strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, bool update);
 strata_status strata_plan_submit_evaluate(const strata_plan *p, strata_ring *r);
 
