@@ -157,7 +157,6 @@ void strata_gpu_close(strata_gpu *g)
     gpu_lock();
     gpu_instance_close(&g->instance);
     gpu_unlock();
-    if (g->glsl_is_open) glsl_close();
     free(g->shader_dir);
     free(g);
 }

@@ -50,7 +50,6 @@ struct strata_gpu {
     char cache_folder[800]; /* "" when nothing is kept */
     glsl_sources sources;
     char *shader_dir;
-    bool glsl_is_open;
     gpu_kernel *kernels;      /* a list */
     gpu_memory *not_coherent; /* a list: mapped memory to flush and invalidate */
     strata_block dummy;       /* [GPU_DUMMIES, STRATA_ALIGN] bound where a launch has no tensor */

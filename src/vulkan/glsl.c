@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,12 +219,17 @@ void glsl_free(glsl_module *m)
     *m = (glsl_module) { 0 };
 }
 
+/* glslang's first shader takes 100 ms, almost all for its tables of built-in symbols; the next one 1 ms. They
+ * are kept until the process ends: a device opened after another was closed finds them. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int initialized;
+static void initialize(void) { initialized = glslang_initialize_process(); }
+
 strata_status glsl_open(void)
 {
-    return glslang_initialize_process() ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "glslang does not start");
+    pthread_once(&once, initialize);
+    return initialized ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "glslang does not start");
 }
-
-void glsl_close(void) { glslang_finalize_process(); }
 
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)

@@ -36,8 +36,7 @@ strata_status glsl_expand(strata_text *out, const glsl_sources *sources, const c
 strata_status glsl_compile(glsl_module *out, const char *name, const char *text, int optimize);
 void glsl_free(glsl_module *m);
 
-strata_status glsl_open(void); /* once per process; counted */
-void glsl_close(void);
+strata_status glsl_open(void);  /* before the first compilation; any number of times */
 const char *glsl_version(void); /* part of the cache key */
 
 #endif

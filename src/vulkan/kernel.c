@@ -268,10 +268,7 @@ strata_status kernel_make_all(strata_gpu *g, const strata_gpu_launch *launch, ui
     for (uint32_t i = 0; i < n && status == STRATA_OK; i++)
         if (!kernel_find(g, launch[i].layout, launch[i].defines) && !listed(&all, &launch[i]))
             status = add_job(&all, &launch[i]);
-    if (status == STRATA_OK && all.n && !g->glsl_is_open) {
-        status = glsl_open();
-        g->glsl_is_open = status == STRATA_OK;
-    }
+    if (status == STRATA_OK && all.n) status = glsl_open();
     if (status == STRATA_OK) strata_thread_for(all.n, work_on, &all);
     status = take_jobs(g, &all, status);
     free(all.job);
