@@ -28,7 +28,7 @@ typedef struct trial {
     const strata_row *row;
     char sizes[96];
     pattern pattern;
-    bench reference, judged;
+    bench reference, judged, twin; /* twin: not open where there is none */
     void *start[N_WAYS];
     bench_result want[N_WAYS];
     compare_scale scale[N_WAYS];
@@ -103,9 +103,9 @@ static void tell_row(strata_judge *j, const strata_row *row, const char *tensor,
                                                  .why = why });
 }
 
-static void launched(void *context, const strata_recorded *launch)
+void strata_judge_launched(void *judge, const strata_recorded *launch)
 {
-    strata_judge *j = context;
+    strata_judge *j = judge;
     for (uint32_t i = 0; i < j->n_launched; i++)
         if (j->launched[i].pass == launch->pass && strcmp(j->launched[i].stem, launch->stem) == 0) return;
     if (j->n_launched == STRATA_JUDGE_MAX_LAUNCHES) return;
@@ -148,6 +148,7 @@ static void free_case(trial *t)
     }
     free_result(&t->got);
     free_result(&t->again);
+    bench_close(&t->twin);
     bench_close(&t->judged);
     bench_close(&t->reference);
 }
@@ -240,8 +241,9 @@ static strata_status compare_way(trial *t, const char *variant, uint32_t w)
     return STRATA_OK;
 }
 
-/* Are the logical elements of everything that `way` writes the same bits in both results? */
-static strata_status same_bits(trial *t, const bench_way *way, const char **differs)
+/* Are the logical elements of everything that `way` writes the same bits in both results? `splits`: but for
+ * parameter gradients. */
+static strata_status same_bits(trial *t, const bench_way *way, bool splits, const char **differs)
 {
     const bench *b = &t->judged;
     *differs = "";
@@ -249,6 +251,7 @@ static strata_status same_bits(trial *t, const bench_way *way, const char **diff
         const piece *p = &b->piece[i];
         bool back = bench_wants(b, i, way);
         if (!back && p->kind != PIECE_OUT && p->kind != PIECE_PARAM) continue;
+        if (splits && p->kind == PIECE_PARAM_GRAD) continue;
         size_t n = bench_count(p);
         float *v = malloc(2 * n * sizeof *v);
         if (!v) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
@@ -268,13 +271,18 @@ static strata_status judge_again(trial *t, const char *variant)
     uint32_t gradients = 0;
     way.variant = variant;
     STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
-    STRATA_TRY(same_bits(t, &way, &differs));
+    STRATA_TRY(same_bits(t, &way, false, &differs));
     note_fault(t, variant, "same bits twice", differs, *differs ? "differs" : "");
+    if (t->twin.node) {
+        STRATA_TRY(bench_run(&t->twin, &t->again, &way, t->start[0]));
+        STRATA_TRY(same_bits(t, &way, t->row->flags & STRATA_ROW_SPLITS, &differs));
+        note_fault(t, variant, "same bits in pieces", differs, *differs ? "differs" : "");
+    }
     for (uint32_t i = 0; i < t->judged.n_pieces; i++) gradients += bench_wants(&t->judged, i, &way);
     way.only = true;
     for (way.wanted = 0; gradients > 1 && way.wanted < gradients; way.wanted++) {
         STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
-        STRATA_TRY(same_bits(t, &way, &differs));
+        STRATA_TRY(same_bits(t, &way, false, &differs));
         note_fault(t, variant, "same bits for one gradient alone", differs,
                    *differs ? "differs" : t->again.why);
     }
@@ -312,11 +320,13 @@ static strata_status judge_case(trial *t, bool *skip)
     STRATA_GO(bench_open(&t->reference, j->reference, &t->pattern, t->row, skip));
     if (*skip || op->view) goto done;
     STRATA_GO(bench_open(&t->judged, j->device, &t->pattern, t->row, skip));
+    if (j->twin && !(t->row->flags & STRATA_ROW_SPLITS_ALL))
+        STRATA_GO(bench_open(&t->twin, j->twin, &t->pattern, t->row, skip));
     STRATA_GO(ask_reference(t));
     check_adding(t);
     STRATA_GO(take_result(&t->got, t->judged.block.bytes));
     STRATA_GO(take_result(&t->again, t->judged.block.bytes));
-    t->got.launched = t->again.launched = launched;
+    t->got.launched = t->again.launched = strata_judge_launched;
     t->got.context = t->again.context = j;
     for (uint32_t i = 0; i == 0 || (op->variants && op->variants[i]); i++)
         if (admitted(j, t->judged.node, i)) STRATA_GO(judge_variant(t, strata_op_variant_name(op, i)));

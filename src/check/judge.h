@@ -33,7 +33,12 @@ enum {
     /* Every input is the same tensor, as in add(x, x): gradients of all but the first are added. */
     STRATA_ROW_SAME = 4,
     /* No central differences: another row of the op has them, or they do not apply. */
-    STRATA_ROW_NO_DIFFERENCES = 8
+    STRATA_ROW_NO_DIFFERENCES = 8,
+    /* Sums over images are split where launches are, so a device that binds less gives parameter gradients of
+     * other bits. */
+    STRATA_ROW_SPLITS = 16,
+    /* And everything else of the op depends on such sums: batch statistics. */
+    STRATA_ROW_SPLITS_ALL = 32
 };
 
 /* A row. Dimensions are capitals, to which the judge gives sizes (1, 3, 4, 5, primes, around 64); also "2C"
@@ -73,6 +78,7 @@ enum { STRATA_JUDGE_MAX_LAUNCHES = 256 };
 typedef struct strata_judge {
     strata_device *device;    /* judged; borrowed */
     strata_device *reference; /* a CPU reference device; borrowed */
+    strata_device *twin;      /* a device that has to give the same bits, but for STRATA_ROW_SPLITS*; NULL */
     strata_judge_depth depth;
     const char *sizes;   /* one case for every row instead of its own; NULL */
     const char *variant; /* this variant only; NULL: all that are admitted */
@@ -97,6 +103,12 @@ strata_status strata_judge_row(strata_judge *j, const strata_row *row);
 /* Judge the reference's gradients of a row by central differences of its forward pass. `device` is not used.
  */
 strata_status strata_judge_differences(strata_judge *j, const strata_row *row);
+
+/* Judge the gradient norm and the optimizers, which are no nodes. */
+strata_status strata_judge_updates(strata_judge *j);
+
+/* Note that the judged device ran a kernel; for checks that are not rows. judge: a strata_judge. */
+void strata_judge_launched(void *judge, const strata_recorded *launch);
 
 /* Tell one line and count it. For checks that are not rows. */
 void strata_judge_tell(strata_judge *j, const strata_doctor_line *line);

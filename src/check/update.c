@@ -1,0 +1,265 @@
+/* The judge of what is no node: the gradient norm with clipping, and the optimizers, over flat ranges of
+ * parameters that belong to rows of every kind (active, not active, Nesterov, first step). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/judge.h"
+#include "core/random.h"
+#include "graph/plan.h"
+#include "ops/update.h"
+
+enum { ROWS = 7, LOSSES = 70, GUARD = 256 };
+enum { WEIGHTS, GRADS, MOMENT1, MOMENT2, OWNER, RATES, STATE, LOSS, SCRATCH, PARTS };
+static const char *const part_names[] = { "weights", "grads", "moment1", "moment2", "owner",
+                                          "rates",   "state", "loss",    "scratch" };
+
+/* What is run: 0..2 strata_update_step's optimizers, NORM the norm. */
+enum { SGD, ADAM, ADAMW, NORM };
+
+typedef struct flat_case {
+    const char *name;
+    int what;
+    uint32_t blocks;
+    bool no_momentum;
+    float clip_norm;
+    bool bad_gradient, bad_frozen_gradient, bad_loss,
+        was_bad; /* NaN: in an active row, in another, in the loss */
+} flat_case;
+
+static const flat_case cases[] = {
+    { "sgd without momentum", .what = SGD, .blocks = 3, .no_momentum = true },
+    { "sgd", .what = SGD, .blocks = 1 },
+    { "sgd", .what = SGD, .blocks = 331 },
+    { "sgd after a NaN", .what = SGD, .blocks = 7, .was_bad = true },
+    { "adam", .what = ADAM, .blocks = 331 },
+    { "adam after a NaN", .what = ADAM, .blocks = 7, .was_bad = true },
+    { "adamw", .what = ADAMW, .blocks = 331 },
+    { "adamw", .what = ADAMW, .blocks = 1 },
+    { "norm", .what = NORM, .blocks = 1 },
+    { "norm, clipped", .what = NORM, .blocks = 331, .clip_norm = 0.5F },
+    { "norm, not clipped", .what = NORM, .blocks = 64, .clip_norm = 1e6F },
+    { "norm of a NaN", .what = NORM, .blocks = 65, .clip_norm = 1, .bad_gradient = true },
+    { "norm, NaN in a frozen row", .what = NORM, .blocks = 65, .clip_norm = 1, .bad_frozen_gradient = true },
+    { "norm of a NaN loss", .what = NORM, .blocks = 65, .bad_loss = true },
+    { "norm after a NaN", .what = NORM, .blocks = 65, .was_bad = true },
+};
+
+typedef struct flat {
+    strata_judge *judge;
+    const flat_case *c;
+    uint64_t offset[PARTS], bytes[PARTS], total;
+    char *before, *want, *got, *again;
+} flat;
+
+static const uint32_t guard = 0x7fe0bad0;
+
+static void place(flat *f)
+{
+    const uint64_t floats = 4 * (uint64_t)f->c->blocks * STRATA_RATE_BLOCK;
+    const uint64_t bytes[PARTS] = { floats,
+                                    floats,
+                                    floats,
+                                    floats,
+                                    4 * (uint64_t)f->c->blocks,
+                                    ROWS * sizeof(strata_rate),
+                                    sizeof(strata_state),
+                                    4 * LOSSES,
+                                    strata_update_scratch(f->c->blocks) };
+    f->total = 0;
+    for (int i = 0; i < PARTS; i++) {
+        f->offset[i] = strata_align(f->total + GUARD);
+        f->bytes[i] = bytes[i];
+        f->total = f->offset[i] + bytes[i];
+    }
+    f->total = strata_align(f->total + GUARD);
+}
+
+static uint32_t owner_of(uint32_t block) { return block * 5 / 3 % ROWS; }
+
+static void fill_rates(strata_rate *rates, int what)
+{
+    for (uint32_t i = 0; i < ROWS; i++) {
+        rates[i] = (strata_rate) { .lr = 0.1F * (float)(i + 1),
+                                   .momentum = 0.9F - 0.1F * (float)i,
+                                   .beta2 = 0.99F,
+                                   .eps = i == 4 ? 0 : 1e-3F,
+                                   .weight_decay = i % 2 ? 0.05F : 0,
+                                   .correction1 = what == SGD ? 1 : 1.7F,
+                                   .correction2 = 2.3F,
+                                   .flags = STRATA_RATE_ACTIVE };
+        if (i == 3) rates[i].flags = 0;
+        if (i == 2 || i == 5) rates[i].flags |= STRATA_RATE_NESTEROV;
+        if (i == 5 || i == 6) rates[i].flags |= STRATA_RATE_FIRST;
+    }
+}
+
+static void fill(flat *f)
+{
+    const flat_case *c = f->c;
+    for (uint64_t i = 0; i < f->total / 4; i++) memcpy(f->before + 4 * i, &guard, sizeof guard);
+    for (int part = WEIGHTS; part <= MOMENT2; part++) {
+        float *v = (float *)(f->before + f->offset[part]);
+        for (uint64_t i = 0; i < f->bytes[part] / 4; i++) {
+            strata_random4 r = strata_philox((uint32_t)i, (uint32_t)part, 0, 2, 0, STRATA_RANDOM_TEST);
+            v[i] = strata_uniform(r.v[0]) * 2 - 1;
+            if (part == MOMENT2) v[i] = fabsf(v[i]);
+            if (i % STRATA_RATE_BLOCK > 250) v[i] = 0; /* the pads of a parameter */
+        }
+    }
+    uint32_t *owner = (uint32_t *)(f->before + f->offset[OWNER]);
+    float *grads = (float *)(f->before + f->offset[GRADS]), *loss = (float *)(f->before + f->offset[LOSS]);
+    for (uint32_t b = 0; b < c->blocks; b++) {
+        owner[b] = owner_of(b);
+        if ((owner[b] == 3 && c->bad_frozen_gradient) || (b == 60 && c->bad_gradient))
+            grads[b * STRATA_RATE_BLOCK + 77] = NAN;
+    }
+    fill_rates((strata_rate *)(f->before + f->offset[RATES]), c->what);
+    for (uint32_t i = 0; i < LOSSES; i++) loss[i] = i == 66 && c->bad_loss ? INFINITY : 0.25F * (float)i;
+    strata_state *state = (strata_state *)(f->before + f->offset[STATE]);
+    *state = (strata_state) { .not_finite = c->was_bad, .grad_norm = 3, .clip = 0.37F, .skipped = 4 };
+}
+
+static strata_slice part(const flat *f, const strata_block *block, int i)
+{
+    return (strata_slice) { block, f->offset[i], f->bytes[i] };
+}
+
+static strata_status record(const flat *f, strata_stream *s, const strata_block *block)
+{
+    strata_update u = {
+        .weights = part(f, block, WEIGHTS),
+        .grads = part(f, block, GRADS),
+        .owner = part(f, block, OWNER),
+        .rates = part(f, block, RATES),
+        .state = part(f, block, STATE),
+        .loss = part(f, block, LOSS),
+        .scratch = part(f, block, SCRATCH),
+        .blocks = f->c->blocks,
+        .n = LOSSES,
+        .clip_norm = f->c->clip_norm,
+    };
+    if (!f->c->no_momentum) u.moment1 = part(f, block, MOMENT1);
+    if (f->c->what != SGD) u.moment2 = part(f, block, MOMENT2);
+    return f->c->what == NORM ? strata_update_norm(s, &u) : strata_update_step(s, &u, f->c->what);
+}
+
+static strata_status run(flat *f, strata_device *d, void *after)
+{
+    strata_status status = STRATA_OK;
+    strata_block block = { 0 };
+    strata_stream *s = NULL;
+    STRATA_GO(strata_block_open(&block, d, f->total, STRATA_MEMORY_DEVICE));
+    STRATA_GO(strata_device_write(d, (strata_slice) { &block, 0, f->total }, f->before));
+    STRATA_GO(strata_stream_open(&s, d));
+    strata_stream_label(s, "update");
+    STRATA_GO(record(f, s, &block));
+    STRATA_GO(strata_stream_end(s));
+    STRATA_GO(strata_stream_run(s));
+    STRATA_GO(strata_device_read(d, after, (strata_slice) { &block, 0, f->total }));
+    const strata_recorded *launch;
+    for (uint32_t i = 0; d == f->judge->device && (launch = strata_stream_recorded(s, i)) != NULL; i++)
+        strata_judge_launched(f->judge, launch);
+done:
+    strata_stream_close(s);
+    if (block.host || block.device) strata_block_close(&block, d);
+    return status;
+}
+
+/* Which parts may be written, and which floats of them: rows that are active. */
+static bool may_write(const flat *f, int i, uint64_t element)
+{
+    const flat_case *c = f->c;
+    if (i == SCRATCH) return c->what == NORM;
+    if (i == STATE) return c->what == NORM && element < 4;
+    bool moment = (i == MOMENT1 && !c->no_momentum) || (i == MOMENT2 && c->what != SGD);
+    return c->what != NORM && (i == WEIGHTS || moment) && !c->was_bad &&
+           owner_of((uint32_t)(element / STRATA_RATE_BLOCK)) != 3;
+}
+
+/* Everything else keeps its bits, guard zones included. */
+static void check_kept(const flat *f, const char *after, char *why, size_t room)
+{
+    int i = 0;
+    for (uint64_t at = 0; at < f->total && !*why; at += 4) {
+        while (i < PARTS && at >= f->offset[i] + f->bytes[i]) i++;
+        bool inside = i < PARTS && at >= f->offset[i];
+        if (inside && may_write(f, i, (at - f->offset[i]) / 4)) continue;
+        if (memcmp(f->before + at, after + at, 4) != 0)
+            snprintf(why, room, "%s %s changed",
+                     inside ? "what must keep its bits in" : "the guard zone before",
+                     i < PARTS ? part_names[i] : "the end");
+    }
+}
+
+/* Compare a part's floats. An element may be off by `unit` of the part's rms and of itself, and by four units
+ * of how far it moved: Vulkan asks 2.5 units of the last place of a root and of a quotient. */
+static void check_part(const flat *f, int i, double unit, strata_doctor_line *line, char *why, size_t room)
+{
+    const float *was = (const float *)(f->before + f->offset[i]),
+                *want = (const float *)(f->want + f->offset[i]);
+    const float *got = (const float *)(f->got + f->offset[i]);
+    const uint64_t n = i == STATE ? 4 : f->bytes[i] / 4;
+    double rms = 0;
+    for (uint64_t k = 0; k < n && i != STATE; k++) rms += (double)want[k] * (double)want[k] / (double)n;
+    for (uint64_t k = 0; k < n && !*why; k++) {
+        double error = fabs((double)got[k] - (double)want[k]), moved = fabs((double)want[k] - (double)was[k]);
+        double bound = unit * (sqrt(rms) + fabs((double)want[k]) + (i == STATE ? 0 : 4 * moved));
+        if (i == STATE && (k == 0 || k == 3)) bound = 0; /* a flag, a count: the same bits */
+        if (memcmp(&got[k], &want[k], 4) == 0 || (isnan(want[k]) && isnan(got[k]))) continue;
+        if (error * line->bound >= line->error * bound) {
+            line->error = error;
+            line->bound = bound;
+        }
+        if (!(error <= bound))
+            snprintf(why, room, "%s, element %llu: %.9g, wanted %.9g", part_names[i], (unsigned long long)k,
+                     (double)got[k], (double)want[k]);
+    }
+}
+
+static strata_status judge_case(strata_judge *j, const flat_case *c)
+{
+    strata_status status = STRATA_OK;
+    flat f = { .judge = j, .c = c };
+    char why[200] = "", sizes[32];
+    place(&f);
+    f.before = malloc(4 * f.total);
+    if (!f.before) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+    f.want = f.before + f.total;
+    f.got = f.want + f.total;
+    f.again = f.got + f.total;
+    fill(&f);
+    STRATA_GO(run(&f, j->reference, f.want));
+    STRATA_GO(run(&f, j->device, f.got));
+    STRATA_GO(run(&f, j->device, f.again));
+    snprintf(sizes, sizeof sizes, "%u floats", c->blocks * STRATA_RATE_BLOCK);
+    strata_doctor_line line = { .op = "update",
+                                .options = c->name,
+                                .variant = "plain",
+                                .tensor = "all",
+                                .sizes = sizes,
+                                .error = 0,
+                                .bound = 1e-30 };
+    check_kept(&f, f.want, why, sizeof why);
+    check_kept(&f, f.got, why, sizeof why);
+    /* The norm is a root: half the relative error of its sum. */
+    double norm_unit = JUDGE_FACTOR * sqrt((double)c->blocks * STRATA_RATE_BLOCK) * 0x1p-25;
+    if (c->what == NORM)
+        check_part(&f, STATE, norm_unit, &line, why, sizeof why);
+    else
+        for (int i = WEIGHTS; i <= MOMENT2; i++)
+            check_part(&f, i, JUDGE_FACTOR * 0x1p-24, &line, why, sizeof why);
+    if (!why[0] && memcmp(f.got, f.again, f.total) != 0) snprintf(why, sizeof why, "not the same bits twice");
+    line.passed = why[0] == '\0';
+    line.why = why;
+    strata_judge_tell(j, &line);
+done:
+    free(f.before);
+    return status;
+}
+
+strata_status strata_judge_updates(strata_judge *j)
+{
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) STRATA_TRY(judge_case(j, &cases[i]));
+    return STRATA_OK;
+}
