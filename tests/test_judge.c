@@ -1,0 +1,216 @@
+/* The judge rejects wrong kernels. Each is the tree's own shader with one thing changed, read from a folder
+ * of its own; the unchanged copy passes. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "judged.h"
+
+static strata_device *reference;
+static char folder[] = "/tmp/strata-judge-XXXXXX";
+
+/* A fault: in `file`, `was` becomes `is`; a row of `op` must fail ("update": one of strata_judge_updates). */
+typedef struct fault {
+    const char *name, *op, *file, *was, *is;
+} fault;
+
+static const fault faults[] = {
+    { "a gradient is assigned, not added", "gelu", "activation.comp", "if (ADD_DX != 0) g += dx[i];", "" },
+    { "the last element is not written", "silu", "activation.comp", "if (i >= images",
+      "if (i + 1 >= images" },
+    { "one row of a window is missing", "avg_pool", "avg_pool.comp", "r < rows.end; r++",
+      "r + 1 < rows.end; r++" },
+    { "pads leak into a sum", "bce_loss", "bce_loss.comp", "mix(vec4(0.0), each, real_channels(q, classes))",
+      "each" },
+    { "the last of equal maxima wins", "max_pool", "max_pool.comp", "greaterThan(v, best)",
+      "greaterThanEqual(v, best)" },
+    { "a barrier is missing", "softmax_loss", "reduce.glsl",
+      "reduce_room[lane] += reduce_room[lane + half_size];\n        barrier();",
+      "reduce_room[lane] += reduce_room[lane + half_size];" },
+    { "backward drops other elements", "dropout", "dropout.comp", "node, values[2])",
+      "node, values[2] + uint(PASS == BACKWARD))" },
+    { "inputs are put at the wrong channel", "concat", "concat.comp", "out_quads * 4 + offset + c",
+      "out_quads * 4 + c" },
+    { "a little is wrong everywhere", "gelu", "activation.comp",
+      "return t * normal_cdf(t, exp(-0.5 * t * t));",
+      "return t * (normal_cdf(t, exp(-0.5 * t * t)) + 2e-6);" },
+    { "a gradient depends on whether another is wanted", "add", "add.comp",
+      "if (DO_DX0 == ASSIGN) dx0[i] = d;",
+      "if (DO_DX0 == ASSIGN) dx0[i] = DO_DX1 == NOTHING ? d * 1.0000002 : d;" },
+    { "the optimizer moves after a NaN", "update", "sgd.comp", "|| state[0].x != 0", "" },
+    { "frozen rows count in the norm", "update", "grad_norm.comp", "& ACTIVE) == 0) continue;",
+      "& ACTIVE) == 9) continue;" },
+    { "a correction is left out", "update", "adam.comp", "sqrt(moment2) * rate.correction2",
+      "sqrt(moment2)" },
+};
+enum { N_FAULTS = sizeof faults / sizeof *faults };
+
+static char *read_whole(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) fail_msg("%s cannot be read", path);
+    char *text = calloc(1, 1 << 20);
+    assert_non_null(text);
+    assert_true(fread(text, 1, (1 << 20) - 1, f) > 0);
+    fclose(f);
+    return text;
+}
+
+static void write_whole(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+    assert_int_equal(fclose(f), 0);
+}
+
+static void each_shader(void (*work)(const char *from, const char *to))
+{
+    DIR *d = opendir(SOURCE_DIR "/shaders");
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        char from[1024], to[1024];
+        if (e->d_name[0] == '.') continue;
+        snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", e->d_name);
+        snprintf(to, sizeof to, "%s/%s", folder, e->d_name);
+        work(from, to);
+    }
+    closedir(d);
+}
+
+static void copy(const char *from, const char *to)
+{
+    char *text = read_whole(from);
+    write_whole(to, text);
+    free(text);
+}
+
+static void forget(const char *from, const char *to)
+{
+    (void)from;
+    remove(to);
+}
+
+static void plant(const fault *f)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", SOURCE_DIR "/shaders", f->file);
+    char *text = read_whole(path), *at = strstr(text, f->was);
+    if (!at)
+        fail_msg("shaders/%s has no \"%s\" any more: plant \"%s\" in another way", f->file, f->was, f->name);
+    char *changed = calloc(1, strlen(text) + strlen(f->is) + 1);
+    assert_non_null(changed);
+    memcpy(changed, text, (size_t)(at - text));
+    strcat(changed, f->is);
+    strcat(changed, at + strlen(f->was));
+    snprintf(path, sizeof path, "%s/%s", folder, f->file);
+    write_whole(path, changed);
+    free(changed);
+    free(text);
+}
+
+/* Failures of the op's rows with the shaders of the folder as they are now. */
+static uint32_t judge_op(const char *op, char *first, size_t room)
+{
+    strata_judge j = { .reference = reference };
+    strata_device_config config = judged_config();
+    config.shader_dir = folder;
+    config.no_cache = true;
+    if (strata_device_open(&j.device, &config) != STRATA_OK) fail_msg("%s", strata_message());
+    strata_status status = strcmp(op, "update") == 0 ? strata_judge_updates(&j) : STRATA_OK;
+    for (const strata_row *row = strata_rows; row->op && status == STRATA_OK; row++)
+        if (strcmp(row->op, op) == 0) status = strata_judge_row(&j, row);
+    strata_device_close(j.device);
+    if (status != STRATA_OK) fail_msg("%s", strata_message());
+    snprintf(first, room, "%s", j.first);
+    return j.failures;
+}
+
+static void test_wrong_kernels_are_rejected(void **state)
+{
+    (void)state;
+    char first[512];
+    for (int i = 0; i < N_FAULTS; i++) {
+        char from[1024], to[1024];
+        plant(&faults[i]);
+        uint32_t failures = judge_op(faults[i].op, first, sizeof first);
+        snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", faults[i].file);
+        snprintf(to, sizeof to, "%s/%s", folder, faults[i].file);
+        copy(from, to);
+        if (failures == 0) fail_msg("nobody saw that %s", faults[i].name);
+        print_message("%s: %s\n", faults[i].name, first);
+    }
+}
+
+static void test_unchanged_kernels_pass(void **state)
+{
+    (void)state;
+    char first[512];
+    for (int i = 0; i < N_FAULTS; i++)
+        if (judge_op(faults[i].op, first, sizeof first) != 0) fail_msg("%s", first);
+}
+
+/* At 0 the reference gives relu no slope, and a central difference finds half: the two disagree where they
+ * meet a kink. */
+static void test_wrong_gradients_are_rejected(void **state)
+{
+    (void)state;
+    const strata_row row = { "relu", "x:N,H,W,C", "", "x", .range = 1, .flags = STRATA_ROW_TIES };
+    strata_judge j = { .reference = reference };
+    assert_int_equal(strata_judge_differences(&j, &row), STRATA_OK);
+    assert_int_equal(j.failures, 1);
+}
+
+static void test_bad_rows_are_errors(void **state)
+{
+    (void)state;
+    static const strata_row rows[] = {
+        { "relo", "x:N,C", "", "x", .range = 1 },
+        { "relu", "x:N,H,C", "", "x", .range = 1 },
+        { "relu", "x:N,Q", "", "x", .range = 1 },
+        { "relu", "x", "", "x", .range = 1 },
+        { "relu", "x:N,C", "slope", "x", .range = 1 },
+        { "relu", "x:N,C", "slope=2", "x", .range = 1 },
+        { "relu", "x:N,C", "", "x", .range = 1, .sizes = "N=0" },
+        { "relu", "x:N,C", "", "x", .range = 1, .looser = 2 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        strata_judge j = { .device = reference, .reference = reference };
+        assert_int_equal(strata_judge_row(&j, &rows[i]), STRATA_BAD_ARG);
+        assert_non_null(strstr(strata_message(), rows[i].op));
+    }
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return -1;
+    each_shader(copy);
+    return strata_device_open(&reference, &(strata_device_config) { .name = "cpu" }) == STRATA_OK ? 0 : -1;
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    strata_device_close(reference);
+    each_shader(forget);
+    return rmdir(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unchanged_kernels_pass),
+        cmocka_unit_test(test_wrong_kernels_are_rejected),
+        cmocka_unit_test(test_wrong_gradients_are_rejected),
+        cmocka_unit_test(test_bad_rows_are_errors),
+    };
+    return cmocka_run_group_tests(tests, prepare, clean);
+}

@@ -1,0 +1,157 @@
+/* Every operation, every variant, all passes on the device against the reference, and the reference's
+ * gradients against differences. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "judged.h"
+
+static strata_judge judge;
+
+static int open_devices(void **state)
+{
+    (void)state;
+    strata_device_config config = judged_config();
+    judge.depth = judged_depth();
+    judge.line = judged_tell;
+    strata_status status = strata_device_open(&judge.device, &config);
+    if (status == STRATA_OK)
+        status = strata_device_open(&judge.reference, &(strata_device_config) { .name = "cpu" });
+    if (status == STRATA_OK) return 0;
+    print_error("%s\n", strata_message());
+    return -1;
+}
+
+static int close_devices(void **state)
+{
+    (void)state;
+    strata_device_close(judge.device);
+    strata_device_close(judge.reference);
+    return 0;
+}
+
+static void expect(strata_status status)
+{
+    if (status != STRATA_OK) fail_msg("%s", strata_message());
+}
+
+static void test_every_op_has_a_row(void **state)
+{
+    (void)state;
+    for (const strata_op *const *op = strata_ops; *op; op++) {
+        const strata_row *row = strata_rows;
+        while (row->op && strcmp(row->op, (*op)->name) != 0) row++;
+        if (!row->op) fail_msg("src/check/rows.c has no row for %s", (*op)->name);
+    }
+}
+
+static void test_rows(void **state)
+{
+    (void)state;
+    judge.failures = 0;
+    for (const strata_row *row = strata_rows; row->op; row++) expect(strata_judge_row(&judge, row));
+    print_message("%u verdicts on %s\n", judge.lines, strata_device_caps(judge.device)->name);
+    assert_int_equal(judge.failures, 0);
+}
+
+/* A device that binds `range` bytes. */
+static strata_judge smaller(const char *range)
+{
+    strata_judge j = { .reference = judge.reference, .twin = judge.device, .line = judged_tell };
+    strata_device_config config = judged_config();
+    config.limits = range;
+    expect(strata_device_open(&j.device, &config));
+    return j;
+}
+
+static void close_smaller(strata_judge *j)
+{
+    const char *first = "";
+    if (strata_device_complaints(j->device, &first) != 0) fail_msg("%s", first);
+    strata_device_close(j->device);
+    assert_int_equal(j->failures, 0);
+}
+
+/* A launch in pieces, as on a device that binds little memory: activations are several times what it binds.
+ */
+static void test_rows_in_pieces(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("range=16384");
+    j.sizes = "N=130 H=8 W=8 C=8 K=13";
+    for (const strata_row *row = strata_rows; row->op; row++) expect(strata_judge_row(&j, row));
+    close_smaller(&j);
+}
+
+static void test_updates_in_pieces(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("range=65536");
+    expect(strata_judge_updates(&j));
+    close_smaller(&j);
+}
+
+static void test_reference_gradients(void **state)
+{
+    (void)state;
+    judge.failures = 0;
+    for (const strata_row *row = strata_rows; row->op; row++) expect(strata_judge_differences(&judge, row));
+    assert_int_equal(judge.failures, 0);
+}
+
+static void test_updates(void **state)
+{
+    (void)state;
+    judge.failures = 0;
+    expect(strata_judge_updates(&judge));
+    assert_int_equal(judge.failures, 0);
+}
+
+/* A shader of the tree that no row launched is judged by nobody. */
+static void test_every_kernel_ran(void **state)
+{
+    (void)state;
+    DIR *d = opendir(SOURCE_DIR "/shaders");
+    assert_non_null(d);
+    int missing = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        const char *dot = strstr(e->d_name, ".comp");
+        bool ran = !dot || strcmp(e->d_name, "selftest.comp") == 0;
+        for (uint32_t i = 0; i < judge.n_launched && !ran; i++) {
+            size_t length = strlen(judge.launched[i].stem);
+            ran = e->d_name + length == dot && strncmp(judge.launched[i].stem, e->d_name, length) == 0;
+        }
+        if (ran) continue;
+        print_error("no row launches shaders/%s\n", e->d_name);
+        missing++;
+    }
+    closedir(d);
+    assert_int_equal(missing, 0);
+}
+
+static void test_validation_is_silent(void **state)
+{
+    (void)state;
+    const char *first = "";
+    if (strata_device_complaints(judge.device, &first) != 0) fail_msg("%s", first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_op_has_a_row),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),
+        cmocka_unit_test(test_updates_in_pieces),
+        cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_every_kernel_ran),
+        cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_validation_is_silent),
+    };
+    return cmocka_run_group_tests(tests, open_devices, close_devices);
+}
