@@ -17,11 +17,11 @@ static strata_status set_count(strata_recipe *r, const char *key, uint64_t n)
     return set_if_open(r, key, text);
 }
 
-/* Small sets need more passes: about 2,000 steps of 64 images, between 3 and 30 epochs. */
+/* Small sets need more passes: about 1,000 steps of 64 images, between 5 and 15 epochs. */
 static uint64_t epochs_for(uint64_t images)
 {
-    uint64_t epochs = images ? 2000 * 64 / images : 1;
-    return epochs < 3 ? 3 : epochs > 30 ? 30 : epochs;
+    uint64_t epochs = images ? 1000 * 64 / images : 1;
+    return epochs < 5 ? 5 : epochs > 15 ? 15 : epochs;
 }
 
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images)
@@ -31,9 +31,10 @@ strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_
     STRATA_TRY(set_if_open(r, "model", large || colour ? "resnet18" : "small-cnn"));
     if (strcmp(strata_recipe_get(r, "model"), "resnet18") == 0 && !large)
         STRATA_TRY(set_if_open(r, "stem", "small"));
-    STRATA_TRY(set_if_open(r, "augment", colour ? "flip,crop" : "none"));
-    STRATA_TRY(set_if_open(r, "lr", sgd ? "0.1" : adamw ? "5e-3" : "1e-3"));
-    STRATA_TRY(set_if_open(r, "weight-decay", sgd ? "5e-4" : adamw ? "1e-2" : "0"));
+    bool small = strcmp(strata_recipe_get(r, "model"), "small-cnn") == 0;
+    STRATA_TRY(set_if_open(r, "augment", colour ? "flip,crop" : "crop"));
+    STRATA_TRY(set_if_open(r, "lr", sgd ? "0.1" : small ? "1e-2" : "2e-3"));
+    STRATA_TRY(set_if_open(r, "weight-decay", sgd ? "5e-4" : adamw ? "5e-2" : "0"));
     if (images) {
         STRATA_TRY(set_count(r, "epochs", epochs_for(images)));
         uint64_t batch = (uint64_t)recipe_number(r, "batch");
