@@ -40,7 +40,7 @@ STRATA_API strata_status strata_recipe_set(strata_recipe *r, const char *key, co
 STRATA_API const char *strata_recipe_get(const strata_recipe *r, const char *key);
 STRATA_API bool strata_recipe_is_set(const strata_recipe *r, const char *key);
 
-/* Read keys from a YAML file over what is set; write every key as YAML, atomically.
+/* Read keys from a YAML file over what is set; write every key but run-dir and overwrite as YAML, atomically.
  * Errors: STRATA_FILE with file:line; STRATA_BAD_ARG for an unknown key, with file:line. */
 STRATA_API strata_status strata_recipe_load(strata_recipe *r, const char *path);
 STRATA_API strata_status strata_recipe_save(const strata_recipe *r, const char *path);

@@ -10,7 +10,7 @@ static strata_optimizer optimizer(const strata_recipe *r)
     return recipe_is(r, "opt", "adam") ? STRATA_ADAM : STRATA_ADAMW;
 }
 
-static strata_status open_model(engine *e, const strata_recipe *r, const engine_config *c)
+strata_status engine_model(strata_model **out, const strata_recipe *r, const engine_config *c)
 {
     const strata_model_config model = {
         .model = strata_recipe_get(r, "model"),
@@ -22,7 +22,7 @@ static strata_status open_model(engine *e, const strata_recipe *r, const engine_
         .loss = true,
         .label_smoothing = (float)recipe_number(r, "label-smoothing"),
     };
-    return strata_model_open(&e->model, &model);
+    return strata_model_open(out, &model);
 }
 
 static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
@@ -45,7 +45,7 @@ strata_status engine_open(engine *e, strata_device *d, const strata_recipe *reci
 {
     strata_status status = STRATA_OK;
     *e = (engine) { .device = d };
-    STRATA_GO(open_model(e, recipe, config));
+    STRATA_GO(engine_model(&e->model, recipe, config));
     STRATA_GO(open_plan(e, recipe, config));
     return STRATA_OK;
 done:

@@ -22,6 +22,9 @@ typedef struct engine_config {
     const engine *share; /* parameters are this one's; NULL */
 } engine_config;
 
+/* The network alone, as a recipe wants it; it needs no device. Owner: caller; strata_model_close. */
+strata_status engine_model(strata_model **out, const strata_recipe *recipe, const engine_config *config);
+
 /* Make the network that a recipe describes. Weights are zero. Owner: caller; release with engine_close. */
 strata_status engine_open(engine *out, strata_device *d, const strata_recipe *recipe,
                           const engine_config *config);

@@ -72,6 +72,9 @@ static strata_status choose_path(run_folder *f, const strata_recipe *r, const ch
         strftime(when, sizeof when, "%Y-%m-%d_%H%M%S", &local);
         STRATA_TRY(strata_path_name(&model, strata_recipe_get(r, "model")));
         snprintf(made, sizeof made, "runs/%s-%s-%s", when, model, data_name);
+        const size_t end = strlen(made);
+        for (unsigned i = 2; strata_path_exists(made) && i < 1000; i++) /* begun in the same second */
+            snprintf(made + end, sizeof made - end, "-%u", i);
         free(model);
         given = made;
     }
@@ -106,6 +109,7 @@ strata_status folder_make(run_folder *f, const strata_recipe *r, const char *dat
 {
     strata_status status = STRATA_OK;
     char *checkpoints = NULL, *recipe = NULL;
+    bool ours = false; /* what is in the folder now was put there here */
     *f = (run_folder) { 0 };
     STRATA_GO(choose_path(f, r, data_name));
     if (strata_path_exists(f->path) && !strata_folder_empty(f->path)) {
@@ -119,14 +123,25 @@ strata_status folder_make(run_folder *f, const strata_recipe *r, const char *dat
     checkpoints = folder_file(f, "checkpoints");
     recipe = folder_file(f, "recipe.yaml");
     if (!checkpoints || !recipe) STRATA_GO(no_memory());
+    ours = true;
     STRATA_GO(strata_folder_make(checkpoints));
     STRATA_GO(strata_recipe_save(r, recipe));
     STRATA_GO(start_json(f, command));
 done:
     free(checkpoints);
     free(recipe);
+    if (status != STRATA_OK && ours) folder_discard(f);
     if (status != STRATA_OK) folder_close(f);
     return status;
+}
+
+void folder_discard(const run_folder *f)
+{
+    char *checkpoints = folder_file(f, "checkpoints");
+    if (!checkpoints || sweep(f) != STRATA_OK) return;
+    rmdir(checkpoints); /* each stays where it holds something else */
+    rmdir(f->path);
+    free(checkpoints);
 }
 
 strata_status folder_reopen(run_folder *f, const char *path)

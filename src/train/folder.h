@@ -32,6 +32,9 @@ strata_status folder_reopen(run_folder *out, const char *path);
 strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step);
 void folder_close(run_folder *f);
 
+/* Remove what the run wrote and the folder, if it then is empty: a run that never began leaves nothing. */
+void folder_discard(const run_folder *f);
+
 /* "<folder>/<name>". Owner: caller; free(). NULL without memory. */
 char *folder_file(const run_folder *f, const char *name);
 

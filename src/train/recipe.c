@@ -140,7 +140,11 @@ bool recipe_is(const strata_recipe *r, const char *key, const char *value)
 
 /* ---- YAML ---------------------------------------------------------------------------------- */
 
-static bool kept_in_file(const option_rule *rule) { return strcmp(rule->option.key, "overwrite") != 0; }
+/* Where a run is kept is no part of the recipe: a file that named it could not be used twice. */
+static bool kept_in_file(const option_rule *rule)
+{
+    return strcmp(rule->option.key, "overwrite") != 0 && strcmp(rule->option.key, "run-dir") != 0;
+}
 
 strata_status strata_recipe_save(const strata_recipe *r, const char *path)
 {

@@ -19,6 +19,7 @@ typedef struct run {
     strata_device *device;
     strata_trainer *trainer;
     run_folder folder;
+    bool made; /* the folder, by this call */
     strata_batcher train, valid;
     uint32_t *order; /* [train images] of the current epoch; NULL: sequential */
     uint64_t steps_per_epoch;
@@ -328,7 +329,9 @@ static strata_status train(run *r)
 /* Close what is open; what happened is written into run.json first, where there is one. */
 static strata_status finish(run *r, strata_status status)
 {
-    if (r->folder.run) {
+    if (r->folder.run && r->made && !r->trainer && status != STRATA_OK) {
+        folder_discard(&r->folder); /* the message says all that there is to know */
+    } else if (r->folder.run) {
         char why[4096];
         snprintf(why, sizeof why, "%s", status == STRATA_OK ? "" : strata_message());
         const char *word = status == STRATA_OK            ? "finished"
@@ -357,9 +360,13 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     run r = { .observer = observer, .loop = { .best = INFINITY } };
     STRATA_TRY(recipe_copy(&r.recipe, recipe));
     STRATA_GO(open_data(&r));
-    const strata_task task = task_of(r.data);
+    strata_task task = task_of(r.data);
     STRATA_GO(trainer_resolve(r.recipe, &task, r.data->train.n));
+    STRATA_GO(count_steps(&r, &task));
+    STRATA_GO(trainer_check(r.recipe, &task));
+    STRATA_GO(score_batcher(&r.train, r.data, false, r.recipe, 1));
     STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command));
+    r.made = true;
     STRATA_GO(open_trainer(&r));
     STRATA_GO(folder_begin_logs(&r.folder, r.trainer));
     STRATA_GO(train(&r));

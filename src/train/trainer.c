@@ -263,6 +263,24 @@ static strata_status read_batch(strata_trainer *t)
     return STRATA_OK;
 }
 
+strata_status trainer_check(const strata_recipe *recipe, const strata_task *task)
+{
+    strata_status status = STRATA_OK;
+    strata_trainer t = { .task = *task };
+    STRATA_TRY(recipe_copy(&t.recipe, recipe));
+    STRATA_GO(read_batch(&t));
+    const engine_config config = { t.task, t.micro, t.parts, true, NULL };
+    STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
+    STRATA_GO(open_rates(&t));
+done:
+    strata_rates_close(t.rates);
+    strata_model_close(t.main.model);
+    strata_recipe_close(t.recipe);
+    free(t.lr);
+    free(t.row_steps);
+    return status;
+}
+
 strata_status strata_trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
                                   const strata_task *task)
 {

@@ -72,4 +72,8 @@ strata_status trainer_first_not_finite(strata_trainer *t, const char **name);
  * decay, augmentation. */
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images);
 
+/* Is everything about a resolved recipe right that can be known without a device: model, batch, rates?
+ * Errors: those of strata_trainer_open. */
+strata_status trainer_check(const strata_recipe *r, const strata_task *task);
+
 #endif
