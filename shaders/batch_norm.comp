@@ -40,24 +40,53 @@ layout(push_constant) uniform Args {
     float eps, momentum;
 };
 
+#ifndef FROZEN // defines fold what the host knows: lavapipe runs every branch that it cannot fold
+#define FROZEN frozen
+#define AFFINE affine
+#define ADD_DX add_dx
+#endif
 const uint EACH = 8; // pixels of an invocation in the element-wise passes: they share the channel's numbers
+#ifndef STEP
+#define STEP 4 // pixels of a round of the sums: all loads before the arithmetic
+#endif
 
-vec4 inverse_std(uint quad) { return frozen != 0 ? 1.0 / sqrt(spread[quad] + eps) : spread[quad]; }
+vec4 inverse_std(uint quad) { return FROZEN != 0 ? 1.0 / sqrt(spread[quad] + eps) : spread[quad]; }
 
 // ---- Sums -----------------------------------------------------------------------------------------------
 
+// The pixels of a row are neighbours: a stride of some 1024 bytes between them halves lavapipe's speed.
+uint row_pixels() { return (chunk + rows - 1) / rows; }
+uint begin_of(uint row) { return min(gl_WorkGroupID.y * chunk + row * row_pixels(), pixels); }
+uint end_of(uint row)
+{
+    return min(begin_of(row) + row_pixels(), min((gl_WorkGroupID.y + 1) * chunk, pixels));
+}
+
 void stats(uint quad, uint row)
 {
-    uint end = min((gl_WorkGroupID.y + 1) * chunk, pixels), n = 0;
-    vec4 shift = vec4(0.0), centre = vec4(0.0), m2 = vec4(0.0);
-    for (uint p = gl_WorkGroupID.y * chunk + row; p < end; p += rows) {
-        vec4 value = x[p * quads + quad];
-        if (n == 0) shift = value;
-        n++;
-        value -= shift;
-        vec4 off = value - centre;
-        centre += off * (1.0 / float(n));
-        m2 += off * (value - centre);
+    uint p = begin_of(row), end = end_of(row);
+    vec4 shift = p < end ? x[p * quads + quad] : vec4(0.0), centre = vec4(0.0), m2 = vec4(0.0), value[STEP];
+    float n = 0.0;
+    for (; p + STEP <= end; p += STEP) {
+        [[unroll]] for (uint k = 0; k < STEP; k++) value[k] = x[(p + k) * quads + quad];
+        vec4 middle = vec4(0.0);
+        [[unroll]] for (uint k = 0; k < STEP; k++) middle += value[k] - shift;
+        middle *= 1.0 / float(STEP);
+        [[unroll]] for (uint k = 0; k < STEP; k++) {
+            value[k] -= shift + middle;
+            m2 += value[k] * value[k];
+        }
+        vec4 off = middle - centre;
+        centre += off * (float(STEP) / (n + float(STEP)));
+        m2 += off * off * (n * float(STEP) / (n + float(STEP)));
+        n += float(STEP);
+    }
+    for (; p < end; p++) {
+        value[0] = x[p * quads + quad] - shift;
+        n += 1.0;
+        vec4 off = value[0] - centre;
+        centre += off / n;
+        m2 += off * (value[0] - centre);
     }
     uint at = ((first + gl_WorkGroupID.y) * rows + row) * quads + quad;
     partial[at] = shift + centre;
@@ -66,12 +95,22 @@ void stats(uint quad, uint row)
 
 void backward_stats(uint quad, uint row)
 {
-    uint end = min((gl_WorkGroupID.y + 1) * chunk, pixels);
-    vec4 sum = vec4(0.0), moment = vec4(0.0), middle = mean[quad];
-    for (uint p = gl_WorkGroupID.y * chunk + row; p < end; p += rows) {
-        vec4 d = dy[p * quads + quad];
-        sum += d;
-        moment += d * (x[p * quads + quad] - middle);
+    uint p = begin_of(row), end = end_of(row);
+    vec4 sum = vec4(0.0), moment = vec4(0.0), middle = mean[quad], d[STEP], value[STEP];
+    for (; p + STEP <= end; p += STEP) {
+        [[unroll]] for (uint k = 0; k < STEP; k++) {
+            d[k] = dy[(p + k) * quads + quad];
+            value[k] = x[(p + k) * quads + quad];
+        }
+        [[unroll]] for (uint k = 0; k < STEP; k++) {
+            sum += d[k];
+            moment += d[k] * (value[k] - middle);
+        }
+    }
+    for (; p < end; p++) {
+        d[0] = dy[p * quads + quad];
+        sum += d[0];
+        moment += d[0] * (x[p * quads + quad] - middle);
     }
     uint at = ((first + gl_WorkGroupID.y) * rows + row) * quads + quad;
     partial[at] = sum;
@@ -81,8 +120,8 @@ void backward_stats(uint quad, uint row)
 // Pixels behind partial i = chunk index * rows + row.
 float pixels_of(uint i)
 {
-    uint row = i % rows, length = min(chunk, total - i / rows * chunk);
-    return row < length ? float((length - row - 1) / rows + 1) : 0.0;
+    uint begin = i % rows * row_pixels(), length = min(chunk, total - i / rows * chunk);
+    return begin < length ? float(min(row_pixels(), length - begin)) : 0.0;
 }
 
 bvec4 real_channels(uint quad) { return lessThan(uvec4(4 * quad) + uvec4(0, 1, 2, 3), uvec4(channels)); }
@@ -136,29 +175,36 @@ void backward_finish(uint quad)
 void forward(uint quad, uint p)
 {
     vec4 middle = mean[quad], scale = inverse_std(quad), offset = vec4(0.0);
-    if (affine != 0) {
+    if (AFFINE != 0) {
         scale *= gain[quad];
         offset = bias[quad];
     }
-    [[unroll]] for (uint k = 0; k < EACH; k++, p += rows)
-        if (p < pixels) y[p * quads + quad] = (x[p * quads + quad] - middle) * scale + offset;
+    vec4 value[EACH];
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = x[min(p + k, pixels - 1) * quads + quad];
+    [[unroll]] for (uint k = 0; k < EACH; k++)
+        if (p + k < pixels) y[(p + k) * quads + quad] = (value[k] - middle) * scale + offset;
 }
 
 void backward(uint quad, uint p)
 {
     vec4 middle = mean[quad], scale = inverse_std(quad), a = vec4(0.0), b = vec4(0.0);
-    if (affine != 0) scale *= gain[quad];
-    if (frozen == 0) {
+    if (AFFINE != 0) scale *= gain[quad];
+    if (FROZEN == 0) {
         a = coef[quad];
         b = coef[quads + quad];
     }
-    [[unroll]] for (uint k = 0; k < EACH; k++, p += rows) {
-        if (p >= pixels) break;
-        uint i = p * quads + quad;
-        vec4 d = dy[i] - a;
-        if (frozen == 0) d -= (x[i] - middle) * b;
-        dx[i] = add_dx != 0 ? dx[i] + scale * d : scale * d;
+    vec4 d[EACH];
+    [[unroll]] for (uint k = 0; k < EACH; k++) {
+        uint i = min(p + k, pixels - 1) * quads + quad;
+        d[k] = dy[i] - a;
+        if (FROZEN == 0) d[k] -= (x[i] - middle) * b;
+        d[k] *= scale;
     }
+    [[unroll]] for (uint k = 0; k < EACH; k++)
+        if (p + k < pixels) {
+            uint i = (p + k) * quads + quad;
+            dx[i] = ADD_DX != 0 ? dx[i] + d[k] : d[k];
+        }
 }
 
 void main()
@@ -173,7 +219,7 @@ void main()
         return;
     }
     uint quad = gl_WorkGroupID.x * cols + lane % cols, row = lane / cols;
-    uint p = (gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * rows * EACH + row;
+    uint p = ((gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * rows + row) * EACH;
     if (quad >= quads || row >= rows) return;
     if (PASS == STATS)
         stats(quad, row);

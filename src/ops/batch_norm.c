@@ -7,6 +7,8 @@
  * evaluation and with frozen_stats the running ones are used and stay.
  *
  * Kernel: shaders/batch_norm.comp.  Reference: src/cpu/batch_norm.c. */
+#include <stdio.h>
+
 #include "ops/op.h"
 #include "batch_norm.args.h"
 
@@ -25,6 +27,19 @@ static const strata_field fields[] = {
 
 enum { GAIN, BIAS, RUNNING_MEAN, RUNNING_VAR };
 enum { MEAN, SPREAD }; /* kept */
+
+/* Pixels that an invocation loads before it adds them up: 4, or 16 on processors, where a loop's mask costs
+ * more than registers. [64,32,32,64] on llvmpipe, 256 bits, process time: forward 13.2 ms against 14.8,
+ * backward 20.5 ms against 25.6. */
+enum { PLAIN, LONG };
+static const char *const variants[] = { "plain", "long", NULL };
+
+static uint32_t prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
+{
+    (void)n;
+    (void)pass;
+    return caps->cpu_type ? LONG : PLAIN;
+}
 
 /* ---- How the work is cut ---------------------------------------------------------------------------- */
 
@@ -162,6 +177,10 @@ static strata_status over_pixels(strata_stream *s, const strata_node *n, const c
     const bool back = pass == STRATA_BACKWARD || pass == STRATA_BACKWARD_STATS;
     const uint64_t pixel_bytes = 16 * (uint64_t)c->quads;
     struct batch_norm_args args = common(n, c, frozen);
+    const uint32_t variant = strata_op_variant(s, n, pass);
+    char defines[64];
+    snprintf(defines, sizeof defines, "FROZEN=%u AFFINE=%u ADD_DX=%u STEP=%d", args.frozen, args.affine,
+             pass == STRATA_BACKWARD && args.add_dx, variant == LONG ? 16 : 4);
     for (uint32_t first = 0; first < c->pixels; first += c->most) {
         args.pixels = c->pixels - first < c->most ? c->pixels - first : c->most;
         args.first = first / c->chunk;
@@ -170,7 +189,7 @@ static strata_status over_pixels(strata_stream *s, const strata_node *n, const c
         if (pass == STRATA_FORWARD) args.y = strata_slice_part(n->out->data, at, bytes);
         if (pass == STRATA_BACKWARD) args.dx = strata_slice_part(n->in[0]->grad, at, bytes);
         if (back) args.dy = strata_slice_part(n->out->grad, at, bytes);
-        strata_launch how = { .pass = pass, .variant = "plain", .defines = "" };
+        strata_launch how = { .pass = pass, .variant = variants[variant], .defines = defines };
         const uint32_t each = sums ? c->chunk : c->rows * EACH;
         strata_grid(how.groups, args.pixels, each);
         how.groups[2] = how.groups[1];
@@ -234,6 +253,8 @@ const strata_op strata_op_batch_norm = {
     .fields = fields,
     .options_bytes = sizeof(norm_options),
     .backward_reads = STRATA_READS_IN0,
+    .variants = variants,
+    .prefer = prefer,
     .infer = infer,
     .forward = forward,
     .backward = backward,
