@@ -77,7 +77,10 @@ strata_status strata_models(const strata_recipe *recipe,
         /* A stem that only some models have leaves the others out. */
         if (status != STRATA_OK && !(chosen && status == STRATA_BAD_ARG)) return status;
     }
-    return shown ? STRATA_OK : STRATA_BAD_ARG; /* the last model's message stands */
+    if (shown) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG, "no model has stem '%s', head '%s' and groups '%s'",
+                       strata_recipe_get(recipe, "stem"), strata_recipe_get(recipe, "head"),
+                       strata_recipe_get(recipe, "groups"));
 }
 
 strata_status strata_model_text(const char **out, const char *name)

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# The command line without a network: texts, options, lists, and what works without Vulkan.
+#   cli.sh PROGRAM
+. "$(dirname "$0")/lib.sh"
+
+# ---- Texts ----
+expect 0 "" "$strata" --help
+holds out '^Examples:'
+for command in train evaluate predict devices doctor models inspect; do
+  expect 0 "" "$strata" "$command" --help
+  head -1 out | grep -qE '^Examples?:$' || fail "$command --help does not begin with an example"
+  holds out "strata $command"
+  grep -qP '\x1b' out && fail "$command --help is coloured in a file"
+done
+expect 0 "" "$strata" train --color always --help
+grep -qP '\x1b\[1m' out || fail "--color always gives no colour"
+expect 0 "" env NO_COLOR=1 "$strata" train --color always --help
+grep -qP '\x1b' out || fail "NO_COLOR wins over --color always"
+expect 0 "" env CLICOLOR_FORCE=1 "$strata" train --help
+grep -qP '\x1b' out || fail "CLICOLOR_FORCE gives no colour"
+expect 0 "" env CLICOLOR_FORCE=1 NO_COLOR=1 "$strata" train --help
+grep -qP '\x1b' out && fail "CLICOLOR_FORCE wins over NO_COLOR"
+expect 0 "" "$strata" --version
+holds out '^strata [0-9]+\.[0-9]+\.[0-9]+'
+expect 0 "" "$strata" --licenses
+for notice in 'Apache License' stb_image volk glslang SPIRV-Tools zlib LibYAML Jansson xxHash 'CC BY 4.0' Alpaydin; do
+  holds out "$notice"
+done
+expect 0 "" "$strata" --man
+holds out '^\.TH STRATA 1'
+holds out 'weight\\-decay'
+for later in rates lr-find bench; do
+  expect 2 "there is no command '$later'" "$strata" "$later"
+done
+
+# ---- Words and options ----
+expect 2 "'trian'.*did you mean 'train'" "$strata" trian
+expect 2 "a command comes first" "$strata" --epochs 3
+expect 2 "'--epocs'.*did you mean '--epochs'" "$strata" train builtin:digits --epocs 3
+expect 2 "'--epocs'.*did you mean '--epochs'" "$strata" train builtin:digits --epocs=3
+expect 2 "'--epocs'.*did you mean '--epochs'" "$strata" train builtin:digits epocs=3
+expect 2 "'--epocs'.*did you mean '--epochs'" "$strata" train builtin:digits --set epocs=3
+expect 2 "'--resum'.*did you mean '--resume'" "$strata" train --resum x
+expect 2 "'-x'" "$strata" train builtin:digits -x
+expect 2 "--set wants key=value, got 'epochs'" "$strata" train builtin:digits --set epochs
+expect 2 "--epochs wants a value: N" "$strata" train builtin:digits --epochs
+expect 2 "--epochs wants a whole number.*got 'many'" "$strata" train builtin:digits --epochs many
+expect 2 "--epochs wants a whole number.*got '0'" "$strata" train builtin:digits epochs=0
+expect 2 "--quiet takes no value" "$strata" train builtin:digits --quiet=yes
+expect 2 "--opt wants one of.*got 'adamww'; did you mean 'adamw'" "$strata" train builtin:digits --opt adamww
+expect 2 "--progress wants auto, bar, plain or none, got 'baar'" "$strata" train builtin:digits --progress baar
+expect 2 "--color wants auto, always or never, got 'pink'" "$strata" train builtin:digits --color pink
+expect 2 "wants DATA" "$strata" train
+expect 2 "'b' is one word too many" "$strata" train a b
+expect 2 "wants more words" "$strata" evaluate
+expect 2 "wants more words" "$strata" predict run
+expect 2 "has no option '--epochs'" "$strata" evaluate run --epochs 3
+expect 2 "goes on with the run's own recipe.*--epochs" "$strata" train --resume run --epochs 3
+expect 2 "goes on with the run's own data" "$strata" train --resume run builtin:digits
+expect 4 "nowhere" "$strata" train --resume nowhere
+expect 4 "nowhere.yaml" "$strata" train builtin:digits --recipe nowhere.yaml
+printf 'epochs: 3\nepocs: 4\n' > typo.yaml
+expect 2 "typo.yaml:2:.*'epocs'.*did you mean 'epochs'" "$strata" train builtin:digits --recipe typo.yaml
+printf 'epochs: 3\n  batch: [\n' > broken.yaml
+expect 4 "broken.yaml:" "$strata" train builtin:digits --recipe broken.yaml
+expect 4 "data \"--epochs\" is not there" "$strata" train -- --epochs
+expect 4 "standard output" sh -c "'$strata' models > /dev/full"
+absent runs
+
+# ---- Lists ----
+expect 0 "" "$strata" devices
+tail -2 out | grep -qE '^[0-9]+  cpu' || fail "the reference is not the last device"
+expect 0 "" "$strata" devices --json
+json out
+expect 0 "" "$strata" models
+for model in lenet5 mobilenet-v1 resnet18 resnet34 resnet50 small-cnn vgg11-bn; do holds out "^$model "; done
+holds out '^resnet18 +11181642 ' # 11689512 for 1000 classes
+expect 0 "" "$strata" models --json
+json out
+expect 0 "" "$strata" models --stem small
+grep -q vgg11 out && fail "vgg11-bn has no stem to choose"
+expect 2 "no model has stem 'tiny'" "$strata" models --stem tiny
+expect 0 "" "$strata" models --show resnet18
+holds out '^name: resnet18'
+expect 2 "'resnet81'; did you mean 'resnet18'" "$strata" models --show resnet81
+
+# ---- Without Vulkan: a loader that cannot be loaded, a loader without a driver ----
+mkdir loader
+echo "no library" | tee loader/libvulkan.so.1 > loader/libvulkan.so
+without_loader=(env LD_LIBRARY_PATH="$work/loader")
+expect 0 "" "${without_loader[@]}" "$strata" --help
+expect 0 "install libvulkan1" "${without_loader[@]}" "$strata" devices
+holds out '^0  cpu'
+expect 0 "" "${without_loader[@]}" "$strata" devices --json
+json out
+expect 3 "install libvulkan1" "${without_loader[@]}" "$strata" train builtin:digits
+expect 3 "install libvulkan1" "${without_loader[@]}" "$strata" doctor
+absent runs/*
+expect 0 "" "${without_loader[@]}" "$strata" train builtin:digits --device cpu --model tiny.yaml --steps 2 --run-dir on-cpu
+holds on-cpu/run.json '"status": "finished"'
+without_driver=(env VK_ICD_FILENAMES=/nowhere.json VK_DRIVER_FILES=/nowhere.json)
+expect 0 "install mesa-vulkan-drivers" "${without_driver[@]}" "$strata" devices
+expect 3 "no driver" "${without_driver[@]}" "$strata" train builtin:digits
+expect 3 "no device nonsense" "$strata" train builtin:digits --device nonsense
+expect 3 "no device nonsense" env STRATA_DEVICE=nonsense "$strata" train builtin:digits
+expect 0 "" env STRATA_DEVICE=nonsense "$strata" train builtin:digits --device cpu --model tiny.yaml --steps 1 --run-dir wins
+absent runs/*
+
+finish
