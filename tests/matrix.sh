@@ -13,7 +13,7 @@ on() { # name, then the environment of the run
     local name=$1
     shift
     printf -- '---- %s\n' "$name"
-    env "$@" "$build/test_ops"
+    env "$@" "$build/test_rows"
 }
 
 # SwiftShader comes inside Debian's chromium package; it is unpacked beside the build, nothing is installed.

@@ -157,6 +157,24 @@ static void test_unchanged_kernels_pass(void **state)
         if (judge_op(faults[i].op, first, sizeof first) != 0) fail_msg("%s", first);
 }
 
+static void test_doctor_fails_a_wrong_kernel(void **state)
+{
+    (void)state;
+    strata_doctor_result result;
+    strata_doctor_config config = { .device = judged_config() };
+    config.device.shader_dir = folder;
+    config.device.no_cache = true;
+    plant(&faults[0]);
+    assert_int_equal(strata_doctor(&result, &config), STRATA_CHECK_FAILED);
+    assert_int_equal(strata_status_exit_code(STRATA_CHECK_FAILED), 1);
+    assert_true(result.failures > 0 && result.failures < result.lines);
+    assert_non_null(strstr(strata_message(), "gelu"));
+    char from[1024], to[1024];
+    snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", faults[0].file);
+    snprintf(to, sizeof to, "%s/%s", folder, faults[0].file);
+    copy(from, to);
+}
+
 /* At 0 the reference gives relu no slope, and a central difference finds half: the two disagree where they
  * meet a kink. */
 static void test_wrong_gradients_are_rejected(void **state)
@@ -209,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unchanged_kernels_pass),
         cmocka_unit_test(test_wrong_kernels_are_rejected),
+        cmocka_unit_test(test_doctor_fails_a_wrong_kernel),
         cmocka_unit_test(test_wrong_gradients_are_rejected),
         cmocka_unit_test(test_bad_rows_are_errors),
     };

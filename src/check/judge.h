@@ -107,6 +107,9 @@ strata_status strata_judge_differences(strata_judge *j, const strata_row *row);
 /* Judge the gradient norm and the optimizers, which are no nodes. */
 strata_status strata_judge_updates(strata_judge *j);
 
+/* Judge one training step of a small network: plan, ring, backward order, clipping, optimizer. */
+strata_status strata_judge_step(strata_judge *j);
+
 /* Note that the judged device ran a kernel; for checks that are not rows. judge: a strata_judge. */
 void strata_judge_launched(void *judge, const strata_recorded *launch);
 
