@@ -16,13 +16,13 @@ on() { # name, then the environment of the run
     env "$@" "$build/test_rows"
 }
 
-# SwiftShader comes inside Debian's chromium package; it is unpacked beside the build, nothing is installed.
+# SwiftShader comes inside Debian's chromium-common package; it is unpacked beside the build, nothing is installed.
 swiftshader() {
     local folder=$build/swiftshader deb
     if [ ! -f "$folder/icd.json" ]; then
         mkdir -p "$folder"
-        (cd "$folder" && apt-get download -q chromium) || return 1
-        deb=$(ls "$folder"/chromium_*.deb)
+        (cd "$folder" && apt-get download -q chromium-common) || return 1
+        deb=$(ls "$folder"/chromium-common_*.deb)
         dpkg -x "$deb" "$folder" && rm "$deb"
         printf '{"file_format_version":"1.0.0","ICD":{"library_path":"%s","api_version":"1.0.5"}}\n' \
             "$folder/usr/lib/chromium/libvk_swiftshader.so" >"$folder/icd.json"
@@ -34,6 +34,6 @@ on 'lavapipe, subgroup 4' LP_NATIVE_VECTOR_WIDTH=128
 on 'lavapipe, subgroup 16' LP_NATIVE_VECTOR_WIDTH=512
 if [ "$full" = --full ]; then
     build=$(cd "$build" && pwd)
-    icd=$(swiftshader) || { echo 'matrix: SwiftShader could not be had (apt-get download chromium)' >&2; exit 1; }
+    icd=$(swiftshader) || { echo 'matrix: SwiftShader could not be had (apt-get download chromium-common)' >&2; exit 1; }
     on SwiftShader VK_ICD_FILENAMES="$icd" VK_DRIVER_FILES="$icd"
 fi

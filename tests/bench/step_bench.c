@@ -1,7 +1,7 @@
 /* What a training step costs: the host's own work (processor time of this thread for filling the rates,
  * submitting and reading back; decoding apart), the time of a step, and memory.
  *
- *   step_bench [STEPS [DEVICE [MODEL SIDE CHANNELS BATCH]]]      default: 12 auto resnet18 32 3 64 */
+ *   step_bench [STEPS [DEVICE [MODEL SIDE CHANNELS BATCH [STEM]]]]      default: 12 auto resnet18 32 3 64 small */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
     const strata_task task = { side, side, channels, 10, steps + 2 };
     STRATA_GO(strata_recipe_open(&r));
     STRATA_GO(strata_recipe_set(r, "model", argc > 3 ? argv[3] : "resnet18"));
-    STRATA_GO(strata_recipe_set(r, "stem", argc > 3 ? "" : "small"));
+    STRATA_GO(strata_recipe_set(r, "stem", argc > 7 ? argv[7] : argc > 3 ? "" : "small"));
     STRATA_GO(strata_recipe_set(r, "opt", "sgd"));
     STRATA_GO(strata_recipe_set(r, "batch", argc > 6 ? argv[6] : "64"));
     STRATA_GO(strata_device_open(&d, &(strata_device_config) { .name = argc > 2 ? argv[2] : "auto" }));
