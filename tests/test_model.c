@@ -416,9 +416,9 @@ static void weights_come_back(void **state)
     uint32_t counts[4] = { 0 };
     network_open(&n, 10);
     assert_int_equal(strata_model_init_plan(n.model, n.plan, 5), STRATA_OK);
-    assert_int_equal(strata_model_save(n.model, n.plan, "a.safetensors", 12), STRATA_OK);
+    assert_int_equal(strata_model_save(n.model, n.plan, "a.safetensors", 12, NULL, 0), STRATA_OK);
     assert_int_equal(strata_model_init_plan(n.model, n.plan, 6), STRATA_OK);
-    assert_int_equal(strata_model_save(n.model, n.plan, "b.safetensors", 12), STRATA_OK);
+    assert_int_equal(strata_model_save(n.model, n.plan, "b.safetensors", 12, NULL, 0), STRATA_OK);
     assert_int_equal(strata_file_read(&first, &a, "a.safetensors"), STRATA_OK);
     assert_int_equal(strata_file_read(&second, &b, "b.safetensors"), STRATA_OK);
     assert_true(a == b && memcmp(first, second, a) != 0);
@@ -427,7 +427,7 @@ static void weights_come_back(void **state)
                      STRATA_OK);
     assert_int_equal(counts[STRATA_TAKEN], n.model->graph->n_params);
     assert_int_equal(counts[STRATA_MISSING] + counts[STRATA_WRONG_SHAPE] + counts[STRATA_UNEXPECTED], 0);
-    assert_int_equal(strata_model_save(n.model, n.plan, "b.safetensors", 12), STRATA_OK);
+    assert_int_equal(strata_model_save(n.model, n.plan, "b.safetensors", 12, NULL, 0), STRATA_OK);
     assert_int_equal(strata_file_read(&second, &b, "b.safetensors"), STRATA_OK);
     assert_int_equal(a, b);
     assert_memory_equal(first, second, a);
@@ -454,7 +454,7 @@ static void other_weights_are_reported(void **state)
     };
     network_open(&n, 10);
     assert_int_equal(strata_model_init_plan(n.model, n.plan, 5), STRATA_OK);
-    assert_int_equal(strata_model_save(n.model, n.plan, "a.safetensors", 0), STRATA_OK);
+    assert_int_equal(strata_model_save(n.model, n.plan, "a.safetensors", 0, NULL, 0), STRATA_OK);
     network_close(&n);
     network_open(&n, 7);
     assert_int_equal(strata_model_load(n.model, n.plan, "a.safetensors", true, NULL, NULL), STRATA_BAD_SHAPE);

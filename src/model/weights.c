@@ -135,9 +135,9 @@ static strata_status add_counter(saving *s, const strata_graph *g, uint32_t i)
     return STRATA_OK;
 }
 
-strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches)
+strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches,
+                                const struct strata_note *notes, uint32_t n_notes)
 {
-    static const strata_note note = { "format", "pt" };
     strata_status status = STRATA_OK;
     const strata_graph *g = m->graph;
     saving s = { .batches = (int64_t)batches };
@@ -148,7 +148,7 @@ strata_status strata_model_save(const strata_model *m, strata_plan *p, const cha
         STRATA_GO(add_param(&s, p, g->param[i], i));
         if (g->param[i]->running) STRATA_GO(add_counter(&s, g, i));
     }
-    STRATA_GO(strata_safetensors_write(path, s.tensor, s.n, &note, 1));
+    STRATA_GO(strata_safetensors_write(path, s.tensor, s.n, notes, n_notes));
 done:
     for (uint32_t i = 0; s.values && i < g->n_params; i++) free(s.values[i]);
     free(s.values);

@@ -292,6 +292,23 @@ static strata_status open_device(run *r)
     return strata_device_open(&r->device, &config);
 }
 
+/* What a weights file must say for others to feed the network: how pixels were scaled, what the classes are called. */
+static void describe_pixels(run *r)
+{
+    strata_trainer *t = r->trainer;
+    const char *given = strata_recipe_get(r->recipe, "normalize");
+    strata_text text = { 0 };
+    for (uint32_t i = 0; i < 2 * r->train.set.c; i++) {
+        const uint32_t c = i % r->train.set.c;
+        const char *name = c ? "" : i ? "std=" : "mean=";
+        strata_text_format(&text, "%s%s%.9g", i ? "," : "", name,
+                           (double)(i < r->train.set.c ? r->data->mean : r->data->std)[c]);
+    }
+    snprintf(t->normalize, sizeof t->normalize, "%s", *given ? given : text.s ? text.s : "");
+    strata_text_free(&text);
+    t->class_names = r->train.set.class_names;
+}
+
 static strata_status open_trainer(run *r)
 {
     strata_task task = task_of(r->data);
@@ -300,6 +317,7 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(strata_trainer_open(&r->trainer, r->device, r->recipe, &task));
     STRATA_TRY(score_batcher(&r->train, r->data, false, r->recipe, r->trainer->micro));
     STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
+    describe_pixels(r);
     r->epoch_lr = calloc(r->trainer->main.model->n_groups, sizeof *r->epoch_lr);
     if (!r->epoch_lr) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
     const strata_data_info info = strata_data_describe(r->data);

@@ -20,6 +20,17 @@ static strata_status no_memory(const char *what)
 static const char *const model_keys[] = { "model", "stem", "head", "groups", "normalize" };
 enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
+/* How pixels were scaled is known to the weights: a recipe may leave it to the data. */
+static strata_status take_scale(weights_source *s)
+{
+    strata_safetensors *f = NULL;
+    STRATA_TRY(strata_safetensors_open(&f, s->weights));
+    const char *scale = strata_safetensors_note(f, "normalize");
+    strata_status status = scale ? strata_recipe_set(s->recipe, "normalize", scale) : STRATA_OK;
+    strata_safetensors_close(f);
+    return status;
+}
+
 /* ---- A run folder ---------------------------------------------------------------------------- */
 
 static const char *below(weights_source *s, const char *folder, const char *name)
@@ -73,9 +84,9 @@ static strata_status read_run(weights_source *s, const char *folder)
     const char *last = below(s, folder, "checkpoints/last.safetensors");
     if (!best || !last || !s->data) return no_memory(folder);
     s->weights = strata_path_exists(best) ? best : last;
-    return strata_path_exists(s->weights)
-               ? STRATA_OK
-               : strata_fail(STRATA_FILE, "%s: the run has no checkpoint yet", folder);
+    if (!strata_path_exists(s->weights))
+        return strata_fail(STRATA_FILE, "%s: the run has no checkpoint yet", folder);
+    return take_scale(s);
 }
 
 /* ---- A weights file --------------------------------------------------------------------------- */
@@ -194,7 +205,7 @@ struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, c
     if (!notes) return NULL;
     notes[(*n)++] = (strata_note) { "format", "pt" }; /* what other readers look for */
     for (int i = 0; i < MODEL_KEYS; i++) {
-        bool scaled = strcmp(model_keys[i], "normalize") == 0 && normalize;
+        bool scaled = strcmp(model_keys[i], "normalize") == 0 && *normalize;
         const char *value = scaled ? normalize : strata_recipe_get(t->recipe, model_keys[i]);
         if (*value) notes[(*n)++] = (strata_note) { model_keys[i], value };
     }

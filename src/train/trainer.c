@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/safetensors.h"
 #include "train/recipe.h"
+#include "train/source.h"
 
 /* ---- The rates table ------------------------------------------------------------------------- */
 
@@ -329,7 +331,15 @@ const strata_model *trainer_model(const strata_trainer *t) { return t->main.mode
 strata_status strata_trainer_save(strata_trainer *t, const char *path)
 {
     STRATA_TRY(collect(t, true));
-    return strata_model_save(t->main.model, t->main.plan, path, t->step);
+    strata_arena arena = { 0 };
+    uint32_t n;
+    strata_status status = STRATA_OK;
+    const strata_note *notes = source_notes(&arena, t, t->normalize, t->class_names, &n);
+    if (!notes) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for its metadata", path));
+    STRATA_GO(strata_model_save(t->main.model, t->main.plan, path, t->step, notes, n));
+done:
+    strata_arena_free(&arena);
+    return status;
 }
 
 strata_status strata_trainer_load(strata_trainer *t, const char *path)

@@ -28,6 +28,8 @@ struct strata_trainer {
     strata_task task;
     uint32_t batch, micro, parts; /* images in a step and in a micro-batch; micro-batches in a step */
     engine main, tail;            /* tail: for a smaller last batch, opened when one comes */
+    char normalize[192]; /* how its pixels were scaled, for the metadata of weights; "" where nobody said */
+    const char *const *class_names; /* [task.classes] likewise, borrowed; NULL */
     strata_rates *rates;
     double *lr, momentum; /* [n_groups] of the step that was begun last */
     uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t */
