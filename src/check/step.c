@@ -1,6 +1,6 @@
-/* One whole training step of a small network: plan, ring, backward order, clipping and optimizer, on the judged device and on
- * the reference. The network is smooth: at a kink of relu or max pooling rounding alone may turn a gradient. The bound is
- * judge.h's, K being the longest sum of all layers. */
+/* One whole training step of a small network: plan, ring, backward order, clipping and optimizer, on the
+ * judged device and on the reference. The network is smooth: at a kink of relu or max pooling rounding alone
+ * may turn a gradient. The bound is judge.h's, K being the longest sum of all layers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,7 +179,8 @@ done:
 
 /* ---- The verdict ----------------------------------------------------------------------------------- */
 
-/* Judge elements first .. first + n of the outcomes: o[0] the reference's, then its moved ones, then the device's. */
+/* Judge elements first .. first + n of the outcomes: o[0] the reference's, then its moved ones, then the
+ * device's. */
 static void judge_part(strata_judge *j, const outcome *o, uint64_t first, uint64_t n, const char *name)
 {
     const outcome *want = &o[0], *moved = &o[1], *got = &o[PROBES + 1];

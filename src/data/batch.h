@@ -17,7 +17,7 @@ enum strata_augment {
     STRATA_AUGMENT_NONE = 0,
     STRATA_AUGMENT_FLIP = 1, /* mirror left and right, every other image */
     STRATA_AUGMENT_CROP =
-        2 /* pad each side with black, an eighth of the shorter side, and cut the old size out at a random place */
+        2 /* pad each side with black, an eighth of the shorter side, and cut the old size out at random */
 };
 
 /* Read "none", "flip", "crop" or "flip,crop".

@@ -55,9 +55,9 @@ typedef void strata_taken_report(void *context, const char *tensor, strata_taken
 strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
                                 strata_taken_report *report, void *context);
 
-/* Write all parameters and running statistics under torchvision's names, OIHW, f32, with `batches` as the I64 scalars
- * num_batches_tracked, and `notes` [n] as metadata, atomically. Neither time, host nor path is in it: equal weights and
- * notes give equal bytes. */
+/* Write all parameters and running statistics under torchvision's names, OIHW, f32, with `batches` as the
+ * I64 scalars num_batches_tracked, and `notes` [n] as metadata, atomically. Neither time, host nor path is in
+ * it: equal weights and notes give equal bytes. */
 struct strata_note;
 strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches,
                                 const struct strata_note *notes, uint32_t n_notes);

@@ -292,7 +292,7 @@ static strata_status open_device(run *r)
     return strata_device_open(&r->device, &config);
 }
 
-/* What a weights file must say for others to feed the network: how pixels were scaled, what the classes are called. */
+/* What a weights file must say for others to feed the network: how pixels were scaled, the classes' names. */
 static void describe_pixels(run *r)
 {
     strata_trainer *t = r->trainer;

@@ -1,7 +1,7 @@
 /* What a training step costs: the host's own work (processor time of this thread for filling the rates,
  * submitting and reading back; decoding apart), the time of a step, and memory.
  *
- *   step_bench [STEPS [DEVICE [MODEL SIDE CHANNELS BATCH [STEM]]]]      default: 12 auto resnet18 32 3 64 small */
+ *   step_bench [N [DEVICE [MODEL SIDE CHANNELS BATCH [STEM]]]]  default: 12 auto resnet18 32 3 64 small */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
