@@ -14,7 +14,7 @@ static strata_status set_count(strata_recipe *r, const char *key, uint64_t n)
 {
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)n);
-    return set_if_open(r, key, text);
+    return strata_recipe_set(r, key, text);
 }
 
 /* Small sets need more passes: about 1,000 steps of 64 images, between 5 and 15 epochs. */
@@ -36,7 +36,7 @@ strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_
     STRATA_TRY(set_if_open(r, "lr", sgd ? "0.1" : small ? "1e-2" : "2e-3"));
     STRATA_TRY(set_if_open(r, "weight-decay", sgd ? "5e-4" : adamw ? "5e-2" : "0"));
     if (images) {
-        STRATA_TRY(set_count(r, "epochs", epochs_for(images)));
+        if (!strata_recipe_is_set(r, "epochs")) STRATA_TRY(set_count(r, "epochs", epochs_for(images)));
         uint64_t batch = (uint64_t)recipe_number(r, "batch");
         if (!strata_recipe_is_set(r, "batch") && images < batch) STRATA_TRY(set_count(r, "batch", images));
     }

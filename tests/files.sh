@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# What bad files get: the exit code, a message that names the file and what was wanted, and nothing half-written.
+#   files.sh PROGRAM
+. "$(dirname "$0")/lib.sh"
+train=("$strata" train --quiet --device cpu --model tiny.yaml --steps 2 --run-dir run)
+
+# refused CODE PATTERN DATA [OPTION...]: a training run that must not begin
+refused() {
+  expect "$1" "$2" "${train[@]}" "${@:3}"
+  absent run
+}
+
+# ---- A good set, and a run and weights for what follows ----
+idx_folder good
+expect 0 "" "${train[@]}" good
+weights=first/checkpoints/last.safetensors
+mv run first
+for file in recipe.yaml run.json metrics.csv steps.jsonl log.txt checkpoints/last.safetensors; do
+  [ -s "first/$file" ] || fail "the run has no $file"
+done
+json first/run.json
+
+# ---- IDX ----
+# broken NAME: a copy of the good set to damage
+broken() { rm -rf bad; cp -r good bad; }
+broken; head -c 1000 good/train-images-idx3-ubyte > bad/train-images-idx3-ubyte
+refused 4 "bad/train-images-idx3-ubyte.*truncated" bad
+broken; head -c 10 good/t10k-labels-idx1-ubyte > bad/t10k-labels-idx1-ubyte
+refused 4 "bad/t10k-labels-idx1-ubyte" bad
+broken; cp good/train-labels-idx1-ubyte bad/train-images-idx3-ubyte
+refused 4 "bad/train-images-idx3-ubyte: wanted magic 00000803.*came 00000801" bad
+broken; idx_labels bad/train-labels-idx1-ubyte 39 3
+refused 4 "bad/train-labels-idx1-ubyte: wanted 40 labels.*came 39" bad
+broken; idx_labels bad/train-labels-idx1-ubyte 40 77
+refused 4 "bad/train-labels-idx1-ubyte.*label 77" bad
+broken; rm bad/t10k-images-idx3-ubyte
+refused 4 "bad lacks t10k-images-idx3-ubyte" bad
+broken; idx_images bad/t10k-images-idx3-ubyte 20 9 8
+refused 4 "wanted the same" bad
+broken; gzip bad/train-images-idx3-ubyte; head -c 40 bad/train-images-idx3-ubyte.gz > cut; mv cut bad/train-images-idx3-ubyte.gz
+refused 4 "bad/train-images-idx3-ubyte.gz" bad
+refused 4 "data \"nowhere\" is not there" nowhere
+refused 2 "builtin:digitz" builtin:digitz
+mkdir empty
+refused 4 "empty holds no data set" empty
+
+# ---- CIFAR-10 ----
+mkdir cifar
+for i in 1 2 3 4 5; do head -c 6146 /dev/zero > "cifar/data_batch_$i.bin"; done
+head -c 6146 /dev/zero > cifar/test_batch.bin
+truncated=$((3073 + 7))
+head -c $truncated /dev/zero > cifar/data_batch_3.bin
+refused 4 "cifar/data_batch_3.bin.*3073.*7 of them left over" cifar
+{ bytes '\x63'; head -c 6145 /dev/zero; } > cifar/data_batch_3.bin
+refused 4 "cifar/data_batch_3.bin.*label 99" cifar
+
+# ---- Weights ----
+expect 0 "" "$strata" inspect $weights
+holds out '^conv.weight +F32 +\[5,1,3,3\]'
+expect 0 "" "$strata" inspect $weights --json
+json out
+expect 4 "nowhere.safetensors" "$strata" inspect nowhere.safetensors
+size=$(stat -c %s $weights)
+for bytes in 0 5 40 $((size - 1)); do
+  head -c "$bytes" $weights > cut.safetensors
+  expect 4 "cut.safetensors" "$strata" inspect cut.safetensors
+  [ -s out ] && fail "half a table of a file of $bytes bytes"
+  expect 4 "cut.safetensors" "$strata" evaluate cut.safetensors good --device cpu --model tiny.yaml
+  refused 4 "cut.safetensors" good --init cut.safetensors
+done
+{ cat $weights; echo; } > long.safetensors
+expect 4 "long.safetensors" "$strata" inspect long.safetensors
+echo "no weights at all" > text.safetensors
+expect 4 "text.safetensors" "$strata" inspect text.safetensors
+sed 's/out: 5/out: 6/' tiny.yaml > other.yaml
+expect 2 "conv.weight.*\[6,1,3,3\].*\[5,1,3,3\]|conv.weight.*\[5,1,3,3\].*\[6,1,3,3\]" \
+  "$strata" evaluate $weights good --device cpu --model other.yaml
+refused 2 "conv.weight" good --model other.yaml --init $weights
+sed 's/fc/last/' tiny.yaml > renamed.yaml
+refused 2 "last.weight" good --model renamed.yaml --init $weights
+idx_folder wide
+for part in train t10k; do idx_images wide/$part-images-idx3-ubyte $([ $part = train ] && echo 40 || echo 20) 9 9; done
+expect 2 "wants images of 8x8x1.*wide has 9x9x1" "$strata" evaluate first wide --device cpu
+
+# ---- Models ----
+# model PATTERN SED: tiny.yaml with a fault
+model() {
+  sed "$2" tiny.yaml > wrong.yaml
+  refused 2 "$1" good --model wrong.yaml
+}
+model "wrong.yaml:9:.*'conv2e'.*conv2d" 's/op: conv2d/op: conv2e/'
+model "wrong.yaml:9:.*'strid'.*stride" 's/stride:/strid:/'
+model "wrong.yaml:9: conv: a window of 30" 's/kernel: 3/kernel: 30/'
+model "wrong.yaml:10:.*'con'.*conv" 's/op: relu/op: relu, in: con/'
+model "wrong.yaml:12:.*10" 's/\$classes/11/'
+model "wrong.yaml:12:.*'\\\$classe'" 's/\$classes/$classe/'
+sed 's/^layers:/layers: [/' tiny.yaml > wrong.yaml
+refused 4 "wrong.yaml:" good --model wrong.yaml
+refused 4 "nowhere.yaml" good --model nowhere.yaml
+
+# ---- Pictures ----
+# a PNG of 1x1, grey
+png='\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\0\0\0\nIDAT\x78\xda\x63\x68\0\0\0\x82\0\x81\xda\x45\x08\x3b\0\0\0\0IEND\xae\x42\x60\x82'
+bytes "$png" > dot.png
+expect 0 "" "$strata" predict first dot.png --device cpu --top 2
+[ "$(wc -l < out)" = 2 ] || fail "--top 2 gives $(wc -l < out) lines"
+holds out '^dot.png +[0-9.]+ %  [0-9]$'
+expect 0 "" "$strata" predict first dot.png --device cpu --json
+json out
+head -c 45 dot.png > cut.png
+echo "not a picture" > text.png
+expect 4 "cut.png" "$strata" predict first cut.png --device cpu
+expect 4 "1 of 1 pictures" "$strata" predict first text.png --device cpu
+expect 4 "2 of 3 pictures" "$strata" predict first cut.png dot.png nowhere.png --device cpu
+holds err 'cut.png'
+holds err 'nowhere.png'
+holds out '^dot.png'
+expect 2 "--top wants a whole number" "$strata" predict first dot.png --top 0
+expect 4 "empty" "$strata" predict empty dot.png
+
+# ---- Run folders ----
+before=$(find first -type f -exec md5sum {} + | sort)
+expect 2 "first exists and is not empty" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir first
+expect 0 "finished: nothing to do" "$strata" train --resume first
+[ "$before" = "$(find first -type f -exec md5sum {} + | sort)" ] || fail "a finished run was changed"
+expect 2 "'resnet81'" "$strata" train good --model resnet81 --run-dir first --overwrite
+[ "$before" = "$(find first -type f -exec md5sum {} + | sort)" ] || fail "a typo with --overwrite changed a run"
+expect 4 "good: not a run folder|good/run.json" "$strata" evaluate good
+expect 4 "good" "$strata" train --resume good
+echo hello > plain
+expect 4 "plain" "${train[@]}" good --run-dir plain/run
+cp -r first again
+echo "mine" > again/mine.txt
+expect 0 "" "$strata" train good --device cpu --model tiny.yaml --steps 3 --run-dir again --overwrite
+[ "$(cat again/mine.txt)" = mine ] || fail "--overwrite removed what no run wrote"
+printf '{"status": "running"' > again/run.json
+expect 4 "again/run.json" "$strata" train --resume again
+
+# ---- A full disk: no file may grow beyond a limit; ignored SIGXFSZ makes that an error of write ----
+for blocks in 1 4 8 24; do # of 1024 bytes
+  rm -rf run
+  expect 4 "run/|File too large" bash -c "trap '' XFSZ; ulimit -f $blocks; exec \"\$@\"" full "${train[@]}" good --log-every 1 --steps 40
+  [ -z "$(find run -name '*.tmp' 2> /dev/null)" ] || fail "left behind: $(find run -name '*.tmp')"
+  for file in run/checkpoints/*.safetensors; do
+    [ ! -e "$file" ] || "$strata" inspect "$file" > /dev/null || fail "$file is not whole"
+  done
+  [ ! -e run/run.json ] || json run/run.json
+done
+rm -rf run
+
+# ---- Memory, numbers ----
+refused 6 "no batch size would fit|--batch" good --limits memory=4096
+refused 2 "'memry'|wanted range" good --limits memry=4096
+refused 2 "--batch 5000 is more than the 40" good --batch 5000
+refused 2 "--micro-batch wants a divisor of --batch 32" good --batch 32 --micro-batch 7
+refused 2 "--lr wants" good --lr 1:2:3
+refused 2 "--lr.*2.*3|--lr.*3.*2" good --lr 1,2,3
+refused 2 "'one-cicle'.*one-cycle" good --schedule one-cicle
+refused 2 "--normalize wants" good --normalize mean=1,2
+refused 2 "--stem" good --stem small
+expect 5 "step [0-9]+.*not finite.*(conv|fc)" "$strata" train builtin:digits --device cpu --model tiny.yaml --opt sgd --lr 1e30 \
+  --steps 60 --checkpoint-every 1 --batch 32 --run-dir diverged --quiet
+holds diverged/run.json '"status": "failed"'
+expect 0 "" "$strata" inspect diverged/checkpoints/last.safetensors
+grep -q "not finite" out && fail "a checkpoint that is not finite was kept"
+
+finish
