@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Pixels of padding: an eighth of the shorter side; 4 of 32, as is custom for CIFAR-10 (He and others 2015). */
+/* Pixels of padding: an eighth of the shorter side; 4 of 32, as usual for CIFAR-10 (He and others 2015). */
 static uint32_t padding(const strata_image_set *set)
 {
     const uint32_t side = set->h < set->w ? set->h : set->w;
