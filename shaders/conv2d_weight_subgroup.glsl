@@ -11,7 +11,8 @@ void main()
     uint quad_row = row_begin / 4 + tile_of_rows() * SG + lane, rows = row_end - row_begin;
     Row tap = row_at(quad_row, x_quads, 4 * quad_row < row_end);
     uvec2 pixels = chunk_pixels(z);
-    Pixel at = pixel_at(pixels.x);
+    Pixel at = pixel_at(pixels.x + lane % 4), round_pixels = pixel_at(4); // each lane keeps one of a round's
+    int from_tap = (tap.top * int(x_w) + tap.left) * int(x_quads) + int(tap.channel);
 
     // Where its rows begin in dw, and how many of them lie in this launch.
     uint first = tile_of_rows() * ROWS, to = ((chunk_first + z) * rows + first) * cols + col;
@@ -24,12 +25,15 @@ void main()
     for (uint k = pixels.x; k < pixels.y; k += 4) {
         vec4 xs[4];
         OUT dys[4];
+        int h = mix(FAR, int(at.p) * stride_h, k + lane % 4 < pixels.y), v = int(at.q) * stride_w;
+        int from = ((int(at.n * x_h) + h) * int(x_w) + v) * int(x_quads);
         [[unroll]] for (uint d = 0; d < 4; d++) {
-            uint from = k + d < pixels.y ? source_of(at, tap.top, tap.left) : NOWHERE;
-            xs[d] = X(from == NOWHERE ? 0 : from * x_quads + tap.channel);
-            xs[d] = from == NOWHERE ? vec4(0.0) : xs[d];
-            advance(at, Pixel(0, 0, 1));
+            ivec2 under = ivec2(FROM_LANE(h, d) + tap.top, FROM_LANE(v, d) + tap.left);
+            bool inside = all(lessThan(uvec2(under), uvec2(x_h, x_w)));
+            xs[d] = X(mix(0, FROM_LANE(from, d) + from_tap, inside));
+            xs[d] = mix(vec4(0.0), xs[d], bvec4(inside));
         }
+        advance(at, round_pixels);
         [[unroll]] for (uint d = 0; d < 4; d++)
             dys[d] = columns(DY(min(k + d, pixels.y - 1) * y_quads + quad), col);
         [[unroll]] for (uint i = 0; i < ROWS; i++)
