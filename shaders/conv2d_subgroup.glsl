@@ -7,6 +7,9 @@
 #include "subgroup.glsl"
 
 const uint FETCHES = ROWS / SG;
+#ifndef DEPTH
+#define DEPTH 4 // channels of a quad that exist: less only where x has less than 4
+#endif
 
 void main()
 {
@@ -32,15 +35,16 @@ void main()
         uint tap = uint(w_first + a * w_step_h + b * w_step_w) + 4 * quad_begin * y_quads + quad;
         for (uint k = quad_begin; k < quad_end; k++) {
             vec4 xs[FETCHES];
-            OUT ws[4];
+            OUT ws[DEPTH];
             [[unroll]] for (uint f = 0; f < FETCHES; f++) {
                 xs[f] = X(from[f] == NOWHERE ? 0 : from[f] + k);
                 xs[f] = from[f] == NOWHERE ? vec4(0.0) : mask(xs[f], k);
             }
-            [[unroll]] for (uint d = 0; d < 4; d++) ws[d] = columns(W(tap + d * y_quads), col);
+            [[unroll]] for (uint d = 0; d < DEPTH; d++) ws[d] = columns(W(tap + d * y_quads), col);
             tap += 4 * y_quads;
             [[unroll]] for (uint i = 0; i < ROWS; i++)
-                [[unroll]] for (uint d = 0; d < 4; d++) sum[i] += FROM_LANE(xs[i / SG][d], i % SG) * ws[d];
+                [[unroll]] for (uint d = 0; d < DEPTH; d++)
+                    sum[i] += FROM_LANE(xs[i / SG][d], i % SG) * ws[d];
         }
         b++;
         bool next = b == int(taps_w);

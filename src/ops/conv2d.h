@@ -50,12 +50,15 @@ typedef struct conv2d_tile {
     char defines[104];
 } conv2d_tile;
 
-/* For a result of `rows` rows and `cols` stored columns, `splits` times over. `texel`: both inputs fit texel
- * buffers; `ragged`: channels are padded. */
-conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
-                               bool texel, bool ragged);
-conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
-                               bool texel, bool ragged);
+/* What a tile is chosen for: a result of `rows` rows and `cols` stored columns. */
+typedef struct conv2d_problem {
+    uint64_t rows;
+    uint32_t cols, depth; /* depth: logical channels summed over, of a group; 0: the sum is over pixels */
+    bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
+} conv2d_problem;
+conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
+conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
+
 /* Workgroups: tiles of rows folded over x and y, tiles of columns times `splits` in z. */
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols,
                       uint32_t splits);

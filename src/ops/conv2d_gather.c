@@ -88,16 +88,51 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
     const uint64_t rows = (uint64_t)a->images * a->rows_h * a->rows_w;
-    const bool texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->w);
-    const conv2d_tile t = conv2d_gather_tile(caps, g->variant, rows, 4 * a->y_quads, texel,
-                                             a->depth % 4 != 0);
+    const conv2d_problem p = { .rows = rows,
+                               .cols = 4 * a->y_quads,
+                               .depth = a->depth,
+                               .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->w),
+                               .ragged = a->depth % 4 != 0 };
+    const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
     strata_launch how = { .pass = g->pass, .variant = conv2d_variants[g->variant], .defines = t.defines };
     conv2d_tile_grid(how.groups, &t, rows, 4 * a->y_quads, 1);
     return strata_stream_launch(g->stream, &conv2d_kernel, &how, a);
 }
 
-static strata_status record(const gather *g)
+/* The first and the last but one of the taps of one side that touch x from any row; none: both 0. */
+static void live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x)
 {
+    const int32_t mul = place[0], first = place[1], step = place[2];
+    out[0] = out[1] = 0;
+    for (uint32_t t = 0; t < taps; t++)
+        for (uint32_t i = 0; i < rows; i++) {
+            int64_t at = (int64_t)i * mul + first + (int64_t)t * step;
+            if (at < 0 || at >= x) continue;
+            if (out[1] == 0) out[0] = t;
+            out[1] = t + 1;
+            break;
+        }
+}
+
+/* Leave out the taps at the border of the window that lie in the padding for every row: most of a window on
+ * an image smaller than it. */
+static void trim(struct conv2d_args *a)
+{
+    uint32_t h[2], w[2];
+    live_taps(h, a->tap_end / a->taps_w, a->rows_h, (int32_t[]) { a->mul_h, a->first_h, a->step_h }, a->x_h);
+    live_taps(w, a->taps_w, a->rows_w, (int32_t[]) { a->mul_w, a->first_w, a->step_w }, a->x_w);
+    a->first_h += (int32_t)h[0] * a->step_h;
+    a->first_w += (int32_t)w[0] * a->step_w;
+    a->w_first += (int32_t)h[0] * a->w_step_h + (int32_t)w[0] * a->w_step_w;
+    a->tap_end = (h[1] - h[0]) * (w[1] - w[0]);
+    a->taps_w = a->tap_end ? w[1] - w[0] : 1;
+}
+
+static strata_status record(gather *g)
+{
+    trim(&g->args);
+    if (g->args.tap_end == 0 && g->args.start == CONV2D_OLD) return STRATA_OK; /* nothing is added */
+
     const uint64_t max_range = strata_device_caps(strata_stream_device(g->stream))->max_range;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, g->stream, g->node));
@@ -127,7 +162,7 @@ strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
     const strata_param *bias = n->param[CONV2D_BIAS];
     const int32_t w_step = (int32_t)((uint64_t)z.rows * z.cols / 4);
-    const gather g = {
+    gather g = {
         .stream = s, .node = n, .pass = STRATA_FORWARD, .x = x, .y = y,
         .variant = strata_op_variant(s, n, STRATA_FORWARD),
         .args = {
@@ -237,8 +272,7 @@ static strata_status record_phase(gather *g, const conv2d_size *z, uint32_t offs
 {
     const conv2d_options *o = g->node->options;
     const phase h = phase_of(g->node, 0, offset_h), w = phase_of(g->node, 1, offset_w);
-    const bool add = g->node->add_in[0], nothing = h.taps * w.taps == 0;
-    if (h.pixels * w.pixels == 0 || (nothing && add)) return STRATA_OK;
+    if (h.pixels * w.pixels == 0) return STRATA_OK;
     const int32_t tap = (int32_t)((uint64_t)z->to_rows * z->to_cols / 4), line = tap * (int32_t)o->kernel[1];
     struct conv2d_args *a = &g->args;
     a->rows_h = h.pixels, a->rows_w = w.pixels;
@@ -251,8 +285,45 @@ static strata_status record_phase(gather *g, const conv2d_size *z, uint32_t offs
     return record(g);
 }
 
+/* Where the window is the whole image, each of its taps and channels is a channel of an image of one pixel,
+ * which lies the same in memory: otherwise every pixel of dx would try every tap, and one fits. */
+static bool is_whole_image(const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    const strata_shape x = n->in[0]->shape;
+    return o->groups == 1 && n->out->shape.h * n->out->shape.w == 1 && o->kernel[0] == x.h &&
+           o->kernel[1] == x.w && o->dilation[0] == 1 && o->dilation[1] == 1 && o->pad[0] == 0 &&
+           o->pad[1] == 0;
+}
+
+static strata_status backward_whole_image(strata_stream *s, const strata_node *n)
+{
+    conv2d_size z = conv2d_size_of(n);
+    const strata_shape x = n->out->shape, y = { x.n, 1, 1, z.taps * z.rows };
+    z.rows = z.to_cols = z.depth = z.taps * z.rows;
+    z.taps = 1;
+    STRATA_TRY(transpose(s, n, &z));
+    gather g = {
+        .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
+        .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
+        .args = {
+            .x = n->out->grad, .y = n->in[0]->grad, .w = strata_slice_part(n->scratch, 0, 4 * z.to_floats),
+            .rows_h = 1, .rows_w = 1,
+            .x_h = 1, .x_w = 1, .x_quads = z.cols / 4,
+            .y_h = 1, .y_w = 1, .y_quads = z.to_cols / 4,
+            .mul_h = 1, .mul_w = 1,
+            .taps_w = 1, .tap_end = 1,
+            .y_step_h = 1, .y_step_w = 1,
+            .groups = 1, .depth = z.width, .width = z.depth, .quad_end = (z.width + 3) / 4,
+            .start = n->add_in[0] ? CONV2D_OLD : CONV2D_ZERO,
+        },
+    };
+    return record(&g);
+}
+
 strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
 {
+    if (is_whole_image(n)) return backward_whole_image(s, n);
     const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
     const strata_shape x = n->out->shape, y = n->in[0]->shape; /* of the gather: dy and dx */

@@ -72,7 +72,8 @@ static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, con
     if (v == CONV2D_PLAIN || v == CONV2D_DEPTHWISE) {
         wanted = (uint64_t)cores * 512 / (rows * z.cols) + 1;
     } else {
-        const conv2d_tile t = conv2d_weight_tile(caps, v, rows, z.cols, false, false);
+        const conv2d_problem p = { .rows = rows, .cols = z.cols };
+        const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
         const uint64_t tiles = ((rows + t.rows - 1) / t.rows) * ((z.cols + t.cols - 1) / t.cols);
         wanted = (4 * (uint64_t)cores + tiles - 1) / tiles;
         if (!caps->cpu_type && wanted > pixels / 256) wanted = pixels / 256;
@@ -89,10 +90,12 @@ static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, con
 static strata_status launch_weight(strata_stream *s, conv2d_variant v, const struct conv2d_weight_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
-    const bool texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->dy);
-    const bool ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0;
     const uint32_t rows = a->row_end - a->row_begin, cols = 4 * a->y_quads;
-    const conv2d_tile t = conv2d_weight_tile(caps, v, rows, cols, texel, ragged);
+    const conv2d_problem p = { .rows = rows,
+                               .cols = cols,
+                               .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->dy),
+                               .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0 };
+    const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
     strata_launch how = { .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines };
     conv2d_tile_grid(how.groups, &t, rows, cols, a->chunks);
     return strata_stream_launch(s, &conv2d_weight_kernel, &how, a);

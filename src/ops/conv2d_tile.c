@@ -57,53 +57,55 @@ static uint32_t choose_wide(uint32_t lanes, uint32_t cols)
     return best;
 }
 
-static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, uint32_t wide, bool texel,
-                                 bool ragged)
+static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const conv2d_problem *p)
 {
     static const char *const out[] = { "", "float", "vec2", "", "vec4" };
-    const uint32_t lanes = caps->subgroup;
+    const uint32_t lanes = caps->subgroup, wide = choose_wide(lanes, p->cols);
     conv2d_tile t = { .rows = rows, .cols = lanes * wide };
+    char depth[16] = "";
+    if (p->depth > 0 && p->depth < 4)
+        snprintf(depth, sizeof depth, " DEPTH=%u", p->depth);
+    else if (p->ragged)
+        snprintf(depth, sizeof depth, " RAGGED=1");
     snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s", lanes,
-             lanes, caps->shuffle, rows, wide, out[wide], texel ? " TEXEL=1" : "", ragged ? " RAGGED=1" : "");
+             lanes, caps->shuffle, rows, wide, out[wide], p->texel ? " TEXEL=1" : "", depth);
     return t;
 }
 
-static conv2d_tile shared_tile(const strata_caps *caps, uint64_t tiles_of_64, bool ragged)
+/* `times` more workgroups than tiles of the result. */
+static conv2d_tile shared_tile(const strata_caps *caps, const conv2d_problem *p, uint32_t times)
 {
     const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
     const bool fits = caps->max_group >= 256 && caps->shared_bytes >= tile_bytes(64);
-    const uint32_t side = fits && tiles_of_64 >= cores ? 64 : 32;
+    const uint64_t tiles = ceiling(p->rows, 64) * ceiling(p->cols, 64) * times;
+    const uint32_t side = fits && tiles >= cores ? 64 : 32;
     conv2d_tile t = { .rows = side, .cols = side };
     snprintf(t.defines, sizeof t.defines, "GROUP=%u TILE=%u%s", side * side / 16, side,
-             ragged ? " RAGGED=1" : "");
+             p->ragged ? " RAGGED=1" : "");
     return t;
 }
 
-static conv2d_tile simple_tile(conv2d_variant v, bool ragged)
+static conv2d_tile simple_tile(conv2d_variant v, const conv2d_problem *p)
 {
     conv2d_tile t = { .rows = 1, .cols = v == CONV2D_DEPTHWISE ? 4 : 1 };
     snprintf(t.defines, sizeof t.defines, "%s%s", v == CONV2D_DEPTHWISE ? "DEPTHWISE=1" : "",
-             v == CONV2D_DEPTHWISE && ragged ? " RAGGED=1" : "");
+             v == CONV2D_DEPTHWISE && p->ragged ? " RAGGED=1" : "");
     return t;
 }
 
-conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
-                               bool texel, bool ragged)
+conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
-    if (v == CONV2D_TILE) return shared_tile(caps, ceiling(rows, 64) * ceiling(cols, 64), ragged);
-    if (v != CONV2D_SUBGROUP) return simple_tile(v, ragged);
-    const uint32_t wide = choose_wide(caps->subgroup, cols);
+    if (v == CONV2D_TILE) return shared_tile(caps, p, 1);
+    if (v != CONV2D_SUBGROUP) return simple_tile(v, p);
     uint32_t tall = caps->subgroup * 4;
-    while (tall > caps->subgroup && rows <= tall / 2) tall /= 2;
-    return subgroup_tile(caps, tall, wide, texel, ragged);
+    while (tall > caps->subgroup && p->rows <= tall / 2) tall /= 2;
+    return subgroup_tile(caps, tall, p);
 }
 
-conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, uint64_t rows, uint32_t cols,
-                               bool texel, bool ragged)
+conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
-    if (v == CONV2D_TILE) return shared_tile(caps, ceiling(rows, 64) * ceiling(cols, 64) * 8, ragged);
-    if (v != CONV2D_SUBGROUP) return simple_tile(v, ragged);
-    return subgroup_tile(caps, 4 * caps->subgroup, choose_wide(caps->subgroup, cols), texel, ragged);
+    if (v == CONV2D_TILE) return shared_tile(caps, p, 8); /* a large one is cut into chunks of pixels */
+    return v == CONV2D_SUBGROUP ? subgroup_tile(caps, 4 * caps->subgroup, p) : simple_tile(v, p);
 }
 
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols, uint32_t splits)
