@@ -44,6 +44,10 @@ conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted);
 uint32_t conv2d_most_weight_chunks(const strata_node *n);
 uint32_t conv2d_most_bias_chunks(const strata_node *n);
 
+/* The taps of one side of a window that touch x from any row: [out[0], out[1]), both 0 if none does.
+ *   place  tap t of row i touches i place[0] + place[1] + t place[2];  x  the size of that side */
+void conv2d_live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x);
+
 /* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
 typedef struct conv2d_tile {
     uint32_t rows, cols;

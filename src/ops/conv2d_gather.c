@@ -99,8 +99,7 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
     return strata_stream_launch(g->stream, &conv2d_kernel, &how, a);
 }
 
-/* The first and the last but one of the taps of one side that touch x from any row; none: both 0. */
-static void live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x)
+void conv2d_live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x)
 {
     const int32_t mul = place[0], first = place[1], step = place[2];
     out[0] = out[1] = 0;
@@ -119,8 +118,9 @@ static void live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32
 static void trim(struct conv2d_args *a)
 {
     uint32_t h[2], w[2];
-    live_taps(h, a->tap_end / a->taps_w, a->rows_h, (int32_t[]) { a->mul_h, a->first_h, a->step_h }, a->x_h);
-    live_taps(w, a->taps_w, a->rows_w, (int32_t[]) { a->mul_w, a->first_w, a->step_w }, a->x_w);
+    conv2d_live_taps(h, a->tap_end / a->taps_w, a->rows_h, (int32_t[]) { a->mul_h, a->first_h, a->step_h },
+                     a->x_h);
+    conv2d_live_taps(w, a->taps_w, a->rows_w, (int32_t[]) { a->mul_w, a->first_w, a->step_w }, a->x_w);
     a->first_h += (int32_t)h[0] * a->step_h;
     a->first_w += (int32_t)w[0] * a->step_w;
     a->w_first += (int32_t)h[0] * a->w_step_h + (int32_t)w[0] * a->w_step_w;

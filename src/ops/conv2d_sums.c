@@ -101,27 +101,65 @@ static strata_status launch_weight(strata_stream *s, conv2d_variant v, const str
     return strata_stream_launch(s, &conv2d_weight_kernel, &how, a);
 }
 
-/* One run of images, in runs of rows where the gradient is above what a device binds. */
+/* Rows [begin, end) of one run of images, in pieces that a device binds. */
 static strata_status weight_rows(strata_stream *s, const strata_node *n, conv2d_variant v,
-                                 struct conv2d_weight_args *a, const conv2d_size *z)
+                                 struct conv2d_weight_args a, uint64_t begin, uint64_t end)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
-    const uint32_t all = z->taps * z->rows;
-    const strata_slice dw = a->dw;
-    uint64_t rows = all;
-    if (dw.bytes > caps->max_range) { /* 16 rows of at least 16 bytes are a multiple of STRATA_ALIGN */
-        const uint64_t unit = z->groups == 1 ? 16 : 16 * (uint64_t)z->rows;
-        rows = caps->max_range / (4 * (uint64_t)z->cols) / unit * unit;
+    const conv2d_size z = conv2d_size_of(n);
+    const strata_slice dw = a.dw;
+    const bool all = begin == 0 && end == (uint64_t)z.taps * z.rows;
+    uint64_t most = end - begin;
+    if ((all ? dw.bytes : 4 * most * z.cols) > caps->max_range) {
+        /* 16 rows of at least 16 bytes are a multiple of STRATA_ALIGN. */
+        const uint64_t unit = z.groups == 1 ? 16 : 16 * (uint64_t)z.rows;
+        most = caps->max_range / (4 * (uint64_t)z.cols) / unit * unit;
     }
-    if (rows == 0)
+    if (most == 0)
         return strata_fail(STRATA_BAD_ARG, "%s: 16 rows of its weights are above the %llu bytes of a binding",
                            n->name, (unsigned long long)caps->max_range);
-    for (uint64_t r = 0; r < all; r += rows) {
-        a->row_begin = (uint32_t)r;
-        a->row_end = (uint32_t)(all - r < rows ? all : r + rows);
-        if (rows < all)
-            a->dw = strata_slice_part(dw, 4 * r * z->cols, 4 * (uint64_t)(a->row_end - r) * z->cols);
-        STRATA_TRY(launch_weight(s, v, a));
+    for (uint64_t r = begin; r < end; r += most) {
+        a.row_begin = (uint32_t)r;
+        a.row_end = (uint32_t)(end - r < most ? end : r + most);
+        if (!all || most < end)
+            a.dw = strata_slice_part(dw, 4 * r * z.cols, 4 * (uint64_t)(a.row_end - r) * z.cols);
+        STRATA_TRY(launch_weight(s, v, &a));
+    }
+    return STRATA_OK;
+}
+
+/* The taps of one side of the window that touch x from any pixel of y: [out[0], out[1]). */
+static void live_side(uint32_t out[2], const strata_node *n, int side)
+{
+    const conv2d_options *o = n->options;
+    const strata_shape x = n->in[0]->shape, y = n->out->shape;
+    const int32_t place[3] = { (int32_t)o->stride[side], -(int32_t)o->pad[side], (int32_t)o->dilation[side] };
+    conv2d_live_taps(out, o->kernel[side], side ? y.w : y.h, place, side ? x.w : x.h);
+}
+
+/* One run of images. Where the gradient is written at once, the rows of taps that lie in the padding for
+ * every pixel are written without a look at any. */
+static strata_status weight_taps(strata_stream *s, const strata_node *n, conv2d_variant v,
+                                 const struct conv2d_weight_args *a, const conv2d_chunks *c)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    const bool aligned = (uint64_t)z.rows * z.cols % (STRATA_ALIGN / 4) == 0,
+               trims = c->count == 1 && aligned;
+    uint32_t h[2], w[2];
+    live_side(h, n, 0);
+    live_side(w, n, 1);
+    for (uint32_t t = 0, end; t < z.taps; t = end) {
+        bool live = true, same = true;
+        for (end = t; end < z.taps && same; end += same) {
+            const uint32_t r = end / a->kernel_w, q = end % a->kernel_w;
+            const bool touches = !trims || (r >= h[0] && r < h[1] && q >= w[0] && q < w[1]);
+            if (end == t) live = touches;
+            same = touches == live;
+        }
+        struct conv2d_weight_args b = *a;
+        if (!live && b.start == CONV2D_OLD) continue;
+        if (!live) b.span = b.chunk = 0;
+        STRATA_TRY(weight_rows(s, n, v, b, (uint64_t)t * z.rows, (uint64_t)end * z.rows));
     }
     return STRATA_OK;
 }
@@ -168,7 +206,7 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
             .chunk_first = run.chunk_first,
             .start = start_of(&run, &c, n->add_param),
         };
-        STRATA_TRY(weight_rows(s, n, v, &a, &z));
+        STRATA_TRY(weight_taps(s, n, v, &a, &c));
     }
     return c.count == 1 ? STRATA_OK : reduce(s, n, whole, z.floats, &c);
 }
