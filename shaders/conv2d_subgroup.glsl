@@ -19,14 +19,17 @@ void main()
     [[unroll]] for (uint f = 0; f < FETCHES; f++) at[f] = pixel_of_row(row + f * SG);
 
     OUT sum[ROWS];
+#ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+        uint to = FROM_LANE(at[i / SG].to, i % SG);
+        sum[i] = OUT(0.0);
+        if (to != NOWHERE && col < cols) sum[i] = y[to * cols + col];
+    }
+#else
     OUT first = OUT(0.0);
     if (start == START_BIAS) first = bias[min(col, cols - 1)];
     [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i] = first;
-    if (start == START_OLD)
-        [[unroll]] for (uint i = 0; i < ROWS; i++) {
-            uint to = FROM_LANE(at[i / SG].to, i % SG);
-            if (to != NOWHERE && col < cols) sum[i] = y[to * cols + col];
-        }
+#endif
 
     int a = int(tap_begin / taps_w), b = int(tap_begin) - a * int(taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {

@@ -18,9 +18,12 @@ void main()
     uint first = tile_of_rows() * ROWS, to = ((chunk_first + z) * rows + first) * cols + col;
     uint n_rows = col < cols && first < rows ? rows - first : 0;
     OUT sum[ROWS];
-    [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i] = OUT(0.0);
-    if (start == START_OLD)
-        [[unroll]] for (uint i = 0; i < ROWS; i++) if (i < n_rows) sum[i] = dw[to + i * cols];
+    [[unroll]] for (uint i = 0; i < ROWS; i++) {
+        sum[i] = OUT(0.0);
+#ifdef OLD // start == START_OLD, see conv2d_subgroup.glsl
+        if (i < n_rows) sum[i] = dw[to + i * cols];
+#endif
+    }
 
     for (uint k = pixels.x; k < pixels.y; k += 4) {
         vec4 xs[4];

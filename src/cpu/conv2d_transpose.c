@@ -15,7 +15,8 @@ static void transpose_row(void *context, uint32_t line)
     float *to = wt + 4 * ((size_t)a->to_at + (size_t)line * a->to_quads);
     for (uint32_t channel = begin; channel < end; channel++) {
         uint32_t group = channel / a->depth, c = channel % a->depth;
-        size_t from = a->w_at + ((size_t)tap * rows + c - a->row_begin) * a->cols + group * a->width + o;
+        size_t from = 4 * (size_t)a->w_at + ((size_t)tap * rows + c - a->row_begin) * a->cols +
+                      group * a->width + o;
         to[channel] = group < a->groups && o < a->width ? w[from] : 0;
     }
 }

@@ -44,9 +44,9 @@ conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted);
 uint32_t conv2d_most_weight_chunks(const strata_node *n);
 uint32_t conv2d_most_bias_chunks(const strata_node *n);
 
-/* The taps of one side of a window that touch x from any row: [out[0], out[1]), both 0 if none does.
- *   place  tap t of row i touches i place[0] + place[1] + t place[2];  x  the size of that side */
-void conv2d_live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x);
+/* The taps of one side (0: height) of the window that touch x from any pixel of y: [out[0], out[1]), both 0
+ * if none does. The others lie in the padding for every pixel. */
+void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 
 /* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
 typedef struct conv2d_tile {
@@ -59,6 +59,7 @@ typedef struct conv2d_problem {
     uint64_t rows;
     uint32_t cols, depth; /* depth: logical channels summed over, of a group; 0: the sum is over pixels */
     bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
+    bool old;             /* sums begin with what is there: CONV2D_OLD */
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
 conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);

@@ -91,6 +91,7 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
     const conv2d_problem p = { .rows = rows,
                                .cols = 4 * a->y_quads,
                                .depth = a->depth,
+                               .old = a->start == CONV2D_OLD,
                                .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->w),
                                .ragged = a->depth % 4 != 0 };
     const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
@@ -99,7 +100,8 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
     return strata_stream_launch(g->stream, &conv2d_kernel, &how, a);
 }
 
-void conv2d_live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x)
+/* The same for one launch: tap t of row i touches i place[0] + place[1] + t place[2]. */
+static void live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32_t place[3], uint32_t x)
 {
     const int32_t mul = place[0], first = place[1], step = place[2];
     out[0] = out[1] = 0;
@@ -113,14 +115,21 @@ void conv2d_live_taps(uint32_t out[2], uint32_t taps, uint32_t rows, const int32
         }
 }
 
+void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side)
+{
+    const conv2d_options *o = n->options;
+    const strata_shape x = n->in[0]->shape, y = n->out->shape;
+    const int32_t place[3] = { (int32_t)o->stride[side], -(int32_t)o->pad[side], (int32_t)o->dilation[side] };
+    live_taps(out, o->kernel[side], side ? y.w : y.h, place, side ? x.w : x.h);
+}
+
 /* Leave out the taps at the border of the window that lie in the padding for every row: most of a window on
  * an image smaller than it. */
 static void trim(struct conv2d_args *a)
 {
     uint32_t h[2], w[2];
-    conv2d_live_taps(h, a->tap_end / a->taps_w, a->rows_h, (int32_t[]) { a->mul_h, a->first_h, a->step_h },
-                     a->x_h);
-    conv2d_live_taps(w, a->taps_w, a->rows_w, (int32_t[]) { a->mul_w, a->first_w, a->step_w }, a->x_w);
+    live_taps(h, a->tap_end / a->taps_w, a->rows_h, (int32_t[]) { a->mul_h, a->first_h, a->step_h }, a->x_h);
+    live_taps(w, a->taps_w, a->rows_w, (int32_t[]) { a->mul_w, a->first_w, a->step_w }, a->x_w);
     a->first_h += (int32_t)h[0] * a->step_h;
     a->first_w += (int32_t)w[0] * a->step_w;
     a->w_first += (int32_t)h[0] * a->w_step_h + (int32_t)w[0] * a->w_step_w;
@@ -218,52 +227,73 @@ static phase phase_of(const strata_node *n, int side, uint32_t offset)
 /* Does TRANSPOSE change nothing? So it is where each channel has its own window. */
 static bool is_symmetric(const conv2d_size *z) { return z->groups > 1 && z->depth == 1 && z->width == 1; }
 
-static strata_status transpose(strata_stream *s, const strata_node *n, const conv2d_size *z)
+/* The taps and rows that one launch of TRANSPOSE takes: of w, and of wt. */
+typedef struct transpose_piece {
+    uint32_t tap, taps, row, rows, to_row, to_rows;
+} transpose_piece;
+
+/* One launch. `whole`: all of both is bound; else the piece alone, from an aligned offset before it. */
+static strata_status launch_transpose(strata_stream *s, const struct conv2d_transpose_args *all,
+                                      const conv2d_size *z, const transpose_piece *p, bool whole)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
-    const strata_slice w = n->param[CONV2D_WEIGHT]->data,
-                       wt = strata_slice_part(n->scratch, 0, 4 * z->to_floats);
-    struct conv2d_transpose_args all = { .w = strata_slice_part(w, 0, 4 * z->floats),
-                                         .wt = wt,
-                                         .taps = z->taps,
-                                         .cols = z->cols,
-                                         .to_quads = z->to_cols / 4,
-                                         .row_end = z->rows,
-                                         .to_end = z->to_rows,
-                                         .groups = z->groups,
-                                         .depth = z->depth,
-                                         .width = z->width };
-    const bool whole = 4 * z->floats <= caps->max_range && 4 * z->to_floats <= caps->max_range;
-    const uint64_t room = caps->max_range - STRATA_ALIGN;
-    uint64_t rows = room / (4 * (uint64_t)z->cols) / 4 * 4, to_rows = room / (4 * (uint64_t)z->to_cols);
-    if (whole || rows > z->rows || z->groups != 1) rows = z->rows;
-    if (whole || to_rows > z->to_rows) to_rows = z->to_rows;
+    struct conv2d_transpose_args a = *all;
+    const uint64_t from = 4 * ((uint64_t)p->tap * z->rows + p->row) * z->cols, skip = from % STRATA_ALIGN;
+    const uint64_t to = 4 * ((uint64_t)p->tap * z->to_rows + p->to_row) * z->to_cols,
+                   to_skip = to % STRATA_ALIGN;
+    a.taps = p->taps;
+    a.row_begin = p->row;
+    a.row_end = p->row + p->rows;
+    a.to_begin = p->to_row;
+    a.to_end = p->to_row + p->to_rows;
+    a.w_at = (uint32_t)((whole ? from : skip) / QUAD);
+    a.to_at = (uint32_t)((whole ? to : to_skip) / QUAD);
+    if (!whole) {
+        a.w = strata_slice_part(a.w, from - skip, 4 * (uint64_t)p->rows * z->cols + skip);
+        a.wt = strata_slice_part(a.wt, to - to_skip, 4 * (uint64_t)p->to_rows * z->to_cols + to_skip);
+    }
+    const bool square = z->groups == 1;
+    strata_launch how = { .pass = STRATA_TRANSPOSE, .variant = "plain", .defines = "" };
+    if (square) how.defines = conv2d_texels(caps, a.w) ? "SQUARE=1 TEXEL=1" : "SQUARE=1";
+    const uint64_t items = square ? (uint64_t)(p->rows / 4) * (p->to_rows / 4)
+                                  : (uint64_t)p->to_rows * a.to_quads;
+    strata_grid(how.groups, items * p->taps, STRATA_GROUP);
+    return strata_stream_launch(s, &conv2d_transpose_kernel, &how, &a);
+}
+
+/* The taps [first, last) of the weights into the scratch, transposed. */
+static strata_status transpose(strata_stream *s, const strata_node *n, const conv2d_size *z, uint32_t first,
+                               uint32_t last)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const struct conv2d_transpose_args all = {
+        .w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z->floats),
+        .wt = strata_slice_part(n->scratch, 0, 4 * z->to_floats),
+        .cols = z->cols,
+        .to_quads = z->to_cols / 4,
+        .groups = z->groups,
+        .depth = z->depth,
+        .width = z->width,
+    };
+    if (4 * z->floats <= caps->max_range && 4 * z->to_floats <= caps->max_range) {
+        const transpose_piece p = { first, last - first, 0, z->rows, 0, z->to_rows };
+        return first < last ? launch_transpose(s, &all, z, &p, true) : STRATA_OK;
+    }
+    const uint64_t room = caps->max_range - STRATA_ALIGN, unit = z->groups == 1 ? 4 : 1;
+    uint64_t rows = room / (4 * (uint64_t)z->cols) / unit * unit;
+    uint64_t to_rows = room / (4 * (uint64_t)z->to_cols) / unit * unit;
+    if (rows > z->rows || z->groups != 1) rows = z->rows;
+    if (to_rows > z->to_rows) to_rows = z->to_rows;
     if (rows == 0 || to_rows == 0)
-        return strata_fail(STRATA_BAD_ARG, "%s: one row of its weights is above the %llu bytes of a binding",
+        return strata_fail(STRATA_BAD_ARG, "%s: 4 rows of its weights are above the %llu bytes of a binding",
                            n->name, (unsigned long long)caps->max_range);
-    for (uint32_t tap = 0; tap < z->taps; tap += whole ? z->taps : 1)
+    for (uint32_t tap = first; tap < last; tap++)
         for (uint32_t r = 0; r < z->rows; r += (uint32_t)rows)
             for (uint32_t t = 0; t < z->to_rows; t += (uint32_t)to_rows) {
-                struct conv2d_transpose_args a = all;
-                if (!whole) {
-                    a.taps = 1;
-                    a.row_begin = r;
-                    a.row_end = z->rows - r < rows ? z->rows : r + (uint32_t)rows;
-                    a.to_begin = t;
-                    a.to_end = z->to_rows - t < to_rows ? z->to_rows : t + (uint32_t)to_rows;
-                    uint64_t from = 4 * ((uint64_t)tap * z->rows + r) * z->cols, skip = from % STRATA_ALIGN;
-                    uint64_t bytes = 4 * (uint64_t)(a.row_end - r) * z->cols;
-                    a.w = strata_slice_part(all.w, from - skip, bytes + skip);
-                    a.w_at = (uint32_t)skip / 4;
-                    from = 4 * ((uint64_t)tap * z->to_rows + t) * z->to_cols, skip = from % STRATA_ALIGN;
-                    bytes = 4 * (uint64_t)(a.to_end - t) * z->to_cols;
-                    a.wt = strata_slice_part(wt, from - skip, bytes + skip);
-                    a.to_at = (uint32_t)skip / QUAD;
-                }
-                strata_launch how = { .pass = STRATA_TRANSPOSE, .variant = "plain", .defines = "" };
-                uint64_t quads = a.groups == 1 ? (a.row_end - a.row_begin) / 4 : a.to_quads;
-                strata_grid(how.groups, quads * (a.to_end - a.to_begin) * a.taps, STRATA_GROUP);
-                STRATA_TRY(strata_stream_launch(s, &conv2d_transpose_kernel, &how, &a));
+                transpose_piece p = { tap, 1, r, (uint32_t)rows, t, (uint32_t)to_rows };
+                if (p.rows > z->rows - r) p.rows = z->rows - r;
+                if (p.to_rows > z->to_rows - t) p.to_rows = z->to_rows - t;
+                STRATA_TRY(launch_transpose(s, &all, z, &p, false));
             }
     return STRATA_OK;
 }
@@ -302,7 +332,7 @@ static strata_status backward_whole_image(strata_stream *s, const strata_node *n
     const strata_shape x = n->out->shape, y = { x.n, 1, 1, z.taps * z.rows };
     z.rows = z.to_cols = z.depth = z.taps * z.rows;
     z.taps = 1;
-    STRATA_TRY(transpose(s, n, &z));
+    STRATA_TRY(transpose(s, n, &z, 0, 1));
     gather g = {
         .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
         .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
@@ -329,7 +359,11 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
     const strata_shape x = n->out->shape, y = n->in[0]->shape; /* of the gather: dy and dx */
     strata_slice w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z.floats);
     if (!is_symmetric(&z)) {
-        STRATA_TRY(transpose(s, n, &z));
+        uint32_t h[2], v[2];
+        conv2d_live_taps(h, n, 0);
+        conv2d_live_taps(v, n, 1);
+        const uint32_t last = h[1] && v[1] ? (h[1] - 1) * o->kernel[1] + v[1] : 0;
+        STRATA_TRY(transpose(s, n, &z, h[0] * o->kernel[1] + v[0], last));
         w = strata_slice_part(n->scratch, 0, 4 * z.to_floats);
     }
     gather g = {

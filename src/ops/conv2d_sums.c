@@ -93,6 +93,7 @@ static strata_status launch_weight(strata_stream *s, conv2d_variant v, const str
     const uint32_t rows = a->row_end - a->row_begin, cols = 4 * a->y_quads;
     const conv2d_problem p = { .rows = rows,
                                .cols = cols,
+                               .old = a->start == CONV2D_OLD,
                                .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->dy),
                                .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0 };
     const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
@@ -128,15 +129,6 @@ static strata_status weight_rows(strata_stream *s, const strata_node *n, conv2d_
     return STRATA_OK;
 }
 
-/* The taps of one side of the window that touch x from any pixel of y: [out[0], out[1]). */
-static void live_side(uint32_t out[2], const strata_node *n, int side)
-{
-    const conv2d_options *o = n->options;
-    const strata_shape x = n->in[0]->shape, y = n->out->shape;
-    const int32_t place[3] = { (int32_t)o->stride[side], -(int32_t)o->pad[side], (int32_t)o->dilation[side] };
-    conv2d_live_taps(out, o->kernel[side], side ? y.w : y.h, place, side ? x.w : x.h);
-}
-
 /* One run of images. Where the gradient is written at once, the rows of taps that lie in the padding for
  * every pixel are written without a look at any. */
 static strata_status weight_taps(strata_stream *s, const strata_node *n, conv2d_variant v,
@@ -146,8 +138,8 @@ static strata_status weight_taps(strata_stream *s, const strata_node *n, conv2d_
     const bool aligned = (uint64_t)z.rows * z.cols % (STRATA_ALIGN / 4) == 0,
                trims = c->count == 1 && aligned;
     uint32_t h[2], w[2];
-    live_side(h, n, 0);
-    live_side(w, n, 1);
+    conv2d_live_taps(h, n, 0);
+    conv2d_live_taps(w, n, 1);
     for (uint32_t t = 0, end; t < z.taps; t = end) {
         bool live = true, same = true;
         for (end = t; end < z.taps && same; end += same) {

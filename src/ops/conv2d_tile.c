@@ -67,8 +67,9 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
         snprintf(depth, sizeof depth, " DEPTH=%u", p->depth);
     else if (p->ragged)
         snprintf(depth, sizeof depth, " RAGGED=1");
-    snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s", lanes,
-             lanes, caps->shuffle, rows, wide, out[wide], p->texel ? " TEXEL=1" : "", depth);
+    snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s%s", lanes,
+             lanes, caps->shuffle, rows, wide, out[wide], p->texel ? " TEXEL=1" : "", depth,
+             p->old ? " OLD=1" : "");
     return t;
 }
 
