@@ -55,13 +55,14 @@ struct Pixel {
     uint to;       // its pixel of y
 };
 const uint NOWHERE = 0xffffffffu;
+const int FAR = -0x40000000; // outside of every image
 
 Pixel pixel_of_row(uint row)
 {
     uint line = row / rows_w, j = row - line * rows_w, n = line / rows_h, i = line - n * rows_h;
     Pixel at;
     at.image = n * x_h;
-    at.top = int(i) * mul_h + first_h;
+    at.top = n < images ? int(i) * mul_h + first_h : FAR;
     at.left = int(j) * mul_w + first_w;
     at.to = n < images ? (n * y_h + i * y_step_h + y_first_h) * y_w + j * y_step_w + y_first_w : NOWHERE;
     return at;
@@ -71,7 +72,7 @@ Pixel pixel_of_row(uint row)
 uint source_of(Pixel at, int a, int b)
 {
     int h = at.top + a * step_h, v = at.left + b * step_w;
-    bool inside = uint(h) < x_h && uint(v) < x_w && at.to != NOWHERE;
+    bool inside = uint(h) < x_h && uint(v) < x_w;
     return inside ? ((at.image + uint(h)) * x_w + uint(v)) * x_quads : NOWHERE;
 }
 

@@ -16,7 +16,11 @@ void main()
     uint row = tile_of_rows() * ROWS + lane, col = gl_WorkGroupID.z * SG + lane, cols = 4 * y_quads / WIDE;
     uint quad = min(col * WIDE / 4, y_quads - 1); // lanes beyond the last column load it and store nothing
     Pixel at[FETCHES];
-    [[unroll]] for (uint f = 0; f < FETCHES; f++) at[f] = pixel_of_row(row + f * SG);
+    int from[FETCHES]; // the quad of x where its tap (0, 0) begins, be it outside
+    [[unroll]] for (uint f = 0; f < FETCHES; f++) {
+        at[f] = pixel_of_row(row + f * SG);
+        from[f] = ((int(at[f].image) + at[f].top) * int(x_w) + at[f].left) * int(x_quads);
+    }
 
     OUT sum[ROWS];
 #ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
@@ -31,27 +35,32 @@ void main()
     [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i] = first;
 #endif
 
+    // One loop over taps and quads: leaving an inner loop moves all sums. And selects, as && and ?: become
+    // branches.
     int a = int(tap_begin / taps_w), b = int(tap_begin) - a * int(taps_w);
-    for (uint t = tap_begin; t < tap_end; t++) {
-        uint from[FETCHES];
-        [[unroll]] for (uint f = 0; f < FETCHES; f++) from[f] = source_of(at[f], a, b);
-        uint tap = uint(w_first + a * w_step_h + b * w_step_w) + 4 * quad_begin * y_quads + quad;
-        for (uint k = quad_begin; k < quad_end; k++) {
-            vec4 xs[FETCHES];
-            OUT ws[DEPTH];
-            [[unroll]] for (uint f = 0; f < FETCHES; f++) {
-                xs[f] = X(from[f] == NOWHERE ? 0 : from[f] + k);
-                xs[f] = from[f] == NOWHERE ? vec4(0.0) : mask(xs[f], k);
-            }
-            [[unroll]] for (uint d = 0; d < DEPTH; d++) ws[d] = columns(W(tap + d * y_quads), col);
-            tap += 4 * y_quads;
-            [[unroll]] for (uint i = 0; i < ROWS; i++)
-                [[unroll]] for (uint d = 0; d < DEPTH; d++)
-                    sum[i] += FROM_LANE(xs[i / SG][d], i % SG) * ws[d];
+    uint k = quad_begin, rounds = (tap_end - tap_begin) * (quad_end - quad_begin);
+    for (uint i = 0; i < rounds; i++) {
+        ivec2 tap = ivec2(a * step_h, b * step_w);
+        int from_tap = (tap.x * int(x_w) + tap.y) * int(x_quads) + int(k);
+        uint w_from = uint(w_first + a * w_step_h + b * w_step_w) + 4 * k * y_quads + quad;
+        vec4 xs[FETCHES];
+        OUT ws[DEPTH];
+        [[unroll]] for (uint f = 0; f < FETCHES; f++) {
+            uvec2 under = uvec2(ivec2(at[f].top, at[f].left) + tap);
+            bool inside = all(lessThan(under, uvec2(x_h, x_w)));
+            xs[f] = mask(X(mix(0, from[f] + from_tap, inside)), k);
+            xs[f] = mix(vec4(0.0), xs[f], bvec4(inside));
         }
-        b++;
-        bool next = b == int(taps_w);
-        b = next ? 0 : b;
+        [[unroll]] for (uint d = 0; d < DEPTH; d++) ws[d] = columns(W(w_from + d * y_quads), col);
+        [[unroll]] for (uint r = 0; r < ROWS; r++)
+            [[unroll]] for (uint d = 0; d < DEPTH; d++)
+                sum[r] += FROM_LANE(xs[r / SG][d], r % SG) * ws[d];
+        k++;
+        bool next = k == quad_end;
+        k = mix(k, quad_begin, next);
+        b += int(next);
+        next = b == int(taps_w);
+        b = mix(b, 0, next);
         a += int(next);
     }
 
