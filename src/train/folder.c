@@ -229,7 +229,7 @@ static strata_status cut_file(run_folder *f, const char *name, uint64_t step)
     if (path && strata_path_exists(path)) {
         STRATA_GO(strata_file_read(&text, NULL, path));
         for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
-            if (line_step(line, name) < (double)step)
+            if (step > 0 && line_step(line, name) < (double)step)
                 strata_text_append(&kept, line, (size_t)(end + 1 - line));
         STRATA_GO(kept.failed ? no_memory() : strata_file_write(path, kept.s, kept.length));
     }
@@ -245,7 +245,7 @@ strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step)
     STRATA_TRY(cut_file(f, "steps.jsonl", step));
     STRATA_TRY(cut_file(f, "metrics.csv", step));
     STRATA_TRY(cut_file(f, "rates.csv", step));
-    return open_logs(f, recipe_flag(r, "log-rates"));
+    return step > 0 ? open_logs(f, recipe_flag(r, "log-rates")) : STRATA_OK;
 }
 
 strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,

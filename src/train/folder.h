@@ -26,8 +26,8 @@ typedef struct run_folder {
 strata_status folder_make(run_folder *out, const strata_recipe *r, const char *data_name,
                           const char *command);
 
-/* Open the folder of an earlier run: reads run.json; logs are cut back to what lies before `step` and opened
- * to append. */
+/* Open the folder of an earlier run: reads run.json; folder_cut cuts the logs back to what lies before `step`
+ * and opens them to append; before step 0 lies nothing, and folder_begin_logs follows. */
 strata_status folder_reopen(run_folder *out, const char *path);
 strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step);
 void folder_close(run_folder *f);

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Whole runs on the default device: the same bits whatever interrupts them, scores that do not depend on the batch.
+#   runs.sh PROGRAM
+. "$(dirname "$0")/lib.sh"
+"$strata" devices | grep -q 'auto takes this one' || { echo "no Vulkan device"; exit 77; }
+common=(--model small-cnn --batch 32 --epochs 3 --log-every 1 --checkpoint-every 20 --quiet)
+
+# same A B: two runs ended with the same weights and records; the time is in last.state.safetensors and in a column
+same() {
+  local file
+  for file in checkpoints/last.safetensors checkpoints/best.safetensors steps.jsonl; do
+    cmp -s "$1/$file" "$2/$file" || fail "$file of $1 and $2 differ"
+  done
+  cmp -s <(cut -d, -f1,2,4-9 "$1/metrics.csv") <(cut -d, -f1,2,4-9 "$2/metrics.csv") ||
+    fail "metrics.csv of $1 and $2 differ"
+}
+
+# begin DIR STEPS: a run in the background, until it has taken that many steps; its process is $process
+begin() {
+  "$strata" train builtin:digits "${common[@]}" --run-dir "$1" > "$1.out" 2> "$1.err" &
+  process=$!
+  for _ in $(seq 600); do
+    [ "$(cat "$1/steps.jsonl" 2> /dev/null | wc -l)" -ge "$2" ] && return
+    sleep 0.05
+  done
+  fail "$1 did not take $2 steps: $(cat "$1.err")"
+}
+
+# ends CODE: how the run in the background ended
+ends() {
+  local code=0
+  wait "$process" || code=$?
+  [ "$code" = "$1" ] || fail "exit code $code, wanted $1"
+}
+
+# ---- One run to compare with, and the same twice ----
+expect 0 "" "$strata" train builtin:digits "${common[@]}" --run-dir whole
+holds out '^epoch +train_loss +valid_loss +top1 +lr'
+[ "$(grep -cE '^ +[1-3] +[0-9.]+ +[0-9.]+ +[0-9.]+ %' out)" = 3 ] || fail "no row for each of 3 epochs: $(cat out)"
+[ -s err ] && fail "--quiet and yet: $(cat err)"
+[ "$(wc -l < whole/metrics.csv)" = 4 ] || fail "metrics.csv has $(wc -l < whole/metrics.csv) lines"
+[ "$(wc -l < whole/steps.jsonl)" = 132 ] || fail "steps.jsonl has $(wc -l < whole/steps.jsonl) lines"
+json whole/run.json
+expect 0 "" "$strata" train --recipe whole/recipe.yaml --run-dir again --quiet
+same whole again
+expect 0 "" "$strata" train builtin:digits "${common[@]}" --seed 2 --run-dir seed2
+cmp -s whole/checkpoints/last.safetensors seed2/checkpoints/last.safetensors && fail "the seed changes nothing"
+
+# ---- Ctrl-C, SIGTERM, SIGKILL, then --resume ----
+begin interrupted 30
+kill -INT "$process"
+ends 130
+holds interrupted.err 'stopping after this step'
+holds interrupted.err 'interrupted after step [0-9]+; continue with --resume interrupted'
+holds interrupted/run.json '"status": "interrupted"'
+[ "$(wc -l < interrupted/steps.jsonl)" -lt 132 ] || fail "the run was over before it was interrupted"
+expect 0 "" "$strata" train --resume interrupted --quiet
+same whole interrupted
+begin terminated 50
+kill -TERM "$process"
+ends 143
+expect 0 "resume after step" "$strata" train --resume terminated --progress none
+same whole terminated
+begin killed 70
+kill -KILL "$process"
+ends 137
+[ "$(wc -l < killed/steps.jsonl)" -lt 132 ] || fail "the run was over before it was killed"
+expect 0 "" "$strata" train --resume killed --quiet
+same whole killed
+[ -z "$(find killed -name '*.tmp')" ] || find killed -name '*.tmp'
+begin early 1
+kill -KILL "$process"
+ends 137
+rm -rf early/checkpoints/*
+expect 0 "no checkpoint, so from step 0" "$strata" train --resume early --progress none
+same whole early
+begin twice 20
+kill -INT "$process"; sleep 0.01; kill -INT "$process" 2> /dev/null
+ends 130
+expect 0 "" "$strata" train --resume twice --quiet
+same whole twice
+
+# ---- Evaluation ----
+for batch in 1 7 64 360; do
+  expect 0 "" "$strata" evaluate whole --batch $batch --json --quiet
+  json out
+  cp out score-$batch
+  cmp -s score-1 score-$batch || fail "batch $batch: $(cat score-$batch), batch 1: $(cat score-1)"
+done
+holds score-1 '"images": 360'
+expect 0 "small|llvmpipe|strata" "$strata" evaluate whole/checkpoints/best.safetensors builtin:digits
+holds out '^top1 +9[0-9]\.'
+expect 0 "" "$strata" evaluate whole --device cpu --json --quiet
+json out
+expect 0 "" "$strata" train builtin:digits "${common[@]}" --save saved.safetensors --run-dir saving
+cmp -s saved.safetensors whole/checkpoints/last.safetensors || fail "--save is not last.safetensors"
+
+# ---- The last batch ----
+expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet
+[ "$(wc -l < kept/steps.jsonl)" = 23 ] || fail "--last keep takes $(wc -l < kept/steps.jsonl) steps, wanted 23"
+expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept2 --quiet
+same kept kept2
+expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --epochs 1 --log-every 1 --run-dir dropped --quiet
+[ "$(wc -l < dropped/steps.jsonl)" = 22 ] || fail "--last drop takes $(wc -l < dropped/steps.jsonl) steps, wanted 22"
+
+# ---- Options of the exact comparison ----
+expect 0 "" "$strata" train builtin:digits --model tiny.yaml --steps 5 --valid none --order sequential --augment none --log-every 1 \
+  --normalize mean=0.3,std=0.4 --opt sgd --momentum 0.8 --nesterov --weight-decay 5e-2 --lr-groups 1e-3,1e-2 \
+  --schedule constant --seed 3 --log-rates --run-dir exact --progress plain
+holds out '^ +1 +[0-9.]+ +- +- +1.00e-02'
+[ "$(grep -c '"lr": \[0.001[0-9]*, 0.01[0-9]*\], "mom": 0.8' exact/steps.jsonl)" = 5 ] || fail "steps: $(head -2 exact/steps.jsonl)"
+[ "$(wc -l < exact/rates.csv)" = 21 ] || fail "rates.csv has $(wc -l < exact/rates.csv) lines, wanted 4 parameters of 5 steps"
+absent exact/checkpoints/best.safetensors
+
+finish
