@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/random.h"
+#include "core/thread.h"
 #include "graph/plan.h"
 
 enum { BATCH = 6, SIDE = 9, CHANNELS = 3, CLASSES = 5, STEPS = 4 };
@@ -345,6 +346,24 @@ static void a_frozen_prefix_stays(void **state)
     close_net(&end);
 }
 
+/* The reference splits its work over threads, never a sum. */
+static void threads_change_no_bit(void **state)
+{
+    (void)state;
+    net one, many;
+    strata_threads_set(1);
+    open_net(&one, "cpu", BATCH, true, &sgd);
+    train(&one, 0, 2, NULL);
+    strata_threads_set(5);
+    open_net(&many, "cpu", BATCH, true, &sgd);
+    train(&many, 0, 2, NULL);
+    strata_threads_set(0);
+    const char *name = differs(&one, &many, NULL);
+    if (name) fail_msg("%s differs", name);
+    close_net(&one);
+    close_net(&many);
+}
+
 static void too_large_says_what_fits(void **state)
 {
     (void)state;
@@ -375,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_zero_row_keeps_every_bit),
         cmocka_unit_test(micro_batches_are_the_batch),
         cmocka_unit_test(a_frozen_prefix_stays),
+        cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(too_large_says_what_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
