@@ -41,18 +41,21 @@ static void tell(void *context, const strata_doctor_line *l)
         return;
     }
     if (r->failures_only && l->passed) return;
+    char figures[32] = ""; /* a promise that is kept or broken has none */
+    if (l->bound > 0 || l->error > 0) snprintf(figures, sizeof figures, "%9.2e %9.2e", l->error, l->bound);
     if (r->n++ == 0)
-        printf("%s%-4s  %-13s %-34s %-10s %-16s %10s %10s  %s%s\n", cli_style_begin(stdout, CLI_BOLD), "",
-               "operation", "options", "variant", "tensor", "error", "bound", "worst at",
+        printf("%s%-4s  %-17s %-9s  %-24s  %9s %9s  %s%s\n", cli_style_begin(stdout, CLI_BOLD), "",
+               "operation", "variant", "what", "error", "bound", "options, sizes of the worst case",
                cli_style_end(stdout));
-    printf("%s%-4s%s  %-13s %-34s %-10s %-16s %10.3g %10.3g  %s\n",
+    printf("%s%-4s%s  %-17s %-9s  %-24s  %-19s  %s%s%s\n",
            cli_style_begin(stdout, l->passed ? CLI_GREEN : CLI_RED), l->passed ? "ok" : "FAIL",
-           cli_style_end(stdout), l->op, l->options, l->variant, l->tensor, l->error, l->bound, l->sizes);
+           cli_style_end(stdout), l->op, l->variant, l->tensor, figures, l->options, *l->options ? "; " : "",
+           l->sizes);
     if (!l->passed) printf("      %s\n", l->why);
     fflush(stdout); /* it takes a while, and the next check may be the driver's last */
 }
 
-static void sum_up(const report *r, const strata_doctor_result *result)
+static void sum_up(const report *r, const strata_doctor_result *result, bool whole)
 {
     const strata_caps *c = &result->caps;
     if (r->json) {
@@ -62,12 +65,13 @@ static void sum_up(const report *r, const strata_doctor_result *result)
         cli_json_text(c->driver);
         cli_json_key("strata", false);
         cli_json_text(strata_version());
-        printf(", \"subgroup\": %u, \"lines\": %u, \"failures\": %u}\n", (unsigned)c->subgroup,
-               (unsigned)result->lines, (unsigned)result->failures);
+        printf(", \"subgroup\": %u, \"lines\": %u, \"failures\": %u, \"whole\": %s}\n", (unsigned)c->subgroup,
+               (unsigned)result->lines, (unsigned)result->failures, whole ? "true" : "false");
         return;
     }
-    printf("%u checks, %u failed: %s%s%s%s, strata %s\n", (unsigned)result->lines, (unsigned)result->failures,
-           c->name, *c->driver ? " (" : "", c->driver, *c->driver ? ")" : "", strata_version());
+    printf("%u checks, %u failed%s: %s%s%s%s, strata %s\n", (unsigned)result->lines,
+           (unsigned)result->failures, whole ? "" : ", and then they were stopped", c->name,
+           *c->driver ? " (" : "", c->driver, *c->driver ? ")" : "", strata_version());
 }
 
 static strata_status run(cli_arguments *a)
@@ -87,7 +91,8 @@ static strata_status run(cli_arguments *a)
     };
     if (r.json) printf("{\"checks\": [\n");
     strata_status status = strata_doctor(&result, &config);
-    if (r.json || *result.caps.name) sum_up(&r, &result);
+    if (r.json || *result.caps.name)
+        sum_up(&r, &result, status == STRATA_OK || status == STRATA_CHECK_FAILED);
     return status;
 }
 

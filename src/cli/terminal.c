@@ -73,12 +73,16 @@ void cli_live_clear(void)
     terminal.live = false;
 }
 
-/* Bytes of the first `columns` characters of a text of narrow characters. */
+/* Bytes of the first `columns` characters of a text of narrow characters; escapes take no column. */
 static int cut(const char *s, int columns)
 {
     int bytes = 0;
-    for (; s[bytes] && columns >= 0; bytes++)
-        if (((unsigned char)s[bytes] & 0xc0) != 0x80 && columns-- == 0) break;
+    while (s[bytes]) {
+        const bool escape = s[bytes] == '\033';
+        if (!escape && ((unsigned char)s[bytes] & 0xc0) != 0x80 && columns-- == 0) break;
+        if (escape) bytes += (int)strcspn(s + bytes, "m");
+        bytes += s[bytes] != '\0';
+    }
     return bytes;
 }
 

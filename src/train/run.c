@@ -75,9 +75,10 @@ static strata_status introduce(run *r)
     const double *peak = strata_rates_peak(r->trainer->rates);
     for (uint32_t g = 0; g < m->n_groups; g++)
         strata_text_format(&rates, ", %s %.3g", m->group_name[g], peak[g]);
-    strata_status status = note(r, "rates  %s, %s, batch %u, %" PRIu64 " steps%s",
+    strata_status status = note(r, "rates  %s, %s, batch %u, %u epochs, %" PRIu64 " steps%s",
                                 strata_recipe_get(r->recipe, "opt"), strata_recipe_get(r->recipe, "schedule"),
-                                (unsigned)r->trainer->batch, r->trainer->task.steps, rates.s ? rates.s : "");
+                                (unsigned)r->trainer->batch, (unsigned)r->epochs, r->trainer->task.steps,
+                                rates.s ? rates.s : "");
     strata_text_free(&rates);
     STRATA_TRY(status);
     return note(r, "run    %s", r->folder.path);
