@@ -164,8 +164,8 @@ extern const strata_op *const strata_ops[];
 const strata_op *strata_op_find(const char *name);
 
 /* The index of the variant to record for a pass: the forced one where it is admitted, else the op's
- * preference. Forced by strata_stream_force: "name" for every op, or "op=name,op.PASS=name"; NULL forces
- * nothing. */
+ * preference. Forced by strata_stream_force: items with commas between, the last form the
+ * strongest: "name" for every op, "op=name", "op.PASS=name", "node:PASS=name"; NULL forces nothing. */
 uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass);
 const char *strata_op_variant_name(const strata_op *op, uint32_t i);
 void strata_stream_force(strata_stream *s, const char *variants);

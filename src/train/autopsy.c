@@ -59,6 +59,7 @@ strata_status trainer_first_not_finite(strata_trainer *t, const char **name)
     STRATA_TRY(look(t, g->input, &finite));
     if (!finite) return STRATA_OK;
     for (uint32_t i = 0; i < g->n_params; i++) {
+        if (g->param[i]->running) continue; /* the pass that failed has moved them already */
         *name = g->param[i]->name;
         STRATA_TRY(look_param(t, g->param[i], false, &finite));
         if (!finite) return STRATA_OK;

@@ -11,6 +11,7 @@
 #include "train/checkpoint.h"
 #include "train/recipe.h"
 #include "train/score.h"
+#include "train/variants.h"
 
 typedef struct run {
     strata_recipe *recipe;
@@ -97,11 +98,15 @@ static strata_status not_finite(run *r, const trainer_result *result)
     trainer_result more;
     for (bool got = true; got;) STRATA_TRY(trainer_take(r->trainer, true, &more, &got));
     STRATA_TRY(trainer_first_not_finite(r->trainer, &name));
-    return strata_fail(
-        STRATA_NOT_FINITE,
-        "step %" PRIu64 ": the loss (%g) or a gradient is not finite, first seen in %s; the weights of the "
-        "step before are kept, the last checkpoint is in %s; a lower --lr or --clip-norm may help",
-        result->step, result->loss, name, r->folder.path);
+    char *last = folder_file(&r->folder, "checkpoints/last.safetensors");
+    const bool saved = last && strata_path_exists(last);
+    free(last);
+    return strata_fail(STRATA_NOT_FINITE,
+                       "step %" PRIu64
+                       ": the loss (%g) or a gradient is not finite, first seen in %s; %s; a lower "
+                       "--lr or --clip-norm may help",
+                       result->step, result->loss, name,
+                       saved ? "the last checkpoint is kept" : "there is no checkpoint yet");
 }
 
 /* Rates belong to the step that was begun, results come 1 to 3 steps later: they are asked for anew. */
@@ -408,6 +413,29 @@ static strata_status check_data(run *r)
     return STRATA_OK;
 }
 
+static void tell_variant(void *context, const char *node, const char *pass, const char *was, const char *is)
+{
+    note(context, "resume: %s %s ran as '%s', which this device lacks: now '%s', and the bits may differ",
+         node, pass, was, is);
+}
+
+/* Take the kernel variants of the run's own record again, and say where that cannot be. */
+static strata_status open_same(run *r)
+{
+    strata_text forced = { 0 };
+    json_t *before = json_incref(json_object_get(r->folder.run, "launches"));
+    strata_text_format(&forced, "%s", strata_recipe_get(r->recipe, "variants"));
+    if (before) variants_force(&forced, before);
+    strata_status status = forced.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the run's variants")
+                                         : strata_recipe_set(r->recipe, "variants", forced.s);
+    if (status == STRATA_OK) status = open_trainer(r);
+    if (status == STRATA_OK && before)
+        variants_compare(before, json_object_get(r->folder.run, "launches"), tell_variant, r);
+    strata_text_free(&forced);
+    json_decref(before);
+    return status;
+}
+
 static strata_status resume(run *r, const char *device)
 {
     bool found;
@@ -419,7 +447,7 @@ static strata_status resume(run *r, const char *device)
     if (device && *device) STRATA_TRY(strata_recipe_set(r->recipe, "device", device));
     STRATA_TRY(open_data(r));
     STRATA_TRY(check_data(r));
-    STRATA_TRY(open_trainer(r));
+    STRATA_TRY(open_same(r));
     STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop, &found));
     STRATA_TRY(folder_cut(&r->folder, r->recipe, r->loop.step));
     if (r->loop.step == 0) STRATA_TRY(folder_begin_logs(&r->folder, r->trainer));
