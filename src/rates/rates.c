@@ -1,47 +1,357 @@
 #include "rates/rates.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "rates/schedule.h"
+#include "rates/bleed.h"
+#include "rates/freeze.h"
 #include "rates/spread.h"
+#include "rates/table.h"
 
 struct strata_rates {
-    schedule_use schedule;
+    uint32_t n_groups, n_timelines;
     uint64_t steps;
     double momentum;
-    uint32_t n_groups;
-    double peak[]; /* [n_groups] */
+    double *peak;          /* [n_groups] */
+    uint64_t *until;       /* [n_groups] frozen before this step */
+    timeline *timelines;   /* [n_timelines] */
+    uint32_t *timeline_of; /* [n_groups] */
+    rates_table table;     /* instead of all these; n 0: none */
+    bleed bleed;
+    double budget; /* multiplies every rate */
+    rates_log log;
+    strata_rates_rule *rule;
+    void *rule_context;
 };
+
+enum { SCHEDULE_TEXT = 2048, LR_TEXT = 512 };
+
+/* The texts of a run with presets written out. */
+typedef struct texts {
+    char lr[LR_TEXT], schedule[SCHEDULE_TEXT];
+    const char *freeze_until;
+} texts;
+
+/* ---- Opening -------------------------------------------------------------------------------- */
+
+/* ULMFiT: the slanted triangle over the whole run, each group a 2.6th of the one behind it, and one group
+ * more per epoch from the output side. What is given instead stays. */
+static strata_status write_out(texts *out, const strata_rates_config *config)
+{
+    static const char name[] = "ulmfit";
+    const size_t n = strlen(name);
+    const char *lr = config->lr, *curve = config->schedule;
+    const bool ulmfit = strncmp(curve, name, n) == 0 && (!curve[n] || curve[n] == ',');
+    const bool plain = !lr[strcspn(lr, ",:/@=")];
+    out->freeze_until = config->freeze_until ? config->freeze_until : "";
+    if (ulmfit && !*out->freeze_until && config->n_groups > 1) out->freeze_until = "gradual";
+    const int lr_length = snprintf(out->lr, sizeof out->lr, "%s%s", lr,
+                                   ulmfit && plain ? "@decay=1/2.6" : "");
+    const int length = snprintf(out->schedule, sizeof out->schedule, "%s%s",
+                                ulmfit ? "slanted-triangular" : "", curve + (ulmfit ? n : 0));
+    if (lr_length >= LR_TEXT || length >= SCHEDULE_TEXT)
+        return strata_fail(STRATA_BAD_ARG,
+                           "--lr takes at most %d characters and --schedule %d, got %d and %d", LR_TEXT - 1,
+                           SCHEDULE_TEXT - 1, lr_length, length);
+    return STRATA_OK;
+}
+
+enum { NONE = UINT32_MAX };
+
+/* Give a timeline to the groups its part names; the rest where it names none. */
+static strata_status assign(strata_rates *r, uint32_t which, const char *name, const timeline_run *run)
+{
+    const rates_text t = { "--schedule", name, name, run->group, run->n_groups };
+    const bool rest = strcmp(name, "*") == 0;
+    uint32_t found = 0;
+    for (uint32_t g = 0; g < r->n_groups; g++) {
+        if (rest ? r->timeline_of[g] != NONE : !run->group || !rates_holds(name, run->group[g])) continue;
+        if (r->timeline_of[g] != NONE)
+            return strata_fail(STRATA_BAD_ARG, "--schedule gives the group '%s' two schedules",
+                               run->group[g]);
+        r->timeline_of[g] = which;
+        found++;
+    }
+    return found || rest ? STRATA_OK : rates_unknown_group(&t, name, name);
+}
+
+/* One part, "GROUP=PHASES" or "PHASES". The part for the rest is kept for last. */
+static strata_status add_part(strata_rates *r, char *part, const timeline_run *run, uint32_t *rest)
+{
+    char whole[SCHEDULE_TEXT];
+    const char *name = "*";
+    part += strspn(part, " ");
+    for (size_t n = strlen(part); n && part[n - 1] == ' ';) part[--n] = '\0';
+    const size_t n = strcspn(part, "=,: ");
+    if (part[n] == '=') {
+        name = part;
+        part[n] = '\0';
+        part += n + 1;
+    }
+    STRATA_TRY(timeline_preset(whole, sizeof whole, part, r->peak[r->n_groups - 1]));
+    const uint32_t which = r->n_timelines++;
+    STRATA_TRY(timeline_parse(&r->timelines[which], *whole ? whole : part, run));
+    if (strcmp(name, "*") != 0) return assign(r, which, name, run);
+    if (*rest != NONE)
+        return strata_fail(STRATA_BAD_ARG, "--schedule has two schedules for all other groups");
+    *rest = which;
+    return STRATA_OK;
+}
+
+static strata_status open_timelines(strata_rates *r, char *text, const timeline_run *run)
+{
+    uint32_t parts = 1, rest = NONE;
+    for (const char *c = text; *c; c++) parts += *c == ';';
+    r->timelines = calloc(parts, sizeof *r->timelines);
+    if (!r->timelines) return strata_fail(STRATA_NO_MEMORY, "no memory for %u schedules", (unsigned)parts);
+    for (uint32_t g = 0; g < r->n_groups; g++) r->timeline_of[g] = NONE;
+    for (char *part = text, *next; part; part = next) {
+        next = strchr(part, ';');
+        if (next) *next++ = '\0';
+        STRATA_TRY(add_part(r, part, run, &rest));
+    }
+    if (rest != NONE) STRATA_TRY(assign(r, rest, "*", run));
+    for (uint32_t g = 0; g < r->n_groups; g++)
+        if (r->timeline_of[g] == NONE)
+            return strata_fail(STRATA_BAD_ARG,
+                               "--schedule gives the group '%s' none; a part without a group is "
+                               "for all that are not named",
+                               run->group[g]);
+    return STRATA_OK;
+}
+
+/* Log space cannot reach 0. */
+static strata_status check_spread(const strata_rates *r, const double *peak)
+{
+    for (uint32_t g = 0; !r->bleed.linear && g < r->n_groups; g++)
+        if (!(peak[g] > 0))
+            return strata_fail(STRATA_BAD_ARG,
+                               "--bleed in log space wants every group's rate above 0, group %u "
+                               "has 0: take space=linear",
+                               (unsigned)g);
+    return STRATA_OK;
+}
+
+static strata_status open_bleed(strata_rates *r, const strata_rates_config *config)
+{
+    STRATA_TRY(bleed_parse(&r->bleed, config->bleed ? config->bleed : ""));
+    if (!r->bleed.on) return STRATA_OK;
+    if (r->table.n)
+        return strata_fail(STRATA_BAD_ARG,
+                           "--bleed wants rates from --lr: a file has them all, blended or not");
+    const timeline *head = &r->timelines[r->timeline_of[r->n_groups - 1]];
+    if (r->bleed.p0 < 0) r->bleed.p0 = head->n == 1 ? schedule_value(&head->phase[0].use, "pct", 0.25) : 0.25;
+    if (r->bleed.p1 < r->bleed.p0) r->bleed.p1 = r->bleed.p0;
+    STRATA_TRY(check_spread(r, r->peak));
+    for (uint32_t i = 0; i < r->n_timelines; i++)
+        for (uint32_t k = 0; k < r->timelines[i].n; k++)
+            if (r->timelines[i].phase[k].peak) STRATA_TRY(check_spread(r, r->timelines[i].phase[k].peak));
+    return STRATA_OK;
+}
+
+/* Scale all rates so that their sum over steps and parameters, or the last group's, is that of one rate. */
+static strata_status match_budget(strata_rates *r, const double *group_parameters)
+{
+    enum { MOST_STEPS = 1 << 22 };
+    double wanted = 0, has = 0;
+    if (!r->bleed.on || r->bleed.budget == BLEED_NO_BUDGET) return STRATA_OK;
+    if (r->steps > MOST_STEPS)
+        return strata_fail(STRATA_BAD_ARG, "--bleed budget= wants at most %d steps, got %llu", MOST_STEPS,
+                           (unsigned long long)r->steps);
+    strata_group_rate *now = calloc(r->n_groups, sizeof *now);
+    if (!now) return strata_fail(STRATA_NO_MEMORY, "no memory for rates");
+    for (uint64_t i = 0; i < r->steps; i++) {
+        strata_rates_look(r, i, now, NULL);
+        for (uint32_t g = r->bleed.budget == BLEED_TOTAL ? 0 : r->n_groups - 1; g < r->n_groups; g++) {
+            const double n = group_parameters ? group_parameters[g] : 1;
+            has += n * now[g].lr;
+            if (!now[g].frozen) wanted += n * now[g].uniform;
+        }
+    }
+    free(now);
+    if (has > 0) r->budget = wanted / has;
+    return STRATA_OK;
+}
+
+static strata_status open_table(strata_rates *r, const char *path, const strata_rates_config *config)
+{
+    STRATA_TRY(rates_table_read(&r->table, path, config->group_name, r->n_groups));
+    for (uint32_t g = 0; g < r->n_groups; g++) {
+        r->peak[g] = 0;
+        for (uint32_t i = 0; i < r->table.n; i++)
+            r->peak[g] = fmax(r->peak[g], r->table.value[(size_t)i * (r->n_groups + 1) + g]);
+    }
+    return STRATA_OK;
+}
+
+static strata_status open_all(strata_rates *r, const strata_rates_config *config)
+{
+    static const char csv[] = "csv:";
+    const timeline_run run = { config->steps, config->steps_per_epoch, config->group_name, config->n_groups };
+    texts text;
+    STRATA_TRY(write_out(&text, config));
+    STRATA_TRY(freeze_parse(r->until, text.freeze_until, &run));
+    if (strncmp(text.schedule, csv, sizeof csv - 1) == 0) {
+        STRATA_TRY(open_table(r, text.schedule + sizeof csv - 1, config));
+    } else {
+        STRATA_TRY(spread_parse(r->peak, r->n_groups, config->group_name, text.lr));
+        STRATA_TRY(open_timelines(r, text.schedule, &run));
+    }
+    STRATA_TRY(open_bleed(r, config));
+    return match_budget(r, config->group_parameters);
+}
 
 strata_status strata_rates_open(strata_rates **out, const strata_rates_config *config)
 {
-    strata_status status = STRATA_OK;
+    const uint32_t n = config->n_groups;
     *out = NULL;
-    if (!config->n_groups || !config->steps)
+    if (!n || !config->steps)
         return strata_fail(STRATA_BAD_ARG, "rates want at least one group and one step, got %u and %llu",
-                           (unsigned)config->n_groups, (unsigned long long)config->steps);
-    strata_rates *r = calloc(1, sizeof *r + config->n_groups * sizeof *r->peak);
-    if (!r) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates of %u groups", config->n_groups);
-    r->steps = config->steps;
-    r->momentum = config->momentum;
-    r->n_groups = config->n_groups;
-    STRATA_GO(spread_parse(r->peak, r->n_groups, config->group_name, config->lr));
-    STRATA_GO(schedule_parse(&r->schedule, config->schedule));
-    *out = r;
-    r = NULL;
-done:
-    strata_rates_close(r);
+                           (unsigned)n, (unsigned long long)config->steps);
+    strata_rates *r = calloc(1, sizeof *r);
+    if (!r) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates of %u groups", (unsigned)n);
+    *r = (strata_rates) { .n_groups = n,
+                          .steps = config->steps,
+                          .momentum = config->momentum,
+                          .budget = 1,
+                          .rule = config->rule,
+                          .rule_context = config->rule_context };
+    r->peak = calloc(n, sizeof *r->peak);
+    r->until = calloc(n, sizeof *r->until);
+    r->timeline_of = calloc(n, sizeof *r->timeline_of);
+    strata_status status = r->peak && r->until && r->timeline_of
+                               ? open_all(r, config)
+                               : strata_fail(STRATA_NO_MEMORY, "no memory for the rates of %u groups",
+                                             (unsigned)n);
+    if (status == STRATA_OK)
+        *out = r;
+    else
+        strata_rates_close(r);
     return status;
 }
 
-void strata_rates_close(strata_rates *r) { free(r); }
+void strata_rates_close(strata_rates *r)
+{
+    if (!r) return;
+    for (uint32_t i = 0; i < r->n_timelines; i++) timeline_free(&r->timelines[i]);
+    rates_table_free(&r->table);
+    free(r->timelines);
+    free(r->timeline_of);
+    free(r->peak);
+    free(r->until);
+    free(r->log.event);
+    free(r);
+}
+
+/* ---- At a step ------------------------------------------------------------------------------ */
+
+static double mean_log(const strata_rates *r, const double *peak, double uniform)
+{
+    double sum = 0;
+    if (r->bleed.anchor != BLEED_MEAN) return 0;
+    for (uint32_t g = 0; g < r->n_groups; g++) sum += log(peak[g] / uniform);
+    return sum / r->n_groups;
+}
+
+static bool frozen_by_log(const strata_rates *r, uint64_t step, uint32_t group)
+{
+    for (uint32_t i = 0; i < r->log.n && r->log.event[i].step <= step; i++)
+        if (r->log.event[i].kind == RATES_FREEZE && r->log.event[i].group == group) return true;
+    return false;
+}
+
+/* What the group's rate is at the curve's 1. Both ends of a blend are exact: the same products as without
+ * one. */
+static double largest(const strata_rates *r, const double *peak, uint32_t group, double uniform, double beta)
+{
+    if (!r->bleed.on || (beta == 1 && r->bleed.anchor != BLEED_MEAN)) return peak[group];
+    if (beta == 0) return uniform;
+    const double m = uniform > 0 ? peak[group] / uniform : 0;
+    const double rate = uniform * bleed_blend(&r->bleed, m, beta, mean_log(r, peak, uniform));
+    /* Dividing by a mean raises the output's rate above what was asked for, by powers of ten. */
+    return r->bleed.anchor == BLEED_MEAN ? fmin(rate, uniform) : rate;
+}
+
+static strata_group_rate by_recipe(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
+{
+    const timeline_phase *p = timeline_at(&r->timelines[r->timeline_of[group]], step);
+    const schedule_point point = timeline_point(p, step, group, r->n_groups, &r->log);
+    const double *peak = p->peak ? p->peak : r->peak;
+    strata_group_rate out = { .beta = 1 };
+    if (r->bleed.on) out.beta = bleed_beta(&r->bleed, group, r->n_groups, step, r->steps, &r->log);
+    const double uniform = bleed_uniform(&r->bleed, peak, r->n_groups),
+                 rate = largest(r, peak, group, uniform, out.beta);
+    out.uniform = point.scale * uniform;
+    out.frozen = point.frozen || group < p->freeze_to || rate == 0;
+    out.lr = r->budget == 1 ? point.scale * rate : r->budget * (point.scale * rate);
+    if (!isnan(point.momentum)) *momentum = point.momentum;
+    return out;
+}
+
+static strata_group_rate by_table(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
+{
+    const double *row = rates_table_at(&r->table, step);
+    if (r->table.momentum) *momentum = row[r->n_groups];
+    return (strata_group_rate) { row[group], row[group], 1, r->peak[group] == 0 };
+}
+
+static strata_group_rate look(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
+{
+    double now = r->momentum;
+    strata_group_rate out = (r->table.n ? by_table : by_recipe)(r, step, group, &now);
+    if (r->rule) out.lr = r->rule(r->rule_context, step, group, out.lr, &now);
+    out.frozen = out.frozen || step < r->until[group] || frozen_by_log(r, step, group);
+    if (out.frozen) out.lr = 0;
+    *momentum = r->momentum > 0 ? now : 0; /* an optimizer without momentum has none to be cycled */
+    return out;
+}
+
+void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum)
+{
+    double now = 0; /* of the last group: all groups have one momentum */
+    for (uint32_t g = 0; g < r->n_groups; g++) out[g] = look(r, step, g, &now);
+    if (momentum) *momentum = now;
+}
 
 void strata_rates_at(const strata_rates *r, uint64_t step, double *lr, double *momentum)
 {
-    const schedule_point at = schedule_at(&r->schedule, step, r->steps);
-    for (uint32_t g = 0; g < r->n_groups; g++) lr[g] = at.scale * r->peak[g];
-    if (momentum)
-        *momentum = schedule_moves_momentum(&r->schedule) && r->momentum > 0 ? at.momentum : r->momentum;
+    double now = 0;
+    for (uint32_t g = 0; g < r->n_groups; g++) lr[g] = look(r, step, g, &now).lr;
+    if (momentum) *momentum = now;
+}
+
+void strata_rates_mass(const strata_rates *r, double *mass)
+{
+    double momentum;
+    for (uint32_t g = 0; g < r->n_groups; g++) {
+        mass[g] = 0;
+        for (uint64_t i = 0; i < r->steps; i++) mass[g] += look(r, i, g, &momentum).lr;
+    }
 }
 
 const double *strata_rates_peak(const strata_rates *r) { return r->peak; }
+
+strata_status strata_rates_observe(strata_rates *r, const rates_event *event)
+{
+    rates_log *log = &r->log;
+    if (event->kind != RATES_METRIC && event->group >= r->n_groups)
+        return strata_fail(STRATA_BAD_ARG, "an event wants a group below %u, got %u", (unsigned)r->n_groups,
+                           (unsigned)event->group);
+    if (log->n && event->step < log->event[log->n - 1].step)
+        return strata_fail(STRATA_BAD_ARG, "events come in order: step %llu after step %llu",
+                           (unsigned long long)event->step, (unsigned long long)log->event[log->n - 1].step);
+    if (log->n == log->room) {
+        const uint32_t room = log->room ? 2 * log->room : 64;
+        rates_event *more = realloc(log->event, room * sizeof *more);
+        if (!more)
+            return strata_fail(STRATA_NO_MEMORY, "no memory for the %u events of a run", (unsigned)room);
+        log->event = more;
+        log->room = room;
+    }
+    log->event[log->n++] = *event;
+    return STRATA_OK;
+}
+
+const rates_log *strata_rates_observed(const strata_rates *r) { return &r->log; }

@@ -1,34 +1,67 @@
-/* Learning rates: how a rate is divided among groups (spread) and how it moves (schedule). Pure functions of
- * the step. Every rate is s(step) * m_group, with m_group = spread / its maximum. */
+/* Learning rates: how a rate is divided among groups (spread), how it moves (schedule), and how the two are
+ * blended in time (bleed, freezing). Every rate is s(step) * M * m_group, with the multiplier m_group 0 where
+ * a group is frozen. Pure functions of the recipe, the step, and the log of what was observed before it. */
 #ifndef STRATA_RATES_RATES_H
 #define STRATA_RATES_RATES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/status.h"
+#include "rates/log.h"
 
 typedef struct strata_rates strata_rates;
 
+/* A rule of the caller's own, asked for each group at each step. A pure function of its arguments, else a
+ * resumed run is not the same run. Returns the rate, finite and at least 0; a group does not freeze by it.
+ *   lr        what the recipe gives
+ *   momentum  in: what the recipe gives; out: in [0, 1). All groups have one: the last group's counts */
+typedef double strata_rates_rule(void *context, uint64_t step, uint32_t group, double lr, double *momentum);
+
 typedef struct strata_rates_config {
-    const char *lr;       /* "X", "a,b,c", "lo:hi", "hi/k" */
-    const char *schedule; /* "constant", "one-cycle[:fastai2|:fastai1|:torch][,key=value...]" with keys pct,
-                             div, final, mom-start, mom-peak, mom-end */
+    const char *lr;       /* rates/spread.h */
+    const char *schedule; /* "PHASE then PHASE ..." of rates/timeline.h; "GROUP=PHASES; GROUP=PHASES; PHASES"
+                                 for one of its own for each group, the last for the rest; "csv:FILE" of
+                                 rates/table.h instead of lr and bleed; "fine-tune..."; "ulmfit..." */
+    const char *bleed;    /* rates/bleed.h; NULL or "": none */
+    const char *freeze_until; /* rates/freeze.h; NULL or "": none */
     uint32_t n_groups;
-    const char *const *group_name; /* [n_groups], for messages */
-    uint64_t steps;                /* of the whole run */
-    double momentum; /* momentum or beta1 where the schedule does not cycle it; 0 is never cycled */
+    const char *const *group_name;   /* [n_groups], input side first; borrowed until strata_rates_close */
+    const double *group_parameters;  /* [n_groups] for bleed's budget=total; NULL: 1 each */
+    uint64_t steps, steps_per_epoch; /* of the whole run; of an epoch, 0: not known */
+    double momentum;         /* momentum or beta1 where the schedule does not cycle it; 0 is never cycled */
+    strata_rates_rule *rule; /* NULL: none */
+    void *rule_context;
 } strata_rates_config;
 
 /* Owner: caller; release with strata_rates_close.
- * Errors: STRATA_BAD_ARG for a spec or schedule that is not understood (nearest name), and for a list whose
- * length is not the number of groups (both counts). */
+ * Errors: STRATA_BAD_ARG for a spec or schedule that is not understood (the place in it, the nearest
+ * name, the groups there are), and for a list whose length is not the number of groups (both counts);
+ * STRATA_FILE for a file of rates. */
 strata_status strata_rates_open(strata_rates **out, const strata_rates_config *config);
 void strata_rates_close(strata_rates *r);
 
 /* The rates of step `step` (from 0).  lr out: [n_groups];  momentum out: may be NULL */
 void strata_rates_at(const strata_rates *r, uint64_t step, double *lr, double *momentum);
 
+/* One group at one step. */
+typedef struct strata_group_rate {
+    double lr;
+    double uniform; /* what it would be at beta 0, all groups alike: s(step) * M */
+    double beta;    /* of the blend: 1 without one */
+    bool frozen;    /* the multiplier is 0: the group's weights and moments stay as they are */
+} strata_group_rate;
+void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum);
+
 /* The largest rate of each group: what the spec expanded to. [n_groups] */
 const double *strata_rates_peak(const strata_rates *r);
+
+/* The sum of each group's rates over the run. [n_groups] */
+void strata_rates_mass(const strata_rates *r, double *mass);
+
+/* What was observed, in order; to be kept in checkpoints.
+ * Errors: STRATA_BAD_ARG for a step before the last one's, or a group that is not there. */
+strata_status strata_rates_observe(strata_rates *r, const rates_event *event);
+const rates_log *strata_rates_observed(const strata_rates *r);
 
 #endif

@@ -1,188 +1,160 @@
-/* The curves. Adding one means adding a row to `schedules`: its name, convention, keys and function. */
+/* Schedules from text. The curves themselves are the table in curves.c. */
 #include "rates/schedule.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "core/nearest.h"
-#include "core/text.h"
+#define OPTION "--schedule"
 
-typedef struct key {
-    const char *name;
-    double fallback, low, high; /* inclusive */
-} key;
-
-struct schedule {
-    const char *name, *convention; /* "": the only one, or the one taken where none is given */
-    schedule_point (*at)(const double *value, uint64_t step, uint64_t steps);
-    bool moves_momentum;
-    key keys[SCHEDULE_VALUES]; /* ended by a NULL name where there is room */
-};
-
-static double clamp(double p) { return p < 0 ? 0 : p > 1 ? 1 : p; }
-
-/* From a at p = 0 to b at p = 1 along half a cosine. */
-static double cosine(double a, double b, double p)
-{
-    const double pi = 3.141592653589793;
-    return b + (a - b) / 2 * (1 + cos(pi * clamp(p)));
-}
-
-static schedule_point constant(const double *value, uint64_t step, uint64_t steps)
-{
-    (void)value;
-    (void)step;
-    (void)steps;
-    return (schedule_point) { .scale = 1 };
-}
-
-/* The one-cycle policy: up from 1/div to 1, then down to `end`; momentum the other way. The three libraries
- * that have it place the knots differently, and mean different things by their final divisor. */
-enum { PCT, DIV, FINAL, MOM_START, MOM_PEAK, MOM_END };
-
-static schedule_point cycle(const double *value, bool rising, double p, double end)
-{
-    const double start = 1 / value[DIV];
-    if (rising) return (schedule_point) { cosine(start, 1, p), cosine(value[MOM_START], value[MOM_PEAK], p) };
-    return (schedule_point) { cosine(1, end, p), cosine(value[MOM_PEAK], value[MOM_END], p) };
-}
-
-/* fastai v2: position i / N, knot at pct; end relative to the peak. */
-static schedule_point one_cycle_fastai2(const double *value, uint64_t step, uint64_t steps)
-{
-    const double at = (double)step / (double)steps, pct = value[PCT];
-    const bool rising = at < pct || pct >= 1;
-    return cycle(value, rising, rising ? at / pct : (at - pct) / (1 - pct), 1 / value[FINAL]);
-}
-
-/* fastai v1: whole batches to each side of the knot; end relative to the peak, by default 1 / (1e4 div). */
-static schedule_point one_cycle_fastai1(const double *value, uint64_t step, uint64_t steps)
-{
-    const double a = floor((double)steps * value[PCT]), b = (double)steps - a, i = (double)step;
-    const double final = value[FINAL] > 0 ? value[FINAL] : 1e4 * value[DIV];
-    const bool rising = i < a; /* at the knot both sides give the peak, also where one has no batches */
-    return cycle(value, rising, rising ? i / a : (i - a) / (b > 0 ? b : 1), 1 / final);
-}
-
-/* torch.optim.lr_scheduler.OneCycleLR: knots at pct N - 1 and N - 1; end relative to the start. */
-static schedule_point one_cycle_torch(const double *value, uint64_t step, uint64_t steps)
-{
-    const double knot = value[PCT] * (double)steps - 1, last = (double)steps - 1, i = (double)step;
-    const bool rising = i < knot || knot >= last;
-    const double p = rising ? (knot > 0 ? i / knot : 1) : (i - knot) / (last - knot);
-    return cycle(value, rising, p, 1 / (value[DIV] * value[FINAL]));
-}
-
-/* clang-format off */
-#define MOMENTS                                                                                              \
-    { "mom-start", 0.95, 0, 0.999999 }, { "mom-peak", 0.85, 0, 0.999999 }, { "mom-end", 0.95, 0, 0.999999 }
-static const schedule schedules[] = {
-    { "constant", "", constant, false, { { 0 } } },
-    { "one-cycle", "fastai2", one_cycle_fastai2, true,
-      { { "pct", 0.25, 0, 1 }, { "div", 25, 1e-6, 1e12 }, { "final", 1e5, 1e-6, 1e18 }, MOMENTS } },
-    { "one-cycle", "fastai1", one_cycle_fastai1, true,
-      { { "pct", 0.3, 0, 1 }, { "div", 25, 1e-6, 1e12 }, { "final", 0, 1e-6, 1e18 }, MOMENTS } },
-    { "one-cycle", "torch", one_cycle_torch, true,
-      { { "pct", 0.3, 0, 1 }, { "div", 25, 1e-6, 1e12 }, { "final", 1e4, 1e-6, 1e18 }, MOMENTS } },
-};
-/* clang-format on */
-enum { N_SCHEDULES = sizeof schedules / sizeof *schedules };
-
-/* ---- From text ------------------------------------------------------------------------------ */
-
-/* "there is no WHAT 'GOT'; did you mean 'NEAR'?", or the list where none is near. */
-static strata_status unknown(const char *what, const char *got, const char *const *names, uint32_t n)
-{
-    const char *near = strata_nearest(got, names, n);
-    if (near)
-        return strata_fail(STRATA_BAD_ARG, "--schedule: there is no %s '%s'; did you mean '%s'?", what, got,
-                           near);
-    strata_text list = { 0 };
-    for (uint32_t i = 0; i < n; i++) strata_text_format(&list, "%s%s", i ? ", " : "", names[i]);
-    strata_status status = strata_fail(STRATA_BAD_ARG, "--schedule: there is no %s '%s'; there is: %s", what,
-                                       got, n ? list.s : "none");
-    strata_text_free(&list);
-    return status;
-}
+/* These are made from curves, or from a file, before a curve is looked for. */
+static const char *const others[] = { "csv", "fine-tune", "ulmfit" };
 
 /* The schedule of this name and convention; "" takes the name's first. */
 static strata_status find(const schedule **out, const char *name, const char *convention)
 {
-    const char *names[N_SCHEDULES], *conventions[N_SCHEDULES];
+    enum { MOST = 64 };
+    const char *names[MOST], *conventions[MOST];
     uint32_t n_names = 0, n_conventions = 0;
-    for (uint32_t i = 0; i < N_SCHEDULES; i++) {
+    bool found = false;
+    for (uint32_t i = 0; i < n_schedules && n_names < MOST - sizeof others / sizeof *others; i++) {
         const schedule *s = &schedules[i];
         if (!n_names || strcmp(names[n_names - 1], s->name) != 0) names[n_names++] = s->name;
         if (strcmp(s->name, name) != 0) continue;
+        found = true;
         if (!*convention || strcmp(s->convention, convention) == 0) {
             *out = s;
             return STRATA_OK;
         }
         if (*s->convention) conventions[n_conventions++] = s->convention;
     }
-    if (n_conventions) return unknown("convention", convention, conventions, n_conventions);
-    for (uint32_t i = 0; i < n_names; i++)
-        if (strcmp(names[i], name) == 0)
-            return strata_fail(STRATA_BAD_ARG, "--schedule: %s takes no convention, got '%s'", name,
-                               convention);
-    return unknown("schedule", name, names, n_names);
+    if (n_conventions) return rates_unknown(OPTION, "convention", convention, conventions, n_conventions);
+    if (found)
+        return strata_fail(STRATA_BAD_ARG, OPTION ": %s takes no convention, got '%.64s'", name, convention);
+    for (uint32_t i = 0; i < sizeof others / sizeof *others; i++) names[n_names++] = others[i];
+    return rates_unknown(OPTION, "schedule", name, names, n_names);
 }
 
-static uint32_t n_keys(const schedule *s)
+strata_status schedule_find(schedule_use *out, const char *text)
 {
-    uint32_t n = 0;
-    while (n < SCHEDULE_VALUES && s->keys[n].name) n++;
-    return n;
-}
-
-/* One "key=value" of the text. */
-static strata_status set(schedule_use *use, char *word)
-{
-    const char *names[SCHEDULE_VALUES];
-    const uint32_t n = n_keys(use->kind);
-    char *equal = strchr(word, '='), *end = NULL;
-    if (!equal) return strata_fail(STRATA_BAD_ARG, "--schedule wants key=value, got '%s'", word);
-    *equal = '\0';
-    for (uint32_t i = 0; i < n; i++) {
-        const key *k = &use->kind->keys[i];
-        names[i] = k->name;
-        if (strcmp(k->name, word) != 0) continue;
-        double v = strtod(equal + 1, &end);
-        if (end == equal + 1 || *end || !(v >= k->low && v <= k->high))
-            return strata_fail(STRATA_BAD_ARG, "--schedule: %s wants a number in [%g, %g], got '%s'", word,
-                               k->low, k->high, equal + 1);
-        use->value[i] = v;
-        return STRATA_OK;
-    }
-    return unknown("key", word, names, n);
-}
-
-strata_status schedule_parse(schedule_use *out, const char *text)
-{
-    char copy[256], *rest, *word, *convention;
-    if (strlen(text) >= sizeof copy)
-        return strata_fail(STRATA_BAD_ARG, "--schedule wants at most %zu characters, got %zu",
-                           sizeof copy - 1, strlen(text));
-    memcpy(copy, text, strlen(text) + 1);
-    rest = strchr(copy, ',');
-    if (rest) *rest++ = '\0';
-    convention = strchr(copy, ':');
-    if (convention) *convention++ = '\0';
-    STRATA_TRY(find(&out->kind, copy, convention ? convention : ""));
+    char name[64];
+    const size_t n = strcspn(text, ":");
+    *out = (schedule_use) { 0 };
+    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
+    STRATA_TRY(find(&out->kind, name, text[n] ? text + n + 1 : ""));
     for (uint32_t i = 0; i < SCHEDULE_VALUES; i++) out->value[i] = out->kind->keys[i].fallback;
-    while (rest) {
-        word = rest;
-        rest = strchr(word, ',');
-        if (rest) *rest++ = '\0';
-        STRATA_TRY(set(out, word));
-    }
     return STRATA_OK;
 }
 
-bool schedule_moves_momentum(const schedule_use *s) { return s->kind->moves_momentum; }
-
-schedule_point schedule_at(const schedule_use *s, uint64_t step, uint64_t steps)
+strata_status schedule_length(double *out, const char *key, const char *value, uint64_t steps_per_epoch)
 {
-    return s->kind->at(s->value, step < steps ? step : steps, steps);
+    rates_text t = { .option = OPTION, .s = value, .at = value };
+    if (!rates_fraction(&t, out, 0, 1e15))
+        return strata_fail(STRATA_BAD_ARG,
+                           OPTION ": %s wants steps (100), epochs (2ep) or a share (30%%), "
+                                  "got '%.64s'",
+                           key, value);
+    if (strcmp(t.at, "ep") == 0 && steps_per_epoch) {
+        *out = floor(*out * (double)steps_per_epoch + 0.5);
+        return STRATA_OK;
+    }
+    if (strcmp(t.at, "ep") == 0)
+        return strata_fail(STRATA_BAD_ARG,
+                           OPTION ": %s=%.64s is in epochs, whose length is not known here; give steps or a "
+                                  "share (30%%)",
+                           key, value);
+    if (strcmp(t.at, "%") == 0 && *out <= 100) {
+        *out = -*out / 100;
+        return STRATA_OK;
+    }
+    if (*t.at || floor(*out) != *out)
+        return strata_fail(STRATA_BAD_ARG,
+                           OPTION ": %s wants whole steps (100), epochs (2ep) or a share of at "
+                                  "most 100%%, got '%.64s'",
+                           key, value);
+    return STRATA_OK;
+}
+
+double schedule_steps(double length, uint64_t steps)
+{
+    return length < 0 ? floor(-length * (double)steps + 0.5) : length;
+}
+
+/* ---- Keys ----------------------------------------------------------------------------------- */
+
+static strata_status set_word(double *out, const schedule_key *k, const char *value)
+{
+    const size_t n = strlen(value);
+    uint32_t number = 0;
+    for (const char *word = k->words; *word; number++) {
+        const size_t length = strcspn(word, " ");
+        if (length == n && strncmp(word, value, n) == 0) {
+            *out = number;
+            return STRATA_OK;
+        }
+        word += length + (word[length] == ' ');
+    }
+    return strata_fail(STRATA_BAD_ARG, OPTION ": %s wants one of: %s; got '%.64s'", k->name, k->words, value);
+}
+
+/* Lengths with ':' between them. */
+static strata_status set_list(schedule_use *use, const schedule_key *k, const char *value, uint64_t per_epoch)
+{
+    char word[64];
+    rates_text t = { .option = OPTION, .s = value, .at = value };
+    use->n_list = 0;
+    do {
+        if (use->n_list == SCHEDULE_LIST)
+            return strata_fail(STRATA_BAD_ARG, OPTION ": %s wants at most %d lengths, got '%s'", k->name,
+                               SCHEDULE_LIST, value);
+        if (!rates_word(&t, word, sizeof word, ":")) return rates_wrong(&t, "a length");
+        STRATA_TRY(schedule_length(&use->list[use->n_list++], k->name, word, per_epoch));
+    } while (rates_take(&t, ':'));
+    return STRATA_OK;
+}
+
+static strata_status set_key(schedule_use *use, uint32_t i, const char *value, uint64_t per_epoch)
+{
+    const schedule_key *k = &use->kind->keys[i];
+    rates_text t = { .option = OPTION, .s = value, .at = value };
+    if (k->kind == KEY_WORD) return set_word(&use->value[i], k, value);
+    if (k->kind == KEY_LIST) return set_list(use, k, value, per_epoch);
+    if (k->kind == KEY_LENGTH) {
+        STRATA_TRY(schedule_length(&use->value[i], k->name, value, per_epoch));
+        if (use->value[i] == 0)
+            return strata_fail(STRATA_BAD_ARG, OPTION ": %s wants a length above 0, got '%s'", k->name,
+                               value);
+        return STRATA_OK;
+    }
+    if (!rates_fraction(&t, &use->value[i], k->low, k->high) || *t.at)
+        return strata_fail(STRATA_BAD_ARG, OPTION ": %s wants a number in [%g, %g], got '%.64s'", k->name,
+                           k->low, k->high, value);
+    return STRATA_OK;
+}
+
+strata_status schedule_set(schedule_use *use, const char *key, const char *value, uint64_t steps_per_epoch,
+                           const char *const *more)
+{
+    const char *names[64];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < SCHEDULE_VALUES && use->kind->keys[i].name; i++) {
+        if (strcmp(use->kind->keys[i].name, key) == 0) return set_key(use, i, value, steps_per_epoch);
+        names[n++] = use->kind->keys[i].name;
+    }
+    for (; more && *more && n < 64; more++) names[n++] = *more;
+    return rates_unknown(OPTION, "key", key, names, n);
+}
+
+double schedule_value(const schedule_use *use, const char *key, double fallback)
+{
+    for (uint32_t i = 0; i < SCHEDULE_VALUES && use->kind->keys[i].name; i++)
+        if (strcmp(use->kind->keys[i].name, key) == 0) return use->value[i];
+    return fallback;
+}
+
+schedule_point schedule_at(const schedule_use *use, const schedule_place *where)
+{
+    schedule_place place = *where;
+    if (place.step > place.steps) place.step = place.steps;
+    return use->kind->at(use, &place);
 }

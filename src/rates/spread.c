@@ -1,88 +1,165 @@
 #include "rates/spread.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/text.h"
+#include "rates/grammar.h"
 
-static strata_status not_understood(const char *spec)
+#define A_RATE         "a rate: a number of at least 0"
+#define A_RATE_ABOVE_0 "a number above 0"
+
+static const double LEAST = 1e-300; /* what counts as above 0 */
+
+static bool rate(rates_text *t, double *out) { return rates_number(t, out, 0, HUGE_VAL); }
+
+static strata_status ends(const rates_text *t) { return *t->at ? rates_wrong(t, "the end") : STRATA_OK; }
+
+static strata_status wrong_count(const rates_text *t, uint32_t rates)
 {
-    return strata_fail(STRATA_BAD_ARG,
-                       "--lr wants a rate X, one per group a,b,c, a range lo:hi or hi/k, got '%s'", spec);
+    char list[RATES_LIST] = "";
+    return strata_fail(STRATA_BAD_ARG, "%s %s has %u rates, but the model has %u groups%s%s", t->option, t->s,
+                       (unsigned)rates, (unsigned)t->n_groups, t->group ? ": " : "",
+                       t->group ? rates_list(list, t->group, t->n_groups) : "");
 }
 
-/* A finite number of at least 0; *end is left behind it. */
-static bool number(double *out, const char *s, const char **end)
+static strata_status parse_list(double *out, uint32_t n, rates_text *t)
 {
-    char *stop = NULL;
-    *out = strtod(s, &stop);
-    *end = stop;
-    return stop != s && isfinite(*out) && *out >= 0;
-}
-
-static uint32_t count(const char *spec, char c)
-{
-    uint32_t n = 0;
-    for (; *spec; spec++) n += *spec == c;
-    return n;
-}
-
-static strata_status wrong_count(uint32_t rates, uint32_t groups, const char *const *names, const char *spec)
-{
-    strata_text list = { 0 };
-    for (uint32_t i = 0; names && i < groups && i < 32; i++)
-        strata_text_format(&list, "%s%.64s", i ? ", " : ": ", names[i]);
-    if (names && groups > 32) strata_text_append(&list, ", ...", 5);
-    strata_status status = strata_fail(STRATA_BAD_ARG, "--lr %s has %u rates, but the model has %u groups%s",
-                                       spec, (unsigned)rates, (unsigned)groups, list.s ? list.s : "");
-    strata_text_free(&list);
-    return status;
-}
-
-static strata_status parse_list(double *out, uint32_t n, const char *const *names, const char *spec)
-{
-    const char *at = spec;
+    uint32_t given = 0;
     double one;
-    uint32_t given = count(spec, ',') + 1;
-    for (uint32_t i = 0; i < given; i++, at++) {
-        if (!number(i < n ? &out[i] : &one, at, &at) || *at != (i + 1 < given ? ',' : '\0'))
-            return not_understood(spec);
-    }
-    if (given == 1)
-        for (uint32_t i = 1; i < n; i++) out[i] = out[0];
-    else if (given != n)
-        return wrong_count(given, n, names, spec);
+    do {
+        if (!rate(t, given < n ? &out[given] : &one)) return rates_wrong(t, A_RATE);
+        given++;
+    } while (rates_take(t, ','));
+    STRATA_TRY(ends(t));
+    if (given != 1 && given != n) return wrong_count(t, given);
+    for (uint32_t g = given; g < n; g++) out[g] = out[0];
     return STRATA_OK;
 }
 
-static strata_status parse_range(double *out, uint32_t n, const char *spec)
+/* In this order of evaluation, as the libraries have it: the last rate may be an ulp off hi. */
+static strata_status parse_range(double *out, uint32_t n, rates_text *t)
 {
-    const char *at;
     double lo, hi;
-    if (!number(&lo, spec, &at) || *at != ':' || !number(&hi, at + 1, &at) || *at)
-        return not_understood(spec);
-    if (lo <= 0 || hi <= 0)
-        return strata_fail(STRATA_BAD_ARG, "--lr lo:hi wants both above 0, got '%s'", spec);
+    if (!rates_number(t, &lo, LEAST, HUGE_VAL)) return rates_wrong(t, A_RATE_ABOVE_0);
+    if (!rates_take(t, ':')) return rates_wrong(t, "':'");
+    if (!rates_number(t, &hi, LEAST, HUGE_VAL)) return rates_wrong(t, A_RATE_ABOVE_0);
+    STRATA_TRY(ends(t));
     const double factor = n > 1 ? pow(hi / lo, 1.0 / (n - 1)) : 1;
-    for (uint32_t i = 0; i < n; i++) out[i] = n > 1 ? lo * pow(factor, i) : hi;
+    for (uint32_t g = 0; g < n; g++) out[g] = n > 1 ? lo * pow(factor, g) : hi;
     return STRATA_OK;
 }
 
-static strata_status parse_share(double *out, uint32_t n, const char *spec)
+static strata_status parse_share(double *out, uint32_t n, rates_text *t)
 {
-    const char *at;
     double hi, k;
-    if (!number(&hi, spec, &at) || *at != '/' || !number(&k, at + 1, &at) || *at) return not_understood(spec);
-    if (!(k > 0) || !isfinite(hi / k))
-        return strata_fail(STRATA_BAD_ARG, "--lr hi/k wants k above 0, got '%s'", spec);
-    for (uint32_t i = 0; i < n; i++) out[i] = i + 1 < n ? hi / k : hi;
+    if (!rate(t, &hi)) return rates_wrong(t, A_RATE);
+    if (!rates_take(t, '/')) return rates_wrong(t, "'/'");
+    if (!rates_number(t, &k, LEAST, HUGE_VAL) || !isfinite(hi / k)) return rates_wrong(t, A_RATE_ABOVE_0);
+    STRATA_TRY(ends(t));
+    for (uint32_t g = 0; g < n; g++) out[g] = g + 1 < n ? hi / k : hi;
+    return STRATA_OK;
+}
+
+/* ---- Layer decay ---------------------------------------------------------------------------- */
+
+typedef struct decay {
+    double factor, min_scale, no_opt_scale;
+    bool electra;
+} decay;
+
+static strata_status decay_key(decay *d, rates_text *t)
+{
+    static const char *const keys[] = { "decay", "min-scale", "no-opt-scale", "ids" };
+    double *const value[] = { &d->factor, &d->min_scale, &d->no_opt_scale };
+    char key[32], word[32];
+    if (!rates_word(t, key, sizeof key, "=,")) return rates_wrong(t, "a key");
+    for (uint32_t i = 0; i < 4; i++) {
+        if (strcmp(key, keys[i]) != 0) continue;
+        if (!rates_take(t, '=')) return rates_wrong(t, "'='");
+        if (i < 3) {
+            if (!rates_fraction(t, value[i], i == 0 ? 1e-6 : 0, i == 0 ? 1e6 : 1))
+                return rates_wrong(t, i == 0 ? "a factor in [1e-6, 1e6]" : "a scale in [0, 1]");
+            return STRATA_OK;
+        }
+        const char *start = t->at;
+        const bool read = rates_word(t, word, sizeof word, ",");
+        d->electra = read && strcmp(word, "electra") == 0;
+        if (d->electra || (read && strcmp(word, "vit") == 0)) return STRATA_OK;
+        t->at = start;
+        return rates_wrong(t, "vit or electra");
+    }
+    return rates_unknown(t->option, "key", key, keys, 4);
+}
+
+static strata_status parse_decay(double *out, uint32_t n, rates_text *t)
+{
+    decay d = { 0 };
+    double base;
+    if (!rate(t, &base)) return rates_wrong(t, A_RATE);
+    if (!rates_take(t, '@')) return rates_wrong(t, "'@'");
+    do STRATA_TRY(decay_key(&d, t));
+    while (rates_take(t, ','));
+    STRATA_TRY(ends(t));
+    if (!(d.factor > 0)) return rates_wrong(t, "decay=D");
+    for (uint32_t g = 0; g < n; g++) {
+        const bool output = g + 1 == n;
+        double scale = pow(d.factor, n - 1 - g + (d.electra && !output));
+        if (scale < d.min_scale) scale = d.min_scale;
+        out[g] = scale < d.no_opt_scale ? 0 : base * scale;
+        if (!isfinite(out[g])) return rates_wrong(t, "a decay that stays finite over the groups");
+    }
+    return STRATA_OK;
+}
+
+/* ---- By name -------------------------------------------------------------------------------- */
+
+static strata_status parse_names(double *out, uint32_t n, rates_text *t)
+{
+    char name[128], list[RATES_LIST];
+    double v, rest = -1;
+    if (!t->group) return rates_wrong(t, "no names: the groups have none");
+    for (uint32_t g = 0; g < n; g++) out[g] = -1;
+    do {
+        uint32_t found = 0;
+        const char *start = t->at;
+        if (!rates_word(t, name, sizeof name, "=,")) return rates_wrong(t, "a group's name");
+        if (!rates_take(t, '=')) return rates_wrong(t, "'=' after the name");
+        if (!rate(t, &v)) return rates_wrong(t, A_RATE);
+        if (strcmp(name, "*") == 0 && rest < 0) {
+            rest = v;
+            continue;
+        }
+        for (uint32_t g = 0; g < n; g++) {
+            if (!rates_holds(name, t->group[g])) continue;
+            if (out[g] >= 0) {
+                t->at = start;
+                return rates_wrong(t, "each group to be named once");
+            }
+            out[g] = v;
+            found++;
+        }
+        if (!found) return rates_unknown_group(t, start, name);
+    } while (rates_take(t, ','));
+    STRATA_TRY(ends(t));
+    for (uint32_t g = 0; g < n; g++) {
+        if (out[g] < 0 && rest < 0)
+            return strata_fail(STRATA_BAD_ARG,
+                               "%s '%s' gives no rate to the group '%s'; the groups are: %s; "
+                               "'*=X' is for all that are not named",
+                               t->option, t->s, t->group[g], rates_list(list, t->group, n));
+        if (out[g] < 0) out[g] = rest;
+    }
     return STRATA_OK;
 }
 
 strata_status spread_parse(double *out, uint32_t n, const char *const *names, const char *spec)
 {
-    if (strchr(spec, ':')) return parse_range(out, n, spec);
-    if (strchr(spec, '/')) return parse_share(out, n, spec);
-    return parse_list(out, n, names, spec);
+    rates_text t = { "--lr", spec, spec, names, n };
+    switch (spec[strcspn(spec, ",:/@=")]) {
+    case ':': return parse_range(out, n, &t);
+    case '/': return parse_share(out, n, &t);
+    case '@': return parse_decay(out, n, &t);
+    case '=': return parse_names(out, n, &t);
+    default: return parse_list(out, n, &t);
+    }
 }
