@@ -325,6 +325,7 @@ static void trust_ratios(void **state)
                            trust_lamb(w / sqrt(2), 1, 10) };
     assert_int_equal(t.n, 6);
     for (size_t i = 0; i < t.n; i++) close_to(got[i], value(&t, i, 1), 1, cell(&t, i, 0));
+    assert_true(trust_clip(0.5, 0.1) == 1); /* never above lr */
     assert_true(trust_lars(0, 1, 0, 1, 0) == 1 && trust_lamb(1, 0, 10) == 1);
     close_table(&t);
 }
