@@ -57,7 +57,8 @@ typedef struct conv2d_tile {
 /* What a tile is chosen for: a result of `rows` rows and `cols` stored columns. */
 typedef struct conv2d_problem {
     uint64_t rows;
-    uint32_t cols, depth; /* depth: logical channels summed over, of a group; 0: the sum is over pixels */
+    uint32_t cols;
+    uint32_t taps, depth; /* summed over; depth: channels of a group; 0: the sum is over pixels */
     bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
     bool old;             /* sums begin with what is there: CONV2D_OLD */
 } conv2d_problem;

@@ -208,9 +208,12 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
 strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
 {
     const conv2d_size z = conv2d_size_of(n);
-    const bool vulkan = strata_device_caps(strata_stream_device(s))->vulkan;
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const strata_shape y = n->out->shape;
-    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, vulkan ? conv2d_most_bias_chunks(n) : 1);
+    const uint64_t room = caps->max_range / (4 * (uint64_t)z.cols);
+    uint32_t wanted = caps->vulkan ? conv2d_most_bias_chunks(n) : 1;
+    if (wanted > room) wanted = room ? (uint32_t)room : 1;
+    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, wanted);
     const strata_slice whole = n->param[CONV2D_BIAS]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));

@@ -6,8 +6,8 @@
 enum {
     MAX_GROUPS = 65535, /* the least maxComputeWorkGroupCount of Vulkan */
     CORES_UNKNOWN = 32,
-    SMALL_TEXELS = 1 << 20, /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
-    SUMS = 128              /* floats a lane sums at once, at most: more of them only makes longer code */
+    SMALL_TEXELS = 1 << 20,    /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
+    SMALL_PRODUCTS = 24 << 20, /* below, it does not pay to compile the longer and faster kernel */
 };
 
 /* Bytes of shared memory of a tiled kernel of this side, see conv2d_tile.glsl. */
@@ -98,7 +98,8 @@ conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const 
 {
     if (v == CONV2D_TILE) return shared_tile(caps, p, 1);
     if (v != CONV2D_SUBGROUP) return simple_tile(v, p);
-    uint32_t tall = caps->subgroup * 4;
+    const double products = (double)p->rows * p->cols * p->taps * p->depth;
+    uint32_t tall = caps->subgroup * (products < SMALL_PRODUCTS ? 2 : 4);
     while (tall > caps->subgroup && p->rows <= tall / 2) tall /= 2;
     return subgroup_tile(caps, tall, p);
 }
