@@ -337,10 +337,12 @@ static void check_untouched(const bench *b, bench_result *r, const bench_way *wa
 static bool gone(const bench *b, const piece *p)
 {
     uint32_t reads = b->node->op->backward_reads;
+    if (p->kind == PIECE_SCRATCH) return true;
+    if (!b->poison) return false; /* the reference tells what is right without it */
     if (p->kind == PIECE_OUT) return !(reads & STRATA_READS_OUT);
     if (p->kind == PIECE_IN && b->same) return !(reads & STRATA_READS_ALL_IN);
-    if (p->kind == PIECE_IN) return !(reads & (1u << p->index)) && !b->node->op->loss;
-    return p->kind == PIECE_SCRATCH;
+    if (p->kind == PIECE_IN) return !(reads & (1u << p->index));
+    return false;
 }
 
 strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const void *before)

@@ -38,6 +38,7 @@ typedef struct bench {
     piece piece[BENCH_MAX_PIECES];
     uint32_t n_pieces;
     bool same, ties; /* STRATA_ROW_SAME, STRATA_ROW_TIES */
+    bool poison;     /* overwrite with NaN before backward what the op does not declare to read */
 } bench;
 
 /* How a node is run. */
@@ -64,17 +65,19 @@ void bench_fill(const bench *b, void *image, uint32_t seed, bool add);
 /* Called for every launch that was recorded. */
 typedef void bench_launched(void *context, const strata_recorded *launch);
 
-/* Run forward, and backward in STRATA_TRAIN, on `before` [block.bytes].
- *   forward   out: the block after forward; may be NULL in training
- *   backward  out: the block after backward, before which scratch, and inputs and output that the op does not
- * declare to read, were overwritten with NaN; not touched in evaluation mode why: out [room], "" or what no
- * pass may do: guard zones or read-only tensors changed, the variant not launched. */
+/* What a run gives. The two images are the caller's, [block.bytes] each.
+ *   forward   the block after forward; may be NULL in training
+ *   backward  the block after backward, before which scratch (and with `poison` what the op does not declare
+ *             to read) was overwritten with NaN; not touched in evaluation mode
+ *   why       "" or what no pass may do: guard zones or read-only tensors changed, the variant not run */
 typedef struct bench_result {
     void *forward, *backward;
     char why[200];
     bench_launched *launched; /* NULL: nobody is told */
     void *context;
 } bench_result;
+
+/* Run forward, and in STRATA_TRAIN backward, on the content `before` [block.bytes]. */
 strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const void *before);
 
 /* Does a run in this way write this gradient? */

@@ -10,8 +10,8 @@ typedef struct compare_scale {
 } compare_scale;
 
 /* Measure the scales by running the reference on moved inputs.
- *   way, before    the run whose answer is the reference;  r: that answer, both images filled where the way
- * has them */
+ *   way, before  the run whose answer is the reference
+ *   r            that answer: both images, as far as the way has them */
 strata_status compare_measure(compare_scale *out, bench *reference, const strata_row *row,
                               const bench_way *way, const void *before, const bench_result *r);
 

@@ -320,6 +320,7 @@ static strata_status judge_case(trial *t, bool *skip)
     STRATA_GO(bench_open(&t->reference, j->reference, &t->pattern, t->row, skip));
     if (*skip || op->view) goto done;
     STRATA_GO(bench_open(&t->judged, j->device, &t->pattern, t->row, skip));
+    t->judged.poison = true;
     if (j->twin && !(t->row->flags & STRATA_ROW_SPLITS_ALL))
         STRATA_GO(bench_open(&t->twin, j->twin, &t->pattern, t->row, skip));
     STRATA_GO(ask_reference(t));

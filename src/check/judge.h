@@ -42,12 +42,14 @@ enum {
 };
 
 /* A row. Dimensions are capitals, to which the judge gives sizes (1, 3, 4, 5, primes, around 64); also "2C"
- * and plain numbers. inputs          "x:N,H,W,C"  an activation; "x:N,C" is [N,1,1,C] "label:N<K"  rows [N]
- * of i32 in [0, K);  "weight:N"  rows [N] of f32 "t:N,K@0..1" values in [0, 1] instead of [-range, range]
- *   options         "kernel=3 channels=2K": a value that is a capital, with or without a factor, becomes its
- * size differentiable  the inputs whose gradient is judged; every parameter that is trained is, too sizes
- * NULL: the judge's. Else cases separated by ';': "N=2 H=9 W=9 C=3; N=1 H=8 W=8 C=16" A case that the op
- * refuses with STRATA_BAD_SHAPE is skipped; a row with fewer than two cases left fails. */
+ * and plain numbers.
+ *   inputs          "x:N,H,W,C"  an activation; "x:N,C" is [N,1,1,C]
+ *                   "label:N<K"  rows [N] of i32 in [0, K);  "weight:N"  rows [N] of f32
+ *                   "t:N,K@0..1" values in [0, 1] instead of [-range, range]
+ *   options         "kernel=3 out=2K": a value that is a capital, with or without a factor, becomes its size
+ *   differentiable  the inputs whose gradient is judged; every parameter that is trained is, too
+ *   sizes           NULL: the judge's. Else cases separated by ';': "N=2 H=9 W=9 C=3; N=1 H=8 W=8 C=16"
+ * A case that the op refuses with STRATA_BAD_SHAPE is skipped; a row with fewer than two cases left fails. */
 typedef struct strata_row {
     const char *op, *inputs, *options, *differentiable;
     float range;
@@ -97,11 +99,11 @@ typedef struct strata_judge {
 
 /* Judge a row: every case, every variant, all passes, gradients assigned and added, evaluation mode, the same
  * bits twice, guard zones and read-only tensors untouched. Failures are counted and told through `line`, and
- * are no error. Errors: the row itself is wrong (STRATA_BAD_ARG), or a device failed. */
+ * are no error.
+ * Errors: the row itself is wrong (STRATA_BAD_ARG), or a device failed. */
 strata_status strata_judge_row(strata_judge *j, const strata_row *row);
 
-/* Judge the reference's gradients of a row by central differences of its forward pass. `device` is not used.
- */
+/* Judge the reference's gradients of a row by central differences of its forward pass; needs no `device`. */
 strata_status strata_judge_differences(strata_judge *j, const strata_row *row);
 
 /* Judge the gradient norm and the optimizers, which are no nodes. */

@@ -24,12 +24,12 @@ typedef struct pattern {
     char text[512];
 } pattern;
 
-/* Copy case number `index` of a row at a depth. text: out [room], "N=2 H=7 W=7 C=5". false: there is no such
- * case. */
+/* Copy case number `index` of a row at a depth.  text: out [room], "N=2 H=7 W=7 C=5".
+ * false: there is none. */
 bool pattern_case(char *text, size_t room, const strata_judge *j, const strata_row *row, uint32_t index);
 
-/* Read a row with the sizes of one case. Errors: STRATA_BAD_ARG naming the row and what is not understood.
- * The pattern is not to be copied: its settings point into it. */
+/* Read a row with the sizes of one case. The pattern is not to be copied: its settings point into it.
+ * Errors: STRATA_BAD_ARG naming the row and what is not understood. */
 strata_status pattern_read(pattern *out, const strata_row *row, const char *sizes);
 
 #endif
