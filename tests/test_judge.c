@@ -16,39 +16,47 @@
 static strata_device *reference;
 static char folder[] = "/tmp/strata-judge-XXXXXX";
 
-/* A fault: in `file`, `was` becomes `is`; a row of `op` must fail ("update": one of strata_judge_updates). */
+/* A fault: in `file`, `was` becomes `is`. A row of `op` must fail, the one with `options` where there are some;
+ * "update": one of strata_judge_updates. */
 typedef struct fault {
-    const char *name, *op, *file, *was, *is;
+    const char *name, *op, *file, *was, *is, *options;
 } fault;
 
 static const fault faults[] = {
-    { "a gradient is assigned, not added", "gelu", "activation.comp", "if (ADD_DX != 0) g += dx[i];", "" },
-    { "the last element is not written", "silu", "activation.comp", "if (i >= images",
-      "if (i + 1 >= images" },
+    { "a gradient is assigned, not added", "gelu", "activation.comp", "if (ADD_DX != 0) g += dx[i];", "",
+      NULL },
+    { "the last element is not written", "silu", "activation.comp", "if (i >= images", "if (i + 1 >= images",
+      NULL },
     { "one row of a window is missing", "avg_pool", "avg_pool.comp", "r < rows.end; r++",
-      "r + 1 < rows.end; r++" },
+      "r + 1 < rows.end; r++", NULL },
     { "pads leak into a sum", "bce_loss", "bce_loss.comp", "mix(vec4(0.0), each, real_channels(q, classes))",
-      "each" },
+      "each", NULL },
     { "the last of equal maxima wins", "max_pool", "max_pool.comp", "greaterThan(v, best)",
-      "greaterThanEqual(v, best)" },
+      "greaterThanEqual(v, best)", NULL },
     { "a barrier is missing", "softmax_loss", "reduce.glsl",
       "reduce_room[lane] += reduce_room[lane + half_size];\n        barrier();",
-      "reduce_room[lane] += reduce_room[lane + half_size];" },
+      "reduce_room[lane] += reduce_room[lane + half_size];", NULL },
     { "backward drops other elements", "dropout", "dropout.comp", "node, values[2])",
-      "node, values[2] + uint(PASS == BACKWARD))" },
+      "node, values[2] + uint(PASS == BACKWARD))", NULL },
     { "inputs are put at the wrong channel", "concat", "concat.comp", "out_quads * 4 + offset + c",
-      "out_quads * 4 + c" },
+      "out_quads * 4 + c", NULL },
     { "a little is wrong everywhere", "gelu", "activation.comp",
-      "return t * normal_cdf(t, exp(-0.5 * t * t));",
-      "return t * (normal_cdf(t, exp(-0.5 * t * t)) + 2e-6);" },
+      "return t * normal_cdf(t, exp(-0.5 * t * t));", "return t * (normal_cdf(t, exp(-0.5 * t * t)) + 2e-6);",
+      NULL },
     { "a gradient depends on whether another is wanted", "add", "add.comp",
       "if (DO_DX0 == ASSIGN) dx0[i] = d;",
-      "if (DO_DX0 == ASSIGN) dx0[i] = DO_DX1 == NOTHING ? d * 1.0000002 : d;" },
-    { "the optimizer moves after a NaN", "update", "sgd.comp", "|| state[0].x != 0", "" },
+      "if (DO_DX0 == ASSIGN) dx0[i] = DO_DX1 == NOTHING ? d * 1.0000002 : d;", NULL },
+    { "a tap is missing", "conv2d", "conv2d_tile.glsl", "uint(k.b) < tap_end", "uint(k.b) + 1 < tap_end",
+      "out=K kernel=3 pad=1" },
+    { "undefined channels are multiplied", "conv2d", "conv2d.comp", "uvec4(depth))", "uvec4(depth + 3u))",
+      "out=K kernel=3 pad=1" },
+    { "a barrier between loads and sums is missing", "conv2d", "conv2d_tile.glsl",
+      "advance(kx, ROUND / 4);\n        barrier();", "advance(kx, ROUND / 4);", "out=K kernel=3 pad=1" },
+    { "the optimizer moves after a NaN", "update", "sgd.comp", "|| state[0].x != 0", "", NULL },
     { "frozen rows count in the norm", "update", "grad_norm.comp", "& ACTIVE) == 0) continue;",
-      "& ACTIVE) == 9) continue;" },
-    { "a correction is left out", "update", "adam.comp", "sqrt(moment2) * rate.correction2",
-      "sqrt(moment2)" },
+      "& ACTIVE) == 9) continue;", NULL },
+    { "a correction is left out", "update", "adam.comp", "sqrt(moment2) * rate.correction2", "sqrt(moment2)",
+      NULL },
 };
 enum { N_FAULTS = sizeof faults / sizeof *faults };
 
@@ -116,8 +124,8 @@ static void plant(const fault *f)
     free(text);
 }
 
-/* Failures of the op's rows with the shaders of the folder as they are now. */
-static uint32_t judge_op(const char *op, char *first, size_t room)
+/* Failures of the op's rows (with these options, if any) with the shaders of the folder as they are now. */
+static uint32_t judge_op(const char *op, const char *options, char *first, size_t room)
 {
     strata_judge j = { .reference = reference };
     strata_device_config config = judged_config();
@@ -126,7 +134,8 @@ static uint32_t judge_op(const char *op, char *first, size_t room)
     if (strata_device_open(&j.device, &config) != STRATA_OK) fail_msg("%s", strata_message());
     strata_status status = strcmp(op, "update") == 0 ? strata_judge_updates(&j) : STRATA_OK;
     for (const strata_row *row = strata_rows; row->op && status == STRATA_OK; row++)
-        if (strcmp(row->op, op) == 0) status = strata_judge_row(&j, row);
+        if (strcmp(row->op, op) == 0 && (!options || strcmp(row->options, options) == 0))
+            status = strata_judge_row(&j, row);
     strata_device_close(j.device);
     if (status != STRATA_OK) fail_msg("%s", strata_message());
     snprintf(first, room, "%s", j.first);
@@ -140,7 +149,7 @@ static void test_wrong_kernels_are_rejected(void **state)
     for (int i = 0; i < N_FAULTS; i++) {
         char from[1024], to[1024];
         plant(&faults[i]);
-        uint32_t failures = judge_op(faults[i].op, first, sizeof first);
+        uint32_t failures = judge_op(faults[i].op, faults[i].options, first, sizeof first);
         snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", faults[i].file);
         snprintf(to, sizeof to, "%s/%s", folder, faults[i].file);
         copy(from, to);
@@ -154,7 +163,7 @@ static void test_unchanged_kernels_pass(void **state)
     (void)state;
     char first[512];
     for (int i = 0; i < N_FAULTS; i++)
-        if (judge_op(faults[i].op, first, sizeof first) != 0) fail_msg("%s", first);
+        if (judge_op(faults[i].op, faults[i].options, first, sizeof first) != 0) fail_msg("%s", first);
 }
 
 static void test_doctor_fails_a_wrong_kernel(void **state)
