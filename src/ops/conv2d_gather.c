@@ -90,6 +90,7 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
     const uint64_t rows = (uint64_t)a->images * a->rows_h * a->rows_w;
     const conv2d_problem p = { .rows = rows,
                                .cols = 4 * a->y_quads,
+                               .taps = a->tap_end - a->tap_begin,
                                .depth = a->depth,
                                .old = a->start == CONV2D_OLD,
                                .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->w),
