@@ -16,8 +16,8 @@
 static strata_device *reference;
 static char folder[] = "/tmp/strata-judge-XXXXXX";
 
-/* A fault: in `file`, `was` becomes `is`. A row of `op` must fail, the one with `options` where there are some;
- * "update": one of strata_judge_updates. */
+/* A fault: in `file`, `was` becomes `is`. A row of `op` must fail, the one with `options` where there are
+ * some; "update": one of strata_judge_updates. */
 typedef struct fault {
     const char *name, *op, *file, *was, *is, *options;
 } fault;
