@@ -1,5 +1,5 @@
-/* The kernel variants that a run was recorded with, to be taken again when it is resumed: another variant has other
- * roundings, and a resumed run promises the same bits. */
+/* The kernel variants that a run was recorded with, to be taken again when it is resumed: another variant has
+ * other roundings, and a resumed run promises the same bits. */
 #ifndef STRATA_TRAIN_VARIANTS_H
 #define STRATA_TRAIN_VARIANTS_H
 
@@ -8,7 +8,7 @@
 #include "core/status.h"
 #include "core/text.h"
 
-/* Append to `out` what strata_stream_force takes to get the variants of run.json's "launches" again, node by node. */
+/* Append to `out` what strata_stream_force takes to get the variants of run.json's "launches" again. */
 void variants_force(strata_text *out, const json_t *launches);
 
 /* Compare two "launches": `differs` is called for each pass of a node that another variant runs now. */
