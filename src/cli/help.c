@@ -206,6 +206,7 @@ void cli_man_page(void)
     uint32_t n;
     const strata_option *o = strata_options(&n);
     printf(".TH STRATA 1 \"\" \"strata %.*s\"\n", (int)strcspn(strata_version(), " "), strata_version());
+    printf(".ad l\n"); /* long synopses cannot be stretched to a straight edge */
     printf(".SH NAME\nstrata \\- " SUMMARY "\n");
     printf(".SH SYNOPSIS\n.B strata\n.I COMMAND\n[\\fIWORD\\fR ...] [\\fB\\-\\-key\\fR \\fIVALUE\\fR ...]\n");
     printf(".SH COMMANDS\n");
