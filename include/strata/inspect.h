@@ -30,7 +30,8 @@ typedef struct strata_model_info {
 } strata_model_info;
 
 /* All models, sorted by name: `each` is called for every one. `recipe` may set stem, head and groups, or be
- * NULL. Errors: STRATA_BAD_ARG for a stem, head or groups that no model has. */
+ * NULL.
+ * Errors: STRATA_BAD_ARG for a stem, head or groups that no model has. */
 STRATA_API strata_status strata_models(const strata_recipe *recipe,
                                        void (*each)(void *context, const strata_model_info *info),
                                        void *context);
@@ -49,7 +50,8 @@ typedef struct strata_tensor_info {
 } strata_tensor_info;
 
 /* Read a safetensors file: `each` is called for every tensor in the order of the file, `note` (may be NULL)
- * for each entry of its metadata. Errors: STRATA_FILE naming the tensor and the rule that was broken. */
+ * for each entry of its metadata.
+ * Errors: STRATA_FILE naming the tensor and the rule that was broken. */
 STRATA_API strata_status strata_inspect(const char *path,
                                         void (*each)(void *context, const strata_tensor_info *info),
                                         void (*note)(void *context, const char *key, const char *value),

@@ -58,7 +58,8 @@ STRATA_API uint64_t strata_trainer_steps(const strata_trainer *t);
 STRATA_API uint64_t strata_trainer_memory(const strata_trainer *t);
 
 /* Write the weights (torchvision's names, OIHW, f32) to a safetensors file, atomically; read them from one.
- * Waits. Errors: STRATA_FILE; STRATA_BAD_SHAPE naming the tensor, wanted and came. */
+ * Waits.
+ * Errors: STRATA_FILE; STRATA_BAD_SHAPE naming the tensor, wanted and came. */
 STRATA_API strata_status strata_trainer_save(strata_trainer *t, const char *path);
 STRATA_API strata_status strata_trainer_load(strata_trainer *t, const char *path);
 
@@ -95,7 +96,8 @@ typedef struct strata_observer {
 } strata_observer;
 
 /* Train as a recipe says (its key `data` names the data) and keep a run folder. `command` is written into
- * run.json. Errors: whatever goes wrong; what was written before stays, whole files only. */
+ * run.json.
+ * Errors: whatever goes wrong; what was written before stays, whole files only. */
 STRATA_API strata_status strata_run(const strata_recipe *recipe, const char *command,
                                     const strata_observer *observer);
 

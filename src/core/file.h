@@ -2,7 +2,8 @@
  *
  * An atomic write goes to a temporary beside the file (same name plus ".PID.N.tmp"), reaches the disk, and
  * then takes the file's name: a reader, a crash or a full disk meets the old file or the new one, never a
- * part. Every message names the path and the system's reason. Errors: STRATA_FILE, STRATA_NO_MEMORY. */
+ * part. Every message names the path and the system's reason.
+ * Errors: STRATA_FILE, STRATA_NO_MEMORY. */
 #ifndef STRATA_CORE_FILE_H
 #define STRATA_CORE_FILE_H
 

@@ -34,7 +34,8 @@ strata_status strata_graph_open(strata_graph **out, strata_shape input);
 void strata_graph_close(strata_graph *g);
 
 /* Add a node.  op: see strata_op_find;  name: unique, "" gives "<op>_<index>";  in: tensors of this graph
- * [n_in]; settings: [n_settings] options.  *out out: the node's output tensor. Errors: STRATA_BAD_ARG for an
+ * [n_in]; settings: [n_settings] options.  *out out: the node's output tensor.
+ * Errors: STRATA_BAD_ARG for an
  * unknown op or option (with the nearest name) or a value out of range; STRATA_BAD_SHAPE. */
 strata_status strata_graph_add(strata_graph *g, strata_tensor **out, const char *op, const char *name,
                                strata_tensor *const *in, uint32_t n_in, const strata_setting *settings,

@@ -193,7 +193,8 @@ strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, co
                                       uint64_t bytes_per_image);
 
 /* How many images of all the node's activations, inputs and output, one launch may bind; at least 1. A kept
- * tensor no larger than the output fits with it. Errors: as strata_images_per_slice. */
+ * tensor no larger than the output fits with it.
+ * Errors: as strata_images_per_slice. */
 strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const strata_node *n);
 
 /* A run of images of a batch. All `n` in runs of at most `most`:

@@ -6,7 +6,8 @@
 #include "train/trainer.h"
 
 /* Make the batcher of a data set's part as a recipe wants it (its `normalize`, else the training set's
- * figures). Errors: STRATA_BAD_ARG for a normalize text that is not understood or has another number of
+ * figures).
+ * Errors: STRATA_BAD_ARG for a normalize text that is not understood or has another number of
  * channels. */
 strata_status score_batcher(strata_batcher *out, const strata_data *data, bool valid, const strata_recipe *r,
                             uint32_t batch);

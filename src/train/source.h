@@ -27,7 +27,8 @@ void source_close(weights_source *s);
 strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images);
 
 /* The notes that make a weights file of a trainer's network self-contained: recipe keys of the model, image,
- * classes, normalisation. names [classes] may be NULL. *n out. Owner: `arena`. NULL without memory. */
+ * classes, normalisation. names [classes] may be NULL. *n out.
+ * Owner:  `arena`. NULL without memory. */
 struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, const char *normalize,
                                  const char *const *names, uint32_t *n);
 

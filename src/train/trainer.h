@@ -50,7 +50,8 @@ struct strata_trainer {
  *   last    it ends its step
  *   epoch   from 0, for dropout and records
  * Rows past `images` must be filled too (engine_put does). Weights of images are 1 / (images of the whole
- * step). Waits: for the micro-batch STRATA_RING_SLOTS ago. */
+ * step).
+ * Waits:  for the micro-batch STRATA_RING_SLOTS ago. */
 strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
                             uint32_t epoch, engine_input *out);
 strata_status trainer_submit(strata_trainer *t);

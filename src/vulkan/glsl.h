@@ -32,7 +32,8 @@ strata_status glsl_expand(strata_text *out, const glsl_sources *sources, const c
 
 /* Compile an expanded text. Any number of threads may do so at once after glsl_open.
  *   optimize  run SPIRV-Tools and drop names; 0 keeps what spirv_reflect needs
- * Owner: caller; release with glsl_free. Errors: STRATA_BAD_SHADER, the message holds "file:line: text". */
+ * Owner: caller; release with glsl_free.
+ * Errors: STRATA_BAD_SHADER, the message holds "file:line: text". */
 strata_status glsl_compile(glsl_module *out, const char *name, const char *text, int optimize);
 void glsl_free(glsl_module *m);
 

@@ -20,7 +20,8 @@ typedef struct strata_gpu_config {
 } strata_gpu_config;
 
 /* Every Vulkan device in the driver's order; caps as they are, without the start-up test. *n out: how many,
- * at most `room`. Errors: STRATA_NO_DEVICE without a loader, a driver or a device, with what to install. */
+ * at most `room`.
+ * Errors: STRATA_NO_DEVICE without a loader, a driver or a device, with what to install. */
 strata_status strata_gpu_list(strata_device_entry *out, uint32_t room, uint32_t *n);
 
 /* Owner: caller; release with strata_gpu_close. Any number may be open. */
