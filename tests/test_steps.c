@@ -49,7 +49,7 @@ static void a_step_allocates_nothing(const char *device)
     assert_int_equal(strata_recipe_set(r, "model", "small-cnn"), STRATA_OK);
     assert_int_equal(strata_recipe_set(r, "batch", "8"), STRATA_OK);
     assert_int_equal(strata_device_open(&d, &(strata_device_config) { .name = device }), STRATA_OK);
-    if (strata_trainer_open(&t, d, r, &(strata_task) { SIDE, SIDE, 1, 10, STEPS + 10 }) != STRATA_OK)
+    if (strata_trainer_open(&t, d, r, &(strata_task) { SIDE, SIDE, 1, 10, STEPS + 10, 0 }) != STRATA_OK)
         fail_msg("%s", strata_message());
     for (uint32_t i = 0; i < 10; i++) one_step(t, i);
     size_t before = allocations;

@@ -22,7 +22,8 @@ typedef struct strata_trainer strata_trainer;
 /* What the network is for; all at least 1. */
 typedef struct strata_task {
     uint32_t h, w, c, classes;
-    uint64_t steps; /* of the whole run: what a schedule divides; 0: as the recipe's steps */
+    uint64_t steps;           /* of the whole run: what a schedule divides; 0: as the recipe's steps */
+    uint64_t steps_per_epoch; /* what schedules in epochs count in; 0: not known, and they are refused */
 } strata_task;
 
 /* Make a trainer from the keys of a recipe: model, batch, micro-batch, opt, lr, schedule, seed, init, ...

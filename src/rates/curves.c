@@ -252,3 +252,5 @@ const schedule schedules[] = { /* mom-end -1: as mom-start */
 };
 /* clang-format on */
 const uint32_t n_schedules = sizeof schedules / sizeof *schedules;
+
+bool schedule_watches(const schedule_use *use) { return use->kind->at == reduce_on_plateau; }

@@ -286,6 +286,7 @@ static strata_group_rate by_recipe(const strata_rates *r, uint64_t step, uint32_
     out.uniform = point.scale * uniform;
     out.frozen = point.frozen || group < p->freeze_to || rate == 0;
     out.lr = r->budget == 1 ? point.scale * rate : r->budget * (point.scale * rate);
+    out.norm = r->bleed.on && !r->bleed.norm ? out.uniform : out.lr;
     if (!isnan(point.momentum)) *momentum = point.momentum;
     return out;
 }
@@ -294,16 +295,19 @@ static strata_group_rate by_table(const strata_rates *r, uint64_t step, uint32_t
 {
     const double *row = rates_table_at(&r->table, step);
     if (r->table.momentum) *momentum = row[r->n_groups];
-    return (strata_group_rate) { row[group], row[group], 1, r->peak[group] == 0 };
+    return (strata_group_rate) {
+        .lr = row[group], .uniform = row[group], .norm = row[group], .beta = 1, .frozen = r->peak[group] == 0
+    };
 }
 
 static strata_group_rate look(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
 {
     double now = r->momentum;
     strata_group_rate out = (r->table.n ? by_table : by_recipe)(r, step, group, &now);
-    if (r->rule) out.lr = r->rule(r->rule_context, step, group, out.lr, &now);
+    if (r->rule) out.lr = out.norm = r->rule(r->rule_context, step, group, out.lr, &now);
     out.frozen = out.frozen || step < r->until[group] || frozen_by_log(r, step, group);
-    if (out.frozen) out.lr = 0;
+    out.thawed = out.lr;
+    if (out.frozen) out.lr = out.norm = 0;
     *momentum = r->momentum > 0 ? now : 0; /* an optimizer without momentum has none to be cycled */
     return out;
 }
@@ -352,6 +356,20 @@ strata_status strata_rates_observe(strata_rates *r, const rates_event *event)
     }
     log->event[log->n++] = *event;
     return STRATA_OK;
+}
+
+bool strata_rates_watch(const strata_rates *r)
+{
+    for (uint32_t i = 0; i < r->n_timelines; i++)
+        for (uint32_t k = 0; k < r->timelines[i].n; k++)
+            if (schedule_watches(&r->timelines[i].phase[k].use)) return true;
+    return false;
+}
+
+void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context)
+{
+    r->rule = rule;
+    r->rule_context = context;
 }
 
 const rates_log *strata_rates_observed(const strata_rates *r) { return &r->log; }

@@ -49,6 +49,8 @@ typedef struct strata_group_rate {
     double lr;
     double uniform; /* what it would be at beta 0, all groups alike: s(step) * M */
     double beta;    /* of the blend: 1 without one */
+    double thawed;  /* what it would be if it were not frozen */
+    double norm;    /* of the group's norms, where they stay at beta 0; else lr */
     bool frozen;    /* the multiplier is 0: the group's weights and moments stay as they are */
 } strata_group_rate;
 void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum);
@@ -59,9 +61,14 @@ const double *strata_rates_peak(const strata_rates *r);
 /* The sum of each group's rates over the run. [n_groups] */
 void strata_rates_mass(const strata_rates *r, double *mass);
 
+/* Set the rule anew; NULL: none. */
+void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context);
+
 /* What was observed, in order; to be kept in checkpoints.
  * Errors: STRATA_BAD_ARG for a step before the last one's, or a group that is not there. */
 strata_status strata_rates_observe(strata_rates *r, const rates_event *event);
+/* Does any schedule watch a metric? */
+bool strata_rates_watch(const strata_rates *r);
 const rates_log *strata_rates_observed(const strata_rates *r);
 
 #endif

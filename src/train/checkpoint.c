@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
 #include "model/safetensors.h"
 
 /* The flat ranges of a plan that a resumed run starts from, in device order. */
@@ -26,6 +27,32 @@ static void release(held *h)
     for (int i = 0; i < RANGES; i++) free(h->bytes[i]);
 }
 
+/* What the rates have observed, as "step kind group value;" */
+static strata_status put_events(strata_text *out, const rates_log *log)
+{
+    strata_text_format(out, "%s", "");
+    for (uint32_t i = 0; i < log->n; i++)
+        strata_text_format(out, "%" PRIu64 " %u %u %a;", log->event[i].step, (unsigned)log->event[i].kind,
+                           (unsigned)log->event[i].group, log->event[i].value);
+    return out->failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the checkpoint") : STRATA_OK;
+}
+
+static strata_status take_events(strata_rates *rates, const char *text, const char *path)
+{
+    for (const char *at = text; at && *at; at = strchr(at, ';') + 1) {
+        unsigned kind, group;
+        rates_event e;
+        if (sscanf(at, "%" SCNu64 " %u %u %la;", &e.step, &kind, &group, &e.value) != 4 || !strchr(at, ';') ||
+            kind > RATES_FREEZE)
+            return strata_fail(STRATA_FILE, "%s: its metadata has events that are not understood: '%.40s'",
+                               path, at);
+        e.kind = (rates_event_kind)kind;
+        e.group = group;
+        STRATA_TRY(strata_rates_observe(rates, &e));
+    }
+    return STRATA_OK;
+}
+
 static strata_status write_state(const char *path, strata_trainer *t, const loop_state *loop)
 {
     strata_status status = STRATA_OK;
@@ -33,6 +60,7 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     strata_slice slice[RANGES];
     strata_stored tensor[RANGES + 1];
     char text[6][40];
+    strata_text events = { 0 };
     uint32_t n = 0, rows = t->main.model->graph->n_rows;
     ranges(t->main.plan, slice);
     for (int i = 0; i < RANGES; i++) {
@@ -55,10 +83,17 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     snprintf(text[3], sizeof text[3], "%a", loop->best);
     snprintf(text[4], sizeof text[4], "%a", loop->seconds);
     snprintf(text[5], sizeof text[5], "%d", loop->finished);
-    const strata_note notes[] = { { "step", text[0] }, { "epoch_loss", text[1] }, { "epoch_images", text[2] },
-                                  { "best", text[3] }, { "seconds", text[4] },    { "finished", text[5] } };
+    STRATA_GO(put_events(&events, strata_rates_observed(t->rates)));
+    const strata_note notes[] = { { "events", events.s ? events.s : "" },
+                                  { "step", text[0] },
+                                  { "epoch_loss", text[1] },
+                                  { "epoch_images", text[2] },
+                                  { "best", text[3] },
+                                  { "seconds", text[4] },
+                                  { "finished", text[5] } };
     STRATA_GO(strata_safetensors_write(path, tensor, n, notes, sizeof notes / sizeof *notes));
 done:
+    strata_text_free(&events);
     release(&h);
     return status;
 }
@@ -134,7 +169,7 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
                            note_number(s, "seconds"),
                            note_number(s, "finished") != 0 };
     t->step = loop->step;
-    return STRATA_OK;
+    return take_events(t->rates, strata_safetensors_note(s, "events"), s->path);
 }
 
 strata_status checkpoint_read(run_folder *f, strata_trainer *t, loop_state *loop, bool *found)

@@ -267,6 +267,22 @@ strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch
     return status;
 }
 
+strata_status folder_event(run_folder *f, uint64_t step, const char *what, const char *group,
+                           uint32_t frozen_nodes)
+{
+    json_t *name = json_string(group);
+    char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
+    strata_text line = { 0 };
+    strata_text_format(&line,
+                       "{\"step\": %" PRIu64 ", \"event\": \"%s\", \"group\": %s, \"frozen_nodes\": %u}",
+                       step, what, quoted ? quoted : "null", (unsigned)frozen_nodes);
+    strata_status status = line.failed || !quoted ? no_memory() : strata_log_line(&f->steps, line.s);
+    strata_text_free(&line);
+    free(quoted);
+    json_decref(name);
+    return status;
+}
+
 strata_status folder_rates(run_folder *f, const strata_trainer *t, uint64_t step)
 {
     const strata_graph *g = t->main.model->graph;

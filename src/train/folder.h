@@ -51,6 +51,10 @@ strata_status folder_begin_logs(run_folder *f, const strata_trainer *t);
 
 strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,
                           uint32_t n_groups, double momentum);
+/* A group was frozen or released ("freeze", "unfreeze") before `step`; so many nodes have no backward pass
+ * from there on. */
+strata_status folder_event(run_folder *f, uint64_t step, const char *what, const char *group,
+                           uint32_t frozen_nodes);
 strata_status folder_rates(run_folder *f, const strata_trainer *t, uint64_t step);
 strata_status folder_epoch(run_folder *f, const strata_event *e);
 

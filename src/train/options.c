@@ -13,6 +13,8 @@ static const char *const orders[] = { "shuffled", "sequential", NULL };
 static const char *const augments[] = { "none", "flip", "crop", "flip,crop", NULL };
 static const char *const lasts[] = { "drop", "keep", NULL };
 static const char *const valids[] = { "auto", "none", NULL };
+static const char *const decay_bys[] = { "group", "base", NULL };
+static const char *const frozen_stats[] = { "update", "hold", NULL };
 static const char *const losses[] = { "softmax", NULL };
 
 /* key, value, default, topic, help; kind, range or choices */
@@ -96,7 +98,9 @@ const option_rule option_rules[] = {
       0,
       optimizers },
     { { "lr", "SPEC", "", "optimizer",
-        "X, a,b,c (a group each, input side first), lo:hi (geometric) or hi/k; default: by optimizer" },
+        "X; a,b,c (a group each, input side first); lo:hi (geometric); hi/k; X@decay=D; GROUP=X,*=Y; "
+        "default: by "
+        "optimizer" },
       OPTION_TEXT,
       0,
       0,
@@ -123,6 +127,18 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
+    { { "decay-by", "NAME", "group", "optimizer",
+        "adamw: decay by each group's own rate, or by base, the rate without its multiplier" },
+      OPTION_CHOICE,
+      0,
+      0,
+      decay_bys },
+    { { "norm-rate", "X", "1", "optimizer", "multiplies the rate of norm parameters" },
+      OPTION_NUMBER,
+      0,
+      1e6,
+      NULL },
+    { { "bias-rate", "X", "1", "optimizer", "multiplies the rate of biases" }, OPTION_NUMBER, 0, 1e6, NULL },
     { { "clip-norm", "X", "0", "optimizer", "scale gradients down to this global norm; 0: never" },
       OPTION_NUMBER,
       0,
@@ -130,11 +146,35 @@ const option_rule option_rules[] = {
       NULL },
 
     { { "schedule", "NAME", "one-cycle", "schedule",
-        "constant, one-cycle, one-cycle:fastai1 or one-cycle:torch, then ,key=value" },
+        "NAME[,key=value], PHASE then PHASE, GROUP=PHASES; PHASES, or csv:FILE" },
       OPTION_TEXT,
       0,
       0,
       NULL },
+    { { "bleed", "in|out", "", "schedule",
+        "from one rate for all groups to --lr's, or back; then ,p0=,p1=,ramp=,space=,cascade=,..." },
+      OPTION_TEXT,
+      0,
+      0,
+      NULL },
+    { { "freeze-until", "LIST", "", "schedule",
+        "GROUP=EPOCH,... (or 30%): frozen before it; gradual[=EPOCHS]: one group more at a time" },
+      OPTION_TEXT,
+      0,
+      0,
+      NULL },
+    { { "frozen-stats", "NAME", "update", "schedule",
+        "running statistics of frozen layers at the input side: update or hold" },
+      OPTION_CHOICE,
+      0,
+      0,
+      frozen_stats },
+    { { "train-frozen-bn", NULL, "false", "schedule",
+        "norms of frozen groups learn on; then no backward work is saved" },
+      OPTION_FLAG,
+      0,
+      0,
+      on_off },
     { { "epochs", "N", "", "schedule", "passes over the training set; default: by its size" },
       OPTION_WHOLE,
       1,

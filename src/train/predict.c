@@ -15,7 +15,7 @@ static strata_status fit_data(weights_source *s, const strata_data *d)
 {
     const strata_image_set *set = &d->valid;
     strata_task *t = &s->task;
-    if (t->h == 0) *t = (strata_task) { set->h, set->w, set->c, set->classes, 0 };
+    if (t->h == 0) *t = (strata_task) { set->h, set->w, set->c, set->classes, 0, 0 };
     if (t->h != set->h || t->w != set->w || t->c != set->c || t->classes != set->classes)
         return strata_fail(STRATA_BAD_SHAPE,
                            "%s wants images of %ux%ux%u in %u classes, %s has %ux%ux%u in %u", s->weights,

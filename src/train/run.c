@@ -29,6 +29,7 @@ typedef struct run {
     double started, epoch_started; /* seconds of the monotonic clock */
     uint64_t epoch_trained;        /* images since epoch_started */
     double *epoch_lr, epoch_momentum;
+    strata_group_rate *was, *is; /* [n_groups] of the step before the one recorded, and of that one */
 } run;
 
 static double now(void)
@@ -109,6 +110,29 @@ static strata_status not_finite(run *r, const trainer_result *result)
                        saved ? "the last checkpoint is kept" : "there is no checkpoint yet");
 }
 
+static strata_status event(run *r, uint64_t step, const char *what, const char *group, uint32_t frozen_nodes)
+{
+    STRATA_TRY(folder_event(&r->folder, step, what, group, frozen_nodes));
+    return note(r, "step %" PRIu64 ": %s %s, no backward pass for %u of %u nodes", step, what, group,
+                (unsigned)frozen_nodes, (unsigned)trainer_model(r->trainer)->graph->n_nodes);
+}
+
+/* Groups that froze or were released at this step. Told when its result comes, so that the order of lines
+ * does not depend on what was in flight. */
+static strata_status record_events(run *r, uint64_t step)
+{
+    const strata_model *m = trainer_model(r->trainer);
+    strata_rates_look(r->trainer->rates, step, r->is, NULL);
+    if (step) strata_rates_look(r->trainer->rates, step - 1, r->was, NULL);
+    const uint32_t frozen_nodes = trainer_frozen_nodes(r->trainer, r->is);
+    for (uint32_t g = 0; g < m->n_groups; g++) {
+        const bool before = step && r->was[g].frozen;
+        if (r->is[g].frozen != before)
+            STRATA_TRY(event(r, step, before ? "unfreeze" : "freeze", m->group_name[g], frozen_nodes));
+    }
+    return STRATA_OK;
+}
+
 /* Rates belong to the step that was begun, results come 1 to 3 steps later: they are asked for anew. */
 static strata_status record_step(run *r, const trainer_result *result)
 {
@@ -119,6 +143,7 @@ static strata_status record_step(run *r, const trainer_result *result)
     r->loop.epoch_images += result->images;
     r->epoch_trained += result->images;
     strata_rates_at(t->rates, result->step, r->epoch_lr, &r->epoch_momentum);
+    STRATA_TRY(record_events(r, result->step));
     if (result->step % every == 0 || result->step + 1 == t->task.steps || result->state.not_finite)
         STRATA_TRY(
             folder_step(&r->folder, result, epoch, r->epoch_lr, t->main.model->n_groups, r->epoch_momentum));
@@ -180,6 +205,13 @@ static strata_status checkpoint(run *r)
     return checkpoint_write(&r->folder, r->trainer, &state);
 }
 
+/* What reduce-on-plateau watches: the validation loss, without validation the epoch's training loss. */
+static strata_status observe(run *r, double loss)
+{
+    const rates_event seen = { r->trainer->step, RATES_METRIC, 0, loss };
+    return strata_rates_watch(r->trainer->rates) ? strata_rates_observe(r->trainer->rates, &seen) : STRATA_OK;
+}
+
 static strata_status end_epoch(run *r, uint32_t epoch)
 {
     strata_trainer *t = r->trainer;
@@ -211,7 +243,7 @@ static strata_status end_epoch(run *r, uint32_t epoch)
     tell(r, &e);
     r->loop.epoch_loss = 0;
     r->loop.epoch_images = 0;
-    return STRATA_OK;
+    return observe(r, isnan(e.valid_loss) ? e.train_loss : e.valid_loss);
 }
 
 static strata_status set_order(run *r, uint32_t epoch)
@@ -265,7 +297,7 @@ static strata_status open_data(run *r)
 
 static strata_task task_of(const strata_data *d)
 {
-    return (strata_task) { d->train.h, d->train.w, d->train.c, d->train.classes, 0 };
+    return (strata_task) { d->train.h, d->train.w, d->train.c, d->train.classes, 0, 0 };
 }
 
 /* How many steps an epoch and the run have, by recipe and data. */
@@ -281,6 +313,7 @@ static strata_status count_steps(run *r, strata_task *task)
                            "or --last keep",
                            batch, n);
     task->steps = wanted ? wanted : (uint64_t)recipe_number(r->recipe, "epochs") * r->steps_per_epoch;
+    task->steps_per_epoch = r->steps_per_epoch;
     r->epochs = (uint32_t)((task->steps + r->steps_per_epoch - 1) / r->steps_per_epoch);
     return STRATA_OK;
 }
@@ -325,7 +358,9 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
     describe_pixels(r);
     r->epoch_lr = calloc(r->trainer->main.model->n_groups, sizeof *r->epoch_lr);
-    if (!r->epoch_lr) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    r->was = calloc(r->trainer->main.model->n_groups, sizeof *r->was);
+    r->is = calloc(r->trainer->main.model->n_groups, sizeof *r->is);
+    if (!r->epoch_lr || !r->was || !r->is) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
     const strata_data_info info = strata_data_describe(r->data);
     STRATA_TRY(folder_describe(&r->folder, r->trainer, &info));
     return folder_status(&r->folder, "running", "");
@@ -375,6 +410,8 @@ static strata_status finish(run *r, strata_status status)
     strata_recipe_close(r->recipe);
     free(r->order);
     free(r->epoch_lr);
+    free(r->was);
+    free(r->is);
     return status;
 }
 

@@ -72,7 +72,7 @@ static strata_status read_run(weights_source *s, const char *folder)
     json_t *run = json_load_file(path, 0, &error);
     if (!run) return strata_fail(STRATA_FILE, "%s:%d: %s", path, error.line, error.text);
     const json_t *data = json_object_get(run, "data"), *image = json_object_get(data, "image");
-    s->task = (strata_task) { size_at(image, 0), size_at(image, 1), size_at(image, 2), 0, 0 };
+    s->task = (strata_task) { size_at(image, 0), size_at(image, 1), size_at(image, 2), 0, 0, 0 };
     strata_status status = take_names(s, json_object_get(data, "classes"), path);
     json_decref(run);
     STRATA_TRY(status);
@@ -117,7 +117,7 @@ static strata_status read_notes(weights_source *s, const strata_safetensors *f)
     const char *names = strata_safetensors_note(f, "class_names");
     unsigned h = 0, w = 0, c = 0;
     if (image && sscanf(image, "%ux%ux%u", &h, &w, &c) != 3) h = w = c = 0;
-    s->task = (strata_task) { h, w, c, classes ? (uint32_t)strtoul(classes, NULL, 10) : 0, 0 };
+    s->task = (strata_task) { h, w, c, classes ? (uint32_t)strtoul(classes, NULL, 10) : 0, 0, 0 };
     return names ? split_names(s, names) : STRATA_OK;
 }
 

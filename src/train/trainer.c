@@ -1,59 +1,11 @@
 #include "train/trainer.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/safetensors.h"
 #include "train/recipe.h"
 #include "train/source.h"
-
-/* ---- The rates table ------------------------------------------------------------------------- */
-
-static bool listed(const char *list, const char *word)
-{
-    for (const char *at = list; (at = strstr(at, word)); at += strlen(word))
-        if ((at == list || at[-1] == ',') && (at[strlen(word)] == ',' || !at[strlen(word)])) return true;
-    return false;
-}
-
-static strata_rate row_of(const strata_trainer *t, const strata_param *param)
-{
-    const strata_recipe *r = t->recipe;
-    const char *no_decay = strata_recipe_get(r, "no-decay"), *betas = strata_recipe_get(r, "betas");
-    const char *comma = strchr(betas, ',');
-    bool spared = (param->norm && listed(no_decay, "norm")) || (param->bias && listed(no_decay, "bias"));
-    bool adam = !recipe_is(r, "opt", "sgd");
-    /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
-     * step with it if the correction is not off alike. */
-    const float beta1 = (float)t->momentum, beta2 = comma ? strtof(comma + 1, NULL) : 0.999f;
-    double n = (double)t->row_steps[param->row];
-    return (strata_rate) {
-        .lr = (float)t->lr[t->main.model->group_of_row[param->row]],
-        .momentum = beta1,
-        .beta2 = beta2,
-        .eps = (float)recipe_number(r, "eps"),
-        .weight_decay = spared ? 0 : (float)recipe_number(r, "weight-decay"),
-        .correction1 = adam ? (float)(1 / (1 - pow((double)beta1, n))) : 1,
-        .correction2 = adam ? (float)(1 / sqrt(1 - pow((double)beta2, n))) : 1,
-        .flags = STRATA_RATE_ACTIVE | (recipe_flag(r, "nesterov") ? STRATA_RATE_NESTEROV : 0) |
-                 (n == 1 ? STRATA_RATE_FIRST : 0),
-    };
-}
-
-void trainer_rows(const strata_trainer *t, strata_rate *rows)
-{
-    const strata_graph *g = t->main.model->graph;
-    for (uint32_t i = 0; i < g->n_params; i++)
-        if (!g->param[i]->running) rows[g->param[i]->row] = row_of(t, g->param[i]);
-}
-
-static void begin_step(strata_trainer *t)
-{
-    strata_rates_at(t->rates, t->step, t->lr, &t->momentum);
-    for (uint32_t i = 0; i < t->main.model->graph->n_rows; i++) t->row_steps[i]++;
-    t->step++;
-}
 
 /* ---- Results -------------------------------------------------------------------------------- */
 
@@ -123,18 +75,32 @@ static strata_status choose(strata_trainer *t, uint32_t images)
     return STRATA_OK;
 }
 
+/* Layers at the input side that do not learn get no backward pass: recordings are made for as many as are
+ * frozen now, before the first step that needs them, with nothing in flight. */
+static strata_status freeze(strata_trainer *t)
+{
+    const bool hold = recipe_is(t->recipe, "frozen-stats", "hold");
+    const strata_plan_config *now = &t->current->plan->config;
+    if (now->frozen_nodes == t->frozen_nodes && (now->frozen_stats == hold || !t->frozen_nodes))
+        return STRATA_OK;
+    STRATA_TRY(collect(t, true));
+    return strata_plan_freeze(t->current->plan, t->frozen_nodes, hold);
+}
+
 strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
                             uint32_t epoch, engine_input *out)
 {
     void *in;
-    STRATA_TRY(choose(t, images));
-    STRATA_TRY(strata_ring_begin(t->current->train, &in));
-    STRATA_TRY(collect(t, false));
     bool first = !t->open;
+    STRATA_TRY(choose(t, images));
     if (first) {
-        begin_step(t);
+        trainer_rates_begin(t);
+        t->step++;
         t->sample = 0;
     }
+    STRATA_TRY(freeze(t));
+    STRATA_TRY(strata_ring_begin(t->current->train, &in));
+    STRATA_TRY(collect(t, false));
     const uint64_t seed = (uint64_t)recipe_number(t->recipe, "seed");
     *out = engine_parts(t->current, in);
     *out->values = (strata_step_values) {
@@ -231,25 +197,6 @@ strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels, co
 
 /* ---- Life ------------------------------------------------------------------------------------- */
 
-static strata_status open_rates(strata_trainer *t)
-{
-    const strata_model *m = t->main.model;
-    const char *momentum = strata_recipe_get(t->recipe,
-                                             recipe_is(t->recipe, "opt", "sgd") ? "momentum" : "betas");
-    const strata_rates_config config = {
-        .lr = strata_recipe_get(t->recipe, "lr"),
-        .schedule = strata_recipe_get(t->recipe, "schedule"),
-        .n_groups = m->n_groups,
-        .group_name = m->group_name,
-        .steps = t->task.steps,
-        .momentum = strtod(momentum, NULL),
-    };
-    STRATA_TRY(strata_rates_open(&t->rates, &config));
-    t->lr = calloc(m->n_groups, sizeof *t->lr);
-    t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
-    return t->lr && t->row_steps ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
-}
-
 static strata_status read_batch(strata_trainer *t)
 {
     t->batch = (uint32_t)recipe_number(t->recipe, "batch");
@@ -273,13 +220,11 @@ strata_status trainer_check(const strata_recipe *recipe, const strata_task *task
     STRATA_GO(read_batch(&t));
     const engine_config config = { t.task, t.micro, t.parts, true, NULL };
     STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
-    STRATA_GO(open_rates(&t));
+    STRATA_GO(trainer_rates_open(&t));
 done:
-    strata_rates_close(t.rates);
+    trainer_rates_close(&t);
     strata_model_close(t.main.model);
     strata_recipe_close(t.recipe);
-    free(t.lr);
-    free(t.row_steps);
     return status;
 }
 
@@ -299,7 +244,7 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
     STRATA_GO(read_batch(t));
     const engine_config config = { t->task, t->micro, t->parts, true, NULL };
     STRATA_GO(engine_open(&t->main, device, t->recipe, &config));
-    STRATA_GO(open_rates(t));
+    STRATA_GO(trainer_rates_open(t));
     STRATA_GO(
         strata_model_init_plan(t->main.model, t->main.plan, (uint64_t)recipe_number(t->recipe, "seed")));
     if (*strata_recipe_get(t->recipe, "init"))
@@ -317,10 +262,8 @@ void strata_trainer_close(strata_trainer *t)
     if (!t) return;
     engine_close(&t->tail);
     engine_close(&t->main);
-    strata_rates_close(t->rates);
+    trainer_rates_close(t);
     strata_recipe_close(t->recipe);
-    free(t->lr);
-    free(t->row_steps);
     free(t);
 }
 

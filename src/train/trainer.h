@@ -31,10 +31,12 @@ struct strata_trainer {
     char normalize[192]; /* how its pixels were scaled, for the metadata of weights; "" where nobody said */
     const char *const *class_names; /* [task.classes] likewise, borrowed; NULL */
     strata_rates *rates;
-    double *lr, momentum; /* [n_groups] of the step that was begun last */
-    uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t */
-    uint64_t step;        /* steps begun */
-    engine *current;      /* with work in flight or a step begun */
+    strata_group_rate *group; /* [n_groups] of the step that was begun last */
+    double momentum;
+    uint32_t frozen_nodes; /* nodes at the input side of which none learns in that step */
+    uint64_t *row_steps;   /* [n_rows] active steps each row has taken: Adam's t */
+    uint64_t step;         /* steps begun */
+    engine *current;       /* with work in flight or a step begun */
     bool open,
         fresh; /* the step begun last wants more micro-batches; the micro-batch begun last is its first */
     uint32_t sample; /* images of that step before the next micro-batch */
@@ -59,6 +61,15 @@ strata_status trainer_submit(strata_trainer *t);
 /* Take the oldest result; *got false where none has come. Waits: only if `wait`, for all that is in flight.
  */
 strata_status trainer_take(strata_trainer *t, bool wait, trainer_result *out, bool *got);
+
+/* The rates of a trainer whose recipe, task and model are there: open them; take those of the next step, and
+ * count it for the rows that move; release. */
+strata_status trainer_rates_open(strata_trainer *t);
+void trainer_rates_begin(strata_trainer *t);
+void trainer_rates_close(strata_trainer *t);
+
+/* Nodes at the input side of which no parameter moves at these rates. group [n_groups] */
+uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *group);
 
 /* Rates of the table's rows for the step begun last, for --log-rates. [n_rows] */
 void trainer_rows(const strata_trainer *t, strata_rate *rows);

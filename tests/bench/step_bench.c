@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     strata_trainer *t = NULL;
     uint32_t steps = argc > 1 ? (uint32_t)atoi(argv[1]) : 12, side = argc > 4 ? (uint32_t)atoi(argv[4]) : 32;
     uint32_t channels = argc > 5 ? (uint32_t)atoi(argv[5]) : 3;
-    const strata_task task = { side, side, channels, 10, steps + 2 };
+    const strata_task task = { side, side, channels, 10, steps + 2, 0 };
     STRATA_GO(strata_recipe_open(&r));
     STRATA_GO(strata_recipe_set(r, "model", argc > 3 ? argv[3] : "resnet18"));
     STRATA_GO(strata_recipe_set(r, "stem", argc > 7 ? argv[7] : argc > 3 ? "" : "small"));

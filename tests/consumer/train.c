@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     CHECK(strata_recipe_set(recipe, "lr", "3e-3"));
     const strata_data_info info = strata_data_describe(data);
     const uint32_t per_pass = info.train / BATCH, image = info.h * info.w * info.c;
-    const strata_task task = { info.h, info.w, info.c, info.classes, PASSES * (uint64_t)per_pass };
+    const strata_task task = { info.h, info.w, info.c, info.classes, PASSES * (uint64_t)per_pass, per_pass };
     CHECK(strata_trainer_open(&trainer, device, recipe, &task));
 
     float *pixels = malloc((size_t)info.train * image * sizeof *pixels);

@@ -1,0 +1,148 @@
+/* The rates table of a step: a row for each trained parameter, from the rate of its group. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/recipe.h"
+#include "train/trainer.h"
+
+static bool listed(const char *list, const char *word)
+{
+    for (const char *at = list; (at = strstr(at, word)); at += strlen(word))
+        if ((at == list || at[-1] == ',') && (at[strlen(word)] == ',' || !at[strlen(word)])) return true;
+    return false;
+}
+
+static const strata_group_rate *group_of(const strata_trainer *t, const strata_group_rate *group,
+                                         const strata_param *param)
+{
+    return &group[t->main.model->group_of_row[param->row]];
+}
+
+/* A frozen layer's gain and bias are frozen with it, unless they are asked for. */
+static bool moves(const strata_trainer *t, const strata_group_rate *group, const strata_param *param)
+{
+    return !group_of(t, group, param)->frozen || (param->norm && recipe_flag(t->recipe, "train-frozen-bn"));
+}
+
+static double rate_of(const strata_trainer *t, const strata_param *param)
+{
+    const strata_group_rate *g = group_of(t, t->group, param);
+    const double lr = g->frozen ? g->thawed : param->norm ? g->norm : g->lr;
+    if (param->norm) return lr * recipe_number(t->recipe, "norm-rate");
+    return param->bias ? lr * recipe_number(t->recipe, "bias-rate") : lr;
+}
+
+/* AdamW's kernel shrinks by lr times the decay: for a decay by the base rate, the decay carries the quotient.
+ */
+static double decay_of(const strata_trainer *t, const strata_param *param, double lr)
+{
+    const strata_recipe *r = t->recipe;
+    const char *no_decay = strata_recipe_get(r, "no-decay");
+    const double decay = recipe_number(r, "weight-decay");
+    if ((param->norm && listed(no_decay, "norm")) || (param->bias && listed(no_decay, "bias"))) return 0;
+    if (!recipe_is(r, "decay-by", "base") || !(lr > 0)) return decay;
+    return decay * group_of(t, t->group, param)->uniform / lr;
+}
+
+static strata_rate row_of(const strata_trainer *t, const strata_param *param)
+{
+    const strata_recipe *r = t->recipe;
+    const char *betas = strata_recipe_get(r, "betas"), *comma = strchr(betas, ',');
+    bool adam = !recipe_is(r, "opt", "sgd");
+    /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
+     * step with it if the correction is not off alike. */
+    const float beta1 = (float)t->momentum, beta2 = comma ? strtof(comma + 1, NULL) : 0.999f;
+    const double n = (double)t->row_steps[param->row], lr = rate_of(t, param);
+    if (!moves(t, t->group, param))
+        return (strata_rate) { .beta2 = beta2, .correction1 = 1, .correction2 = 1 };
+    return (strata_rate) {
+        .lr = (float)lr,
+        .momentum = beta1,
+        .beta2 = beta2,
+        .eps = (float)recipe_number(r, "eps"),
+        .weight_decay = (float)decay_of(t, param, lr),
+        .correction1 = adam ? (float)(1 / (1 - pow((double)beta1, n))) : 1,
+        .correction2 = adam ? (float)(1 / sqrt(1 - pow((double)beta2, n))) : 1,
+        .flags = STRATA_RATE_ACTIVE | (recipe_flag(r, "nesterov") ? STRATA_RATE_NESTEROV : 0) |
+                 (n == 1 ? STRATA_RATE_FIRST : 0),
+    };
+}
+
+void trainer_rows(const strata_trainer *t, strata_rate *rows)
+{
+    const strata_graph *g = t->main.model->graph;
+    for (uint32_t i = 0; i < g->n_params; i++)
+        if (!g->param[i]->running) rows[g->param[i]->row] = row_of(t, g->param[i]);
+}
+
+uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *group)
+{
+    const strata_graph *g = t->main.model->graph;
+    uint32_t n = 0;
+    for (bool any = false; n < g->n_nodes; n++) {
+        for (int i = 0; i < STRATA_MAX_PARAMS; i++) {
+            const strata_param *param = g->node[n]->param[i];
+            if (param && !param->running) any = any || moves(t, group, param);
+        }
+        if (any) break;
+    }
+    return n;
+}
+
+void trainer_rates_begin(strata_trainer *t)
+{
+    const strata_graph *g = t->main.model->graph;
+    strata_rates_look(t->rates, t->step, t->group, &t->momentum);
+    t->frozen_nodes = trainer_frozen_nodes(t, t->group);
+    for (uint32_t i = 0; i < g->n_params; i++)
+        if (!g->param[i]->running && moves(t, t->group, g->param[i])) t->row_steps[g->param[i]->row]++;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------- */
+
+static void count_parameters(double *n, const strata_model *m)
+{
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (!param->running) n[m->group_of_row[param->row]] += (double)strata_param_count(param);
+    }
+}
+
+strata_status trainer_rates_open(strata_trainer *t)
+{
+    const strata_model *m = t->main.model;
+    const bool sgd = recipe_is(t->recipe, "opt", "sgd");
+    if (recipe_is(t->recipe, "decay-by", "base") && !recipe_is(t->recipe, "opt", "adamw"))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--decay-by base wants --opt adamw: the decay of %s is in its gradient",
+                           strata_recipe_get(t->recipe, "opt"));
+    double *n = calloc(m->n_groups, sizeof *n);
+    if (!n) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    count_parameters(n, m);
+    const strata_rates_config config = {
+        .lr = strata_recipe_get(t->recipe, "lr"),
+        .schedule = strata_recipe_get(t->recipe, "schedule"),
+        .bleed = strata_recipe_get(t->recipe, "bleed"),
+        .freeze_until = strata_recipe_get(t->recipe, "freeze-until"),
+        .n_groups = m->n_groups,
+        .group_name = m->group_name,
+        .group_parameters = n,
+        .steps = t->task.steps,
+        .steps_per_epoch = t->task.steps_per_epoch,
+        .momentum = strtod(strata_recipe_get(t->recipe, sgd ? "momentum" : "betas"), NULL),
+    };
+    strata_status status = strata_rates_open(&t->rates, &config);
+    free(n);
+    STRATA_TRY(status);
+    t->group = calloc(m->n_groups, sizeof *t->group);
+    t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
+    return t->group && t->row_steps ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+}
+
+void trainer_rates_close(strata_trainer *t)
+{
+    strata_rates_close(t->rates);
+    free(t->group);
+    free(t->row_steps);
+}

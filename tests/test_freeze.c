@@ -1,0 +1,214 @@
+/* Frozen groups in training: their weights and moments keep every bit, the backward pass stops before them,
+ * and what learns on is bit for bit what it is in a run that goes all the way back with rates of 0. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "train/trainer.h"
+
+enum { BATCH = 6, SIDE = 8, STEPS = 6, RELEASE = 4 };
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
+    } while (0)
+
+typedef struct job {
+    strata_recipe *recipe;
+    strata_device *device;
+    strata_trainer *trainer;
+} job;
+
+static void open_job(job *j, const char *const *keys)
+{
+    const char *name = getenv("STRATA_TEST_DEVICE");
+    OK(strata_device_open(&j->device, &(strata_device_config) { .name = name && *name ? name : "auto" }));
+    OK(strata_recipe_open(&j->recipe));
+    OK(strata_recipe_set(j->recipe, "model", "small-cnn"));
+    OK(strata_recipe_set(j->recipe, "batch", "6"));
+    OK(strata_recipe_set(j->recipe, "schedule", "constant"));
+    OK(strata_recipe_set(j->recipe, "lr", "1e-3"));
+    for (; *keys; keys += 2) OK(strata_recipe_set(j->recipe, keys[0], keys[1]));
+    OK(strata_trainer_open(&j->trainer, j->device, j->recipe,
+                           &(strata_task) { SIDE, SIDE, 1, 10, STEPS, STEPS }));
+}
+
+static void close_job(job *j)
+{
+    strata_trainer_close(j->trainer);
+    strata_device_close(j->device);
+    strata_recipe_close(j->recipe);
+}
+
+static float step(job *j, uint32_t number)
+{
+    float pixels[BATCH * SIDE * SIDE], loss;
+    int32_t labels[BATCH];
+    for (uint32_t i = 0; i < BATCH * SIDE * SIDE; i++) pixels[i] = (float)((i * 37 + number * 101) % 64) / 64;
+    for (uint32_t i = 0; i < BATCH; i++) labels[i] = (int32_t)((i + number) % 10);
+    OK(strata_trainer_step(j->trainer, pixels, labels, BATCH, &loss));
+    return loss;
+}
+
+/* A flat range of the plan. Owner: caller. */
+static char *range(job *j, strata_slice slice)
+{
+    char *bytes = malloc(slice.bytes);
+    assert_non_null(bytes);
+    OK(strata_plan_read_range(j->trainer->main.plan, bytes, slice));
+    return bytes;
+}
+
+/* Parameters of a group: how many of them differ between two copies of the weights or moments. */
+static uint32_t moved(job *j, uint32_t group, const char *a, const char *b)
+{
+    const strata_model *m = trainer_model(j->trainer);
+    const uint64_t first = j->trainer->main.plan->weights.offset;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (param->running || m->group_of_row[param->row] != group) continue;
+        const uint64_t at = param->data.offset - first;
+        n += memcmp(a + at, b + at, param->data.bytes) != 0;
+    }
+    return n;
+}
+
+static void frozen_groups_keep_every_bit(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "freeze-until", "stem=66.7%,body=66.7%", NULL });
+    const strata_plan *p = j.trainer->main.plan;
+    char *start = range(&j, p->weights), *moment = range(&j, p->moment2);
+    for (uint32_t i = 0; i < RELEASE; i++) step(&j, i);
+    char *held = range(&j, p->weights), *held_moment = range(&j, p->moment2);
+    assert_true(p->config.frozen_nodes > 5);
+    for (uint32_t g = 0; g < 2; g++) {
+        assert_int_equal(moved(&j, g, start, held), 0);
+        assert_int_equal(moved(&j, g, moment, held_moment), 0);
+    }
+    assert_true(moved(&j, 2, start, held) > 0);
+    for (uint32_t i = RELEASE; i < STEPS; i++) step(&j, i);
+    char *end = range(&j, p->weights);
+    assert_int_equal(p->config.frozen_nodes, 0);
+    for (uint32_t g = 0; g < 3; g++) assert_true(moved(&j, g, held, end) > 0);
+    const strata_model *m = trainer_model(j.trainer);
+    for (uint32_t row = 0; row < m->graph->n_rows; row++) /* Adam's t counts the steps that a row took */
+        assert_int_equal(j.trainer->row_steps[row], m->group_of_row[row] < 2 ? STEPS - RELEASE : STEPS);
+    free(start), free(moment), free(held), free(held_moment), free(end);
+    close_job(&j);
+}
+
+static double zero_before_the_head(void *context, uint64_t at, uint32_t group, double lr, double *momentum)
+{
+    (void)context, (void)at, (void)momentum;
+    return group < 2 ? 0 : lr;
+}
+
+/* With the same choice for running statistics, which then is to update them. */
+static void losses_are_those_of_rates_of_zero(void **state)
+{
+    (void)state;
+    job frozen, zero;
+    open_job(&frozen, (const char *const[]) { "lr", "0,0,1e-3", NULL });
+    open_job(&zero, (const char *const[]) { NULL });
+    strata_rates_set_rule(zero.trainer->rates, zero_before_the_head, NULL);
+    for (uint32_t i = 0; i < STEPS; i++) {
+        const float a = step(&frozen, i), b = step(&zero, i);
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+    const strata_plan *p = frozen.trainer->main.plan, *q = zero.trainer->main.plan;
+    assert_true(p->config.frozen_nodes > 5);
+    assert_int_equal(q->config.frozen_nodes, 0);
+    char *a = range(&frozen, p->weights), *b = range(&zero, q->weights);
+    for (uint32_t g = 0; g < 3; g++) assert_int_equal(moved(&frozen, g, a, b), 0);
+    char *c = range(&frozen, p->running), *d = range(&zero, q->running);
+    assert_memory_equal(c, d, p->running.bytes);
+    free(a), free(b), free(c), free(d);
+    close_job(&frozen);
+    close_job(&zero);
+}
+
+static void statistics_hold_where_asked(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "lr", "0,0,1e-3", "frozen-stats", "hold", NULL });
+    const strata_plan *p = j.trainer->main.plan;
+    char *before = range(&j, p->running);
+    for (uint32_t i = 0; i < 2; i++) step(&j, i);
+    char *after = range(&j, p->running);
+    assert_memory_equal(before, after, p->running.bytes); /* all norms of this network are before its head */
+    free(before), free(after);
+    close_job(&j);
+}
+
+static void norms_learn_on_where_asked(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "freeze-until", "stem=1,body=1", "train-frozen-bn", "true", NULL });
+    const strata_model *m = trainer_model(j.trainer);
+    strata_rate row[64];
+    step(&j, 0);
+    assert_in_range(m->graph->n_rows, 1, 64);
+    trainer_rows(j.trainer, row);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (param->running) continue;
+        const bool learns = param->norm || m->group_of_row[param->row] == 2;
+        assert_int_equal(row[param->row].flags & STRATA_RATE_ACTIVE, learns ? STRATA_RATE_ACTIVE : 0);
+        assert_true(learns == (row[param->row].lr == (float)1e-3));
+    }
+    assert_in_range(j.trainer->main.plan->config.frozen_nodes, 1, 1); /* the first convolution */
+    close_job(&j);
+}
+
+/* Rows of groups with very different rates, the multipliers of norms and biases, and decay by the base rate. */
+static void rows_are_what_was_asked_for(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j,
+             (const char *const[]) { "lr", "1e-6,1e-3,1e-1", "norm-rate", "3", "bias-rate", "2", "decay-by",
+                                     "base", "weight-decay", "0.05", "no-decay", "bias", NULL });
+    const strata_model *m = trainer_model(j.trainer);
+    const double lr[] = { 1e-6, 1e-3, 1e-1 };
+    strata_rate row[64];
+    step(&j, 0);
+    trainer_rows(j.trainer, row);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (param->running) continue;
+        const double want = lr[m->group_of_row[param->row]] * (param->norm ? 3 : param->bias ? 2 : 1);
+        assert_true(row[param->row].lr == (float)want);
+        const bool spared = param->bias;
+        assert_true(row[param->row].weight_decay == (spared ? 0 : (float)(0.05 * 0.1 / want)));
+    }
+    close_job(&j);
+    OK(strata_recipe_open(&j.recipe));
+    OK(strata_recipe_set(j.recipe, "opt", "sgd"));
+    OK(strata_recipe_set(j.recipe, "decay-by", "base"));
+    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
+    assert_int_equal(
+        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
+        STRATA_BAD_ARG);
+    assert_non_null(strstr(strata_message(), "--decay-by base wants --opt adamw"));
+    close_job(&j);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frozen_groups_keep_every_bit), cmocka_unit_test(losses_are_those_of_rates_of_zero),
+        cmocka_unit_test(statistics_hold_where_asked),  cmocka_unit_test(norms_learn_on_where_asked),
+        cmocka_unit_test(rows_are_what_was_asked_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
