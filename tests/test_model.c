@@ -470,7 +470,7 @@ static void other_weights_are_reported(void **state)
     assert_int_equal(counts[STRATA_UNEXPECTED], 1);
     assert_int_equal(strata_model_load(n.model, n.plan, "odd.safetensors", true, NULL, NULL),
                      STRATA_BAD_SHAPE);
-    assert_message("odd.safetensors: no tensor 'conv1.weight' [16,1,3,3]");
+    assert_message("odd.safetensors: no tensor 'conv1.weight' [24,1,3,3]");
     network_close(&n);
 }
 
