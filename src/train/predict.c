@@ -51,6 +51,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     tell(observer, device, s.weights);
     STRATA_GO(score_batcher(&batcher, set, true, s.recipe, batch));
     STRATA_GO(score_set(out, &e, &batcher));
+    STRATA_GO(source_complaints(device, s.recipe));
 done:
     engine_close(&e);
     strata_device_close(device);
@@ -162,6 +163,7 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
     STRATA_GO(strata_picture_read(&image, picture));
     STRATA_GO(strata_picture_fit(p->fitted, t->h, t->w, t->c, &image));
     STRATA_GO(run_one(p, &logits));
+    STRATA_GO(source_complaints(p->device, p->source.recipe));
     for (uint32_t k = 0; k < t->classes; k++) top = fmax(top, (double)logits[k]);
     for (uint32_t k = 0; k < t->classes; k++) sum += share[k] = exp((double)logits[k] - top);
     for (uint32_t k = 0; k < t->classes; k++) share[k] /= sum;

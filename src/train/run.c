@@ -11,6 +11,7 @@
 #include "train/checkpoint.h"
 #include "train/recipe.h"
 #include "train/score.h"
+#include "train/source.h"
 #include "train/variants.h"
 
 typedef struct run {
@@ -366,14 +367,6 @@ static strata_status open_trainer(run *r)
     return folder_status(&r->folder, "running", "");
 }
 
-static strata_status check_validation(run *r)
-{
-    const char *first = "";
-    if (!recipe_flag(r->recipe, "validate") || strata_device_complaints(r->device, &first) == 0)
-        return STRATA_OK;
-    return strata_fail(STRATA_CHECK_FAILED, "the validation layer complains: %s", first);
-}
-
 static strata_status train(run *r)
 {
     STRATA_TRY(introduce(r));
@@ -382,7 +375,7 @@ static strata_status train(run *r)
         STRATA_TRY(train_epoch(r, (uint32_t)(r->trainer->step / r->steps_per_epoch)));
     if (*strata_recipe_get(r->recipe, "save"))
         STRATA_TRY(strata_trainer_save(r->trainer, strata_recipe_get(r->recipe, "save")));
-    return check_validation(r);
+    return source_complaints(r->device, r->recipe);
 }
 
 /* Close what is open; what happened is written into run.json first, where there is one. */

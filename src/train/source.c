@@ -189,6 +189,13 @@ strata_status source_engine(engine *out, strata_device **device, const weights_s
     return status;
 }
 
+strata_status source_complaints(const strata_device *device, const strata_recipe *r)
+{
+    const char *first = "";
+    if (!recipe_flag(r, "validate") || strata_device_complaints(device, &first) == 0) return STRATA_OK;
+    return strata_fail(STRATA_CHECK_FAILED, "the validation layer complains: %s", first);
+}
+
 static const char *keep(strata_arena *arena, strata_text *t)
 {
     const char *copy = t->failed ? NULL : strata_arena_text(arena, t->s ? t->s : "");

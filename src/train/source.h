@@ -26,6 +26,9 @@ void source_close(weights_source *s);
  * `images` at once. */
 strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images);
 
+/* With --validate the layer's complaints are a failure. Errors: STRATA_CHECK_FAILED with the first. */
+strata_status source_complaints(const strata_device *device, const strata_recipe *recipe);
+
 /* The notes that make a weights file of a trainer's network self-contained: recipe keys of the model, image,
  * classes, normalisation. names [classes] may be NULL. *n out.
  * Owner:  `arena`. NULL without memory. */
