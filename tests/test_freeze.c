@@ -170,7 +170,7 @@ static void norms_learn_on_where_asked(void **state)
     close_job(&j);
 }
 
-/* Rows of groups with very different rates, the multipliers of norms and biases, and decay by the base rate. */
+/* Rows of groups with very different rates, multipliers of norms and biases, decay by the base rate. */
 static void rows_are_what_was_asked_for(void **state)
 {
     (void)state;
