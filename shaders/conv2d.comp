@@ -72,8 +72,17 @@ Pixel pixel_of_row(uint row)
 uint source_of(Pixel at, int a, int b)
 {
     int h = at.top + a * step_h, v = at.left + b * step_w;
-    bool inside = uint(h) < x_h && uint(v) < x_w;
-    return inside ? ((at.image + uint(h)) * x_w + uint(v)) * x_quads : NOWHERE;
+    bool inside = all(lessThan(uvec2(h, v), uvec2(x_h, x_w))); // && and ?: would be branches
+    return mix(NOWHERE, ((at.image + uint(h)) * x_w + uint(v)) * x_quads, inside);
+}
+
+// From tap (a, b) to the next.
+void advance(inout int a, inout int b)
+{
+    b++;
+    bool next = b == int(taps_w);
+    b = mix(b, 0, next);
+    a += int(next);
 }
 
 // Channels above depth are undefined in memory.
@@ -100,10 +109,12 @@ void main()
     uint to = at.to * y_quads + col;
     vec4 sum = start == START_BIAS ? bias[col] : vec4(0.0);
     if (start == START_OLD) sum = y[to];
+    int a = int(tap_begin / taps_w), b = int(tap_begin % taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {
-        int a = int(t / taps_w), b = int(t % taps_w);
-        uint from = source_of(at, a, b);
-        if (from != NOWHERE) sum += X(from + col) * W(uint(w_first + a * w_step_h + b * w_step_w) + col);
+        uint from = source_of(at, a, b), tap = uint(w_first + a * w_step_h + b * w_step_w);
+        vec4 v = X(mix(from + col, 0, from == NOWHERE));
+        sum += mix(v, vec4(0.0), bvec4(from == NOWHERE)) * W(tap + col);
+        advance(a, b);
     }
     y[to] = sum;
 }
@@ -116,9 +127,10 @@ void main()
     uint to = at.to * cols + col, channel = col / width * depth; // the first of its group in x
     float sum = start == START_BIAS ? bias[col] : 0.0;
     if (start == START_OLD) sum = y[to];
+    int a = int(tap_begin / taps_w), b = int(tap_begin % taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {
-        int a = int(t / taps_w), b = int(t % taps_w);
         uint from = source_of(at, a, b), tap = 4 * uint(w_first + a * w_step_h + b * w_step_w) + col;
+        advance(a, b);
         if (from == NOWHERE) continue;
         for (uint k = 4 * quad_begin; k < min(4 * quad_end, depth); k++)
             sum += X(4 * from + channel + k) * W(tap + k * cols);

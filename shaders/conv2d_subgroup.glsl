@@ -58,10 +58,7 @@ void main()
         k++;
         bool next = k == quad_end;
         k = mix(k, quad_begin, next);
-        b += int(next);
-        next = b == int(taps_w);
-        b = mix(b, 0, next);
-        a += int(next);
+        if (next) advance(a, b);
     }
 
     [[unroll]] for (uint i = 0; i < ROWS; i++) {

@@ -39,7 +39,7 @@ uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pas
 
 bool conv2d_texels(const strata_caps *caps, strata_slice s)
 {
-    return caps->max_texels >= SMALL_TEXELS && (s.bytes + 15) / 16 <= caps->max_texels;
+    return caps->cpu_type && caps->max_texels >= SMALL_TEXELS && (s.bytes + 15) / 16 <= caps->max_texels;
 }
 
 static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
@@ -88,9 +88,10 @@ static conv2d_tile shared_tile(const strata_caps *caps, const conv2d_problem *p,
 
 static conv2d_tile simple_tile(conv2d_variant v, const conv2d_problem *p)
 {
-    conv2d_tile t = { .rows = 1, .cols = v == CONV2D_DEPTHWISE ? 4 : 1 };
-    snprintf(t.defines, sizeof t.defines, "%s%s", v == CONV2D_DEPTHWISE ? "DEPTHWISE=1" : "",
-             v == CONV2D_DEPTHWISE && p->ragged ? " RAGGED=1" : "");
+    if (v == CONV2D_PLAIN) return (conv2d_tile) { .rows = 1, .cols = 1 };
+    conv2d_tile t = { .rows = 1, .cols = 4 };
+    snprintf(t.defines, sizeof t.defines, "DEPTHWISE=1%s%s", p->texel ? " TEXEL=1" : "",
+             p->ragged ? " RAGGED=1" : "");
     return t;
 }
 
