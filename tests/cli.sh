@@ -29,9 +29,24 @@ done
 expect 0 "" "$strata" --man
 holds out '^\.TH STRATA 1'
 holds out 'weight\\-decay'
-for later in rates lr-find bench; do
+for later in lr-find bench; do
   expect 2 "there is no command '$later'" "$strata" "$later"
 done
+
+# ---- Rates without a run ----
+expect 0 "effectively frozen" "$strata" rates --model resnet18 --lr 1e-6:1e-2 --schedule one-cycle:fastai1 \
+  --steps 620 --csv rates.csv
+holds err '^stem +683072 +1e-06 +0.000313741'
+[ "$(head -1 rates.csv)" = step,stem,body,head,momentum ] || fail "header: $(head -1 rates.csv)"
+[ "$(wc -l < rates.csv)" = 621 ] || fail "rates.csv has $(wc -l < rates.csv) lines, wanted 621"
+peak=186,9.9999999999999995e-07,9.9999999999999991e-05,0.01,0.84999999999999998
+[ "$(sed -n 188p rates.csv)" = $peak ] || fail "peak: $(sed -n 188p rates.csv)"
+expect 0 "" "$strata" rates --model resnet18 --schedule csv:rates.csv --steps 620
+cmp -s out rates.csv || fail "a table that is taken back is another one"
+expect 2 "wants the length of the run" "$strata" rates --model resnet18
+expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates --steps 9 --lr 1e-2:
+expect 2 "there is no group 'stam'; did you mean 'stem'" \
+  "$strata" rates --epochs 2 --batches 9 --freeze-until stam=1
 
 # ---- Words and options ----
 expect 2 "'trian'.*did you mean 'train'" "$strata" trian

@@ -118,7 +118,7 @@ static void losses_are_those_of_rates_of_zero(void **state)
     job frozen, zero;
     open_job(&frozen, (const char *const[]) { "lr", "0,0,1e-3", NULL });
     open_job(&zero, (const char *const[]) { NULL });
-    strata_rates_set_rule(zero.trainer->rates, zero_before_the_head, NULL);
+    strata_trainer_set_rule(zero.trainer, zero_before_the_head, NULL);
     for (uint32_t i = 0; i < STEPS; i++) {
         const float a = step(&frozen, i), b = step(&zero, i);
         assert_memory_equal(&a, &b, sizeof a);

@@ -230,13 +230,13 @@ static void budgets_match(void **state)
     c.lr = "1e-3";
     c.schedule = "one-cycle";
     strata_rates *r = open_rates(&c);
-    strata_rates_mass(r, one);
+    strata_rates_mass(r, one, NULL);
     strata_rates_close(r);
     c.lr = "1e-6:1e-3";
     c.bleed = "in,budget=total";
     c.group_parameters = n;
     r = open_rates(&c);
-    strata_rates_mass(r, mass);
+    strata_rates_mass(r, mass, NULL);
     strata_rates_close(r);
     for (uint32_t g = 0; g < 4; g++) {
         total += n[g] * mass[g];

@@ -411,13 +411,13 @@ static void masses(void **state)
     table t = open_table("N");
     double slice[3], uniform[3], blended[3];
     strata_rates *r = open_rates("1e-6:1e-2", "one-cycle:fastai1", 3, 620);
-    strata_rates_mass(r, slice);
+    strata_rates_mass(r, slice, NULL);
     strata_rates_close(r);
     r = open_rates("1e-2", "one-cycle:fastai1", 3, 620);
-    strata_rates_mass(r, uniform);
+    strata_rates_mass(r, uniform, NULL);
     strata_rates_close(r);
     r = open_bleed("in", 620);
-    strata_rates_mass(r, blended);
+    strata_rates_mass(r, blended, NULL);
     strata_rates_close(r);
     close_to(uniform[0], 313.7408659999999 * 1e-2, 0.01, "one-cycle's mass");
     for (size_t i = 0; i < t.n; i++) {

@@ -9,6 +9,7 @@
 #include "strata/device.h"
 #include "strata/doctor.h"
 #include "strata/inspect.h"
+#include "strata/rates.h"
 #include "strata/recipe.h"
 #include "strata/status.h"
 #include "strata/train.h"

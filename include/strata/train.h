@@ -46,6 +46,16 @@ STRATA_API void strata_trainer_close(strata_trainer *t);
 STRATA_API strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const int32_t *labels,
                                              uint32_t n, float *loss);
 
+/* A rule for learning rates of the caller's own, asked for each group at each step; the rate to take. A pure
+ * function of its arguments, else a run that is resumed is not the same run. Frozen groups stay frozen.
+ *   group     from the input side
+ *   lr        what the recipe gives; the answer is finite and at least 0
+ *   momentum  in: what the recipe gives, momentum or beta1; out: in [0, 1). The last group's counts for all */
+typedef double strata_rate_rule(void *context, uint64_t step, uint32_t group, double lr, double *momentum);
+
+/* Set it from the next step on; NULL: the recipe alone. `context` is kept until the trainer is closed. */
+STRATA_API void strata_trainer_set_rule(strata_trainer *t, strata_rate_rule *rule, void *context);
+
 /* Run the network in evaluation mode, any number of images.
  *   labels  [n]; NULL: losses are not wanted
  *   logits  out: [n, classes]; may be NULL.   losses  out: [n], nats; may be NULL

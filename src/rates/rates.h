@@ -58,8 +58,9 @@ void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *
 /* The largest rate of each group: what the spec expanded to. [n_groups] */
 const double *strata_rates_peak(const strata_rates *r);
 
-/* The sum of each group's rates over the run. [n_groups] */
-void strata_rates_mass(const strata_rates *r, double *mass);
+/* Over the run: the sum of each group's rates, and in how many steps it is frozen (may be NULL). [n_groups]
+ */
+void strata_rates_mass(const strata_rates *r, double *mass, uint64_t *still);
 
 /* Set the rule anew; NULL: none. */
 void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context);

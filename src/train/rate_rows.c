@@ -140,6 +140,11 @@ strata_status trainer_rates_open(strata_trainer *t)
     return t->group && t->row_steps ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
 }
 
+void strata_trainer_set_rule(strata_trainer *t, strata_rate_rule *rule, void *context)
+{
+    strata_rates_set_rule(t->rates, rule, context);
+}
+
 void trainer_rates_close(strata_trainer *t)
 {
     strata_rates_close(t->rates);

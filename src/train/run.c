@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "train/checkpoint.h"
+#include "train/rate_list.h"
 #include "train/recipe.h"
 #include "train/score.h"
 #include "train/source.h"
@@ -59,6 +60,25 @@ static strata_status note(run *r, const char *format, ...)
     return r->folder.text.file ? strata_log_line(&r->folder.text, line) : STRATA_OK;
 }
 
+/* What the rates come to, so that nothing they expand to is hidden. */
+static strata_status introduce_rates(run *r)
+{
+    const strata_model *m = trainer_model(r->trainer);
+    strata_status status = STRATA_OK;
+    rate_list list;
+    STRATA_TRY(rate_list_make(&list, r->trainer));
+    for (uint32_t g = 0; g < m->n_groups; g++)
+        STRATA_GO(note(r,
+                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size%s%s",
+                       m->group_name[g], list.parameters[g], list.mass[g], list.mass[g] / list.rms[g],
+                       *list.warning[g] ? ": " : "", list.warning[g]));
+    if (recipe_flag(r->recipe, "train-frozen-bn"))
+        STRATA_GO(note(r, "       norms of frozen groups learn on: the backward pass goes down to them"));
+done:
+    rate_list_free(&list);
+    return status;
+}
+
 static strata_status introduce(run *r)
 {
     const strata_caps *c = strata_device_caps(r->device);
@@ -84,6 +104,7 @@ static strata_status introduce(run *r)
                                 rates.s ? rates.s : "");
     strata_text_free(&rates);
     STRATA_TRY(status);
+    STRATA_TRY(introduce_rates(r));
     return note(r, "run    %s", r->folder.path);
 }
 

@@ -1,0 +1,46 @@
+/* The learning rates of a run, without the run. */
+#ifndef STRATA_RATES_H
+#define STRATA_RATES_H
+
+#include <stdint.h>
+
+#include "strata/recipe.h"
+#include "strata/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a recipe's rates come to. Arrays are [n_groups], input side first. */
+typedef struct strata_rates_info {
+    const char *model, *scheme; /* of the groups: "fastai" */
+    const char *schedule;       /* as the recipe has it */
+    uint64_t steps;
+    uint32_t n_groups;
+    const char *const *group_name;
+    const uint64_t *parameters;
+    const double *peak;    /* what --lr expanded to */
+    const double *mass;    /* the sum of the group's rates over the run */
+    const double *rms;     /* of the group's initial weights, norms and biases left out; NaN without any */
+    const uint64_t *still; /* steps in which the group is frozen */
+    const char *const *warning; /* "", "frozen" or "effectively frozen": under Adam and AdamW weights move by
+                                   at most about the rate in a step, so a mass below 5 % of their size leaves
+                                   them as they are */
+} strata_rates_info;
+
+/* The rates of every step of a run, in order.
+ *   recipe           its keys model, stem, head, groups, opt, lr, schedule, bleed, freeze-until, ...
+ *   steps            of the run, at least 1
+ *   steps_per_epoch  what a schedule in epochs counts in; 0: not known
+ *   about            called once, first; may be NULL. What it is given lasts for the call
+ *   each             called for every step; may be NULL.  lr [n_groups]
+ * Errors: STRATA_BAD_ARG and STRATA_FILE as training has them. */
+STRATA_API strata_status strata_rates_list(
+    const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,
+    void (*about)(void *context, const strata_rates_info *info),
+    void (*each)(void *context, uint64_t step, const double *lr, double momentum), void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,95 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "strata/rates.h"
+#include "cli/terminal.h"
+
+typedef struct sheet {
+    FILE *file;
+    uint32_t n_groups;
+} sheet;
+
+/* The figures on stderr, and the CSV's header. */
+static void about(void *context, const strata_rates_info *info)
+{
+    sheet *s = context;
+    s->n_groups = info->n_groups;
+    cli_note("%s, %u groups (%s), %s, %" PRIu64 " steps", info->model, (unsigned)info->n_groups, info->scheme,
+             info->schedule, info->steps);
+    cli_note("%-20s %11s %12s %12s %12s %10s  %s", "group", "parameters", "lr", "sum of lr", "rms of w",
+             "sum / rms", "frozen steps");
+    for (uint32_t g = 0; g < info->n_groups; g++)
+        cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12.6g %10.4g  %" PRIu64 "%s%s", info->group_name[g],
+                 info->parameters[g], info->peak[g], info->mass[g], info->rms[g],
+                 info->mass[g] / info->rms[g], info->still[g], *info->warning[g] ? "  " : "",
+                 info->warning[g]);
+    fprintf(s->file, "step");
+    for (uint32_t g = 0; g < info->n_groups; g++) fprintf(s->file, ",%s", info->group_name[g]);
+    fprintf(s->file, ",momentum\n");
+}
+
+static void row(void *context, uint64_t step, const double *lr, double momentum)
+{
+    const sheet *s = context;
+    fprintf(s->file, "%" PRIu64, step);
+    for (uint32_t g = 0; g < s->n_groups; g++) fprintf(s->file, ",%.17g", lr[g]);
+    fprintf(s->file, ",%.17g\n", momentum);
+}
+
+/* Steps of the run and of an epoch, from --steps, --epochs and --batches. */
+static strata_status count(const cli_arguments *a, uint64_t *steps, uint32_t *per_epoch)
+{
+    *steps = strtoull(strata_recipe_get(a->recipe, "steps"), NULL, 10);
+    STRATA_TRY(cli_number(per_epoch, a, "batches", 0, 1000000000));
+    if (*steps == 0) *steps = strtoull(strata_recipe_get(a->recipe, "epochs"), NULL, 10) * *per_epoch;
+    if (*steps) return STRATA_OK;
+    return cli_fail(STRATA_BAD_ARG,
+                    "rates wants the length of the run: --steps N, or --epochs E --batches B");
+}
+
+static strata_status run(cli_arguments *a)
+{
+    uint64_t steps;
+    uint32_t per_epoch;
+    const char *path = cli_option_given(a, "csv");
+    sheet s = { .file = stdout };
+    STRATA_TRY(count(a, &steps, &per_epoch));
+    const bool to_file = path && strcmp(path, "-") != 0;
+    /* What is wrong is said before anything is written. */
+    STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));
+    if (to_file) s.file = fopen(path, "w");
+    if (!s.file) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
+    strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, row, &s);
+    if (to_file && (ferror(s.file) | fclose(s.file)) && status == STRATA_OK)
+        status = cli_fail(STRATA_FILE, "%s: not all of it could be written", path);
+    return status;
+}
+
+static const cli_option options[] = {
+    { 0, "batches", "N", "steps in an epoch, for --epochs and for schedules in epochs" },
+    { 0, "csv", "FILE", "where the table goes; -: stdout, the default" },
+    { 0, NULL, NULL, NULL },
+};
+
+const cli_command cli_rates = {
+    .name = "rates",
+    .summary = "print the learning rate of every group at every step, without training",
+    .synopsis = "--steps N | --epochs E --batches B [--KEY VALUE ...]",
+    .examples =
+        "strata rates --model resnet18 --lr 1e-6:1e-2 --steps 620 > rates.csv\n"
+        "strata rates --model resnet18 --lr 1e-5:1e-3 --bleed in,space=linear --steps 620 --csv rates.csv\n"
+        "strata rates --model resnet18 --freeze-until gradual --epochs 5 --batches 100 --csv -",
+    .text =
+        "Takes the keys of `strata train` that decide rates and prints a CSV: a header "
+        "step,GROUP...,momentum, then a row for each step from 0, groups from the input side, all digits. "
+        "`--schedule csv:FILE` takes such a file back. On stderr, for each group: what --lr expanded to, the "
+        "sum of its rates over the run, the size (RMS) of its initial weights, and their quotient: under "
+        "adam and adamw, roughly how many times its own size a weight can move. Below 5 % the group is "
+        "effectively frozen.",
+    .options = options,
+    .keys = "model stem head groups opt lr momentum betas schedule bleed freeze-until epochs steps seed",
+    .run = run,
+};

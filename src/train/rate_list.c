@@ -1,0 +1,134 @@
+/* What rates come to over a run: sums, set against the size of the weights they move. */
+#include "train/rate_list.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "train/recipe.h"
+
+static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the rates"); }
+
+/* Squares and number of a group's weights: as they are on the device, without one as they will begin. */
+static strata_status add_weights(strata_trainer *t, uint32_t number, double *squares, double *n)
+{
+    const strata_param *param = t->main.model->graph->param[number];
+    const uint64_t count = strata_param_count(param);
+    strata_status status = STRATA_OK;
+    float *values = malloc(count * sizeof *values);
+    if (!values) return no_memory();
+    if (t->main.plan)
+        status = strata_plan_read_param(t->main.plan, param, values, false);
+    else
+        strata_model_init(values, param, number, (uint64_t)recipe_number(t->recipe, "seed"));
+    for (uint64_t i = 0; status == STRATA_OK && i < count; i++)
+        *squares += (double)values[i] * (double)values[i];
+    *n += (double)count;
+    free(values);
+    return status;
+}
+
+static strata_status measure(rate_list *out, strata_trainer *t)
+{
+    const strata_model *m = t->main.model;
+    double *n = calloc(m->n_groups, sizeof *n);
+    strata_status status = n ? STRATA_OK : no_memory();
+    for (uint32_t i = 0; status == STRATA_OK && i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (param->running) continue;
+        const uint32_t g = m->group_of_row[param->row];
+        out->parameters[g] += strata_param_count(param);
+        if (!param->norm && !param->bias) status = add_weights(t, i, &out->rms[g], &n[g]);
+    }
+    for (uint32_t g = 0; status == STRATA_OK && g < m->n_groups; g++)
+        out->rms[g] = n[g] > 0 ? sqrt(out->rms[g] / n[g]) : NAN;
+    free(n);
+    return status;
+}
+
+strata_status rate_list_make(rate_list *out, strata_trainer *t)
+{
+    const uint32_t n = t->main.model->n_groups;
+    strata_status status = STRATA_OK;
+    *out = (rate_list) { .mass = calloc(n, sizeof *out->mass),
+                         .rms = calloc(n, sizeof *out->rms),
+                         .parameters = calloc(n, sizeof *out->parameters),
+                         .still = calloc(n, sizeof *out->still),
+                         .warning = calloc(n, sizeof *out->warning) };
+    if (!out->mass || !out->rms || !out->parameters || !out->still || !out->warning) STRATA_GO(no_memory());
+    STRATA_GO(measure(out, t));
+    strata_rates_mass(t->rates, out->mass, out->still);
+    for (uint32_t g = 0; g < n; g++) {
+        const bool slow = !recipe_is(t->recipe, "opt", "sgd") && out->mass[g] < 0.05 * out->rms[g];
+        out->warning[g] = out->still[g] == t->task.steps ? "frozen" : slow ? "effectively frozen" : "";
+    }
+    return STRATA_OK;
+done:
+    rate_list_free(out);
+    return status;
+}
+
+void rate_list_free(rate_list *l)
+{
+    free(l->mass);
+    free(l->rms);
+    free(l->parameters);
+    free(l->still);
+    free(l->warning);
+    *l = (rate_list) { 0 };
+}
+
+/* ---- Without a run ---------------------------------------------------------------------------- */
+
+static strata_status tell(strata_trainer *t, void (*about)(void *context, const strata_rates_info *info),
+                          void *context)
+{
+    const strata_model *m = t->main.model;
+    rate_list list;
+    STRATA_TRY(rate_list_make(&list, t));
+    const strata_rates_info info = { .model = m->name,
+                                     .scheme = m->scheme,
+                                     .schedule = strata_recipe_get(t->recipe, "schedule"),
+                                     .steps = t->task.steps,
+                                     .n_groups = m->n_groups,
+                                     .group_name = m->group_name,
+                                     .parameters = list.parameters,
+                                     .peak = strata_rates_peak(t->rates),
+                                     .mass = list.mass,
+                                     .rms = list.rms,
+                                     .still = list.still,
+                                     .warning = list.warning };
+    about(context, &info);
+    rate_list_free(&list);
+    return STRATA_OK;
+}
+
+strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,
+                                void (*about)(void *context, const strata_rates_info *info),
+                                void (*each)(void *context, uint64_t step, const double *lr, double momentum),
+                                void *context)
+{
+    strata_status status = STRATA_OK;
+    double *lr = NULL, momentum;
+    /* The model's own image; its defaults are those of photographs. */
+    const strata_task photographs = { 224, 224, 3, 0, steps, steps_per_epoch };
+    strata_trainer t = { .task = { 0, 0, 0, 0, steps, steps_per_epoch } };
+    const engine_config config = { t.task, 1, 1, true, NULL };
+    if (steps == 0) return strata_fail(STRATA_BAD_ARG, "the rates of a run want at least one step");
+    STRATA_TRY(recipe_copy(&t.recipe, recipe));
+    STRATA_GO(trainer_resolve(t.recipe, &photographs, 0));
+    STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
+    STRATA_GO(trainer_rates_open(&t));
+    if (about) STRATA_GO(tell(&t, about, context));
+    lr = calloc(t.main.model->n_groups, sizeof *lr);
+    if (!lr) STRATA_GO(no_memory());
+    for (uint64_t i = 0; each && i < steps; i++) {
+        strata_rates_at(t.rates, i, lr, &momentum);
+        each(context, i, lr, momentum);
+    }
+done:
+    free(lr);
+    trainer_rates_close(&t);
+    strata_model_close(t.main.model);
+    strata_recipe_close(t.recipe);
+    return status;
+}
