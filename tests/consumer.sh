@@ -25,7 +25,7 @@ done
 
 gcc "${flags[@]}" -o "$work/shared" $(pkg-config --cflags --libs strata)
 gcc "${flags[@]}" -o "$work/static" $(pkg-config --static --cflags --libs strata | sed 's/-lstrata\b/-l:libstrata.a/')
-cmake -S "$source/tests/consumer" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" > "$work/configure.txt" ||
+cmake -G Ninja -S "$source/tests/consumer" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" > "$work/configure.txt" ||
   fail "$(cat "$work/configure.txt")"
 cmake --build "$work/build" > "$work/made.txt" || fail "$(cat "$work/made.txt")"
 
