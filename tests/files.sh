@@ -153,7 +153,7 @@ refused 6 "no batch size would fit|--batch" good --limits memory=4096
 refused 2 "'memry'|wanted range" good --limits memry=4096
 refused 2 "--batch 5000 is more than the 40" good --batch 5000
 refused 2 "--micro-batch wants a divisor of --batch 32" good --batch 32 --micro-batch 7
-refused 2 "--lr wants" good --lr 1:2:3
+refused 2 "--lr.*1:2:3" good --lr 1:2:3
 refused 2 "--lr.*2.*3|--lr.*3.*2" good --lr 1,2,3
 refused 2 "'one-cicle'.*one-cycle" good --schedule one-cicle
 refused 2 "--normalize wants" good --normalize mean=1,2

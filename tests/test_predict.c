@@ -1,5 +1,5 @@
-/* Prediction sees what training saw: a picture of a digit is given the class that the evaluation gives the same
- * image of the data set, with the same probability. */
+/* Prediction sees what training saw: a picture of a digit is given the class that the evaluation gives the
+ * same image of the data set, with the same probability. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

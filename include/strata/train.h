@@ -50,7 +50,7 @@ STRATA_API strata_status strata_trainer_step(strata_trainer *t, const float *pix
  * function of its arguments, else a run that is resumed is not the same run. Frozen groups stay frozen.
  *   group     from the input side
  *   lr        what the recipe gives; the answer is finite and at least 0
- *   momentum  in: what the recipe gives, momentum or beta1; out: in [0, 1). The last group's counts for all */
+ *   momentum  in: the recipe's momentum or beta1; out: in [0, 1). The last group's counts for all */
 typedef double strata_rate_rule(void *context, uint64_t step, uint32_t group, double lr, double *momentum);
 
 /* Set it from the next step on; NULL: the recipe alone. `context` is kept until the trainer is closed. */
