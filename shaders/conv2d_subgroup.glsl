@@ -11,6 +11,22 @@ const uint FETCHES = ROWS / SG;
 #define DEPTH 4 // channels of a quad that exist: less only where x has less than 4
 #endif
 
+// Row r of a workgroup: where it is written, what it begins with, and its part of a round.
+#define ROW_TO(r) FROM_LANE(at[(r) / SG].to, (r) % SG)
+#define LOAD_ROW(r)                                                                                          \
+    {                                                                                                        \
+        uint to = ROW_TO(r);                                                                                 \
+        sum[r] = OUT(0.0);                                                                                   \
+        if (to != NOWHERE && col < cols) sum[r] = y[to * cols + col];                                        \
+    }
+#define STORE_ROW(r)                                                                                         \
+    {                                                                                                        \
+        uint to = ROW_TO(r);                                                                                 \
+        if (to != NOWHERE && col < cols) y[to * cols + col] = sum[r];                                        \
+    }
+#define ADD_ROW(r)                                                                                           \
+    [[unroll]] for (uint d = 0; d < DEPTH; d++) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];
+
 void main()
 {
     uint row = tile_of_rows() * ROWS + lane, col = gl_WorkGroupID.z * SG + lane, cols = 4 * y_quads / WIDE;
@@ -24,11 +40,7 @@ void main()
 
     OUT sum[ROWS];
 #ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
-    [[unroll]] for (uint i = 0; i < ROWS; i++) {
-        uint to = FROM_LANE(at[i / SG].to, i % SG);
-        sum[i] = OUT(0.0);
-        if (to != NOWHERE && col < cols) sum[i] = y[to * cols + col];
-    }
+    EACH_ROW(LOAD_ROW)
 #else
     OUT first = OUT(0.0);
     if (start == START_BIAS) first = bias[min(col, cols - 1)];
@@ -52,18 +64,13 @@ void main()
             xs[f] = mix(vec4(0.0), xs[f], bvec4(inside));
         }
         [[unroll]] for (uint d = 0; d < DEPTH; d++) ws[d] = columns(W(w_from + d * y_quads), col);
-        [[unroll]] for (uint r = 0; r < ROWS; r++)
-            [[unroll]] for (uint d = 0; d < DEPTH; d++)
-                sum[r] += FROM_LANE(xs[r / SG][d], r % SG) * ws[d];
+        EACH_ROW(ADD_ROW)
         k++;
         bool next = k == quad_end;
         k = mix(k, quad_begin, next);
         if (next) advance(a, b);
     }
 
-    [[unroll]] for (uint i = 0; i < ROWS; i++) {
-        uint to = FROM_LANE(at[i / SG].to, i % SG);
-        if (to != NOWHERE && col < cols) y[to * cols + col] = sum[i];
-    }
+    EACH_ROW(STORE_ROW)
 }
 #endif

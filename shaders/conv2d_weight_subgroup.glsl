@@ -3,6 +3,19 @@
 #ifdef SG
 #include "subgroup.glsl"
 
+// Pixel d of a round, row r of a workgroup.
+#define LOAD_PIXEL(d)                                                                                        \
+    {                                                                                                        \
+        ivec2 under = ivec2(FROM_LANE(h, d) + tap.top, FROM_LANE(v, d) + tap.left);                          \
+        bool inside = all(lessThan(uvec2(under), uvec2(x_h, x_w)));                                          \
+        xs[d] = X(mix(0, FROM_LANE(from, d) + from_tap, inside));                                            \
+        xs[d] = mix(vec4(0.0), xs[d], bvec4(inside));                                                        \
+    }
+#define ADD_ROW(r)                                                                                           \
+    [[unroll]] for (uint d = 0; d < 4; d++) sum[r] += FROM_LANE(xs[d][(r) % 4], (r) / 4) * dys[d];
+#define MASK_ROW(r)                                                                                          \
+    sum[r] = within(sum[r], col, 4 * FROM_LANE(tap.channel, (r) / 4) + uint((r) % 4) < depth ? width : 0);
+
 void main()
 {
     uint cols = 4 * y_quads / WIDE, col_tiles = (cols + SG - 1) / SG;
@@ -30,24 +43,17 @@ void main()
         OUT dys[4];
         int h = mix(FAR, int(at.p) * stride_h, k + lane % 4 < pixels.y), v = int(at.q) * stride_w;
         int from = ((int(at.n * x_h) + h) * int(x_w) + v) * int(x_quads);
-        [[unroll]] for (uint d = 0; d < 4; d++) {
-            ivec2 under = ivec2(FROM_LANE(h, d) + tap.top, FROM_LANE(v, d) + tap.left);
-            bool inside = all(lessThan(uvec2(under), uvec2(x_h, x_w)));
-            xs[d] = X(mix(0, FROM_LANE(from, d) + from_tap, inside));
-            xs[d] = mix(vec4(0.0), xs[d], bvec4(inside));
-        }
+        EACH_OF_4(LOAD_PIXEL)
         advance(at, round_pixels);
         [[unroll]] for (uint d = 0; d < 4; d++)
             dys[d] = columns(DY(min(k + d, pixels.y - 1) * y_quads + quad), col);
-        [[unroll]] for (uint i = 0; i < ROWS; i++)
-            [[unroll]] for (uint d = 0; d < 4; d++) sum[i] += FROM_LANE(xs[d][i % 4], i / 4) * dys[d];
+        EACH_ROW(ADD_ROW)
     }
 
-    [[unroll]] for (uint i = 0; i < ROWS; i++) {
 #ifdef RAGGED
-        sum[i] = within(sum[i], col, 4 * FROM_LANE(tap.channel, i / 4) + i % 4 < depth ? width : 0);
+    EACH_ROW(MASK_ROW)
 #endif
+    [[unroll]] for (uint i = 0; i < ROWS; i++)
         if (i < n_rows) dw[to + i * cols] = sum[i];
-    }
 }
 #endif

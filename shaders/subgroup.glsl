@@ -3,8 +3,24 @@
 #ifdef SG
 #if SHUFFLE
 #define FROM_LANE(v, i) subgroupShuffle(v, i)
+#define EACH_OF_4(F) [[unroll]] for (uint each = 0; each < 4; each++) F(each)
+#define EACH_ROW(F) [[unroll]] for (uint each = 0; each < ROWS; each++) F(each)
+#else // SPIR-V 1.3 wants a constant lane, and the counter of a loop is none
+#define FROM_LANE(v, i) subgroupBroadcast(v, uint(i))
+#define FOUR(F, i) F(i) F(i + 1) F(i + 2) F(i + 3)
+#define SIXTEEN(F, i) FOUR(F, i) FOUR(F, i + 4) FOUR(F, i + 8) FOUR(F, i + 12)
+#define EACH_OF_4(F) FOUR(F, 0)
+#if ROWS == 4
+#define EACH_ROW(F) FOUR(F, 0)
+#elif ROWS == 8
+#define EACH_ROW(F) FOUR(F, 0) FOUR(F, 4)
+#elif ROWS == 16
+#define EACH_ROW(F) SIXTEEN(F, 0)
+#elif ROWS == 32
+#define EACH_ROW(F) SIXTEEN(F, 0) SIXTEEN(F, 16)
 #else
-#define FROM_LANE(v, i) subgroupBroadcast(v, i)
+#define EACH_ROW(F) SIXTEEN(F, 0) SIXTEEN(F, 16) SIXTEEN(F, 32) SIXTEEN(F, 48)
+#endif
 #endif
 
 // The floats of a quad that belong to column `col` of WIDE floats.
