@@ -29,7 +29,7 @@ done
 expect 0 "" "$strata" --man
 holds out '^\.TH STRATA 1'
 holds out 'weight\\-decay'
-for later in lr-find bench; do
+for later in bench; do
   expect 2 "there is no command '$later'" "$strata" "$later"
 done
 
@@ -47,6 +47,11 @@ expect 2 "wants the length of the run" "$strata" rates --model resnet18
 expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates --steps 9 --lr 1e-2:
 expect 2 "there is no group 'stam'; did you mean 'stem'" \
   "$strata" rates --epochs 2 --batches 9 --freeze-until stam=1
+
+# ---- The learning rate finder, where no device is wanted ----
+expect 2 "at least 20 steps" "$strata" lr-find builtin:digits --points 5
+expect 2 "--low wants a rate above 0, got '-1'" "$strata" lr-find builtin:digits --low=-1
+expect 2 "0 < low < high" "$strata" lr-find builtin:digits --low 1 --high 0.1
 
 # ---- Words and options ----
 expect 2 "'trian'.*did you mean 'train'" "$strata" trian

@@ -248,7 +248,7 @@ static void finder(void **state)
         const double x = log10(lr[i]), rise = fmax(0, x + 0.6);
         loss[i] = 2.3 - 1.4 / (1 + exp(-2.2 * (x + 3))) + 4 * rise * rise + 0.004 * sin(7 * x);
     }
-    assert_true(sweep_kept(loss, 100, &first, &kept));
+    assert_true(sweep_kept(loss, 100, 100, &first, &kept));
     assert_int_equal(first, 10);
     assert_int_equal(kept, 85);
     const uint32_t got[] = { sweep_valley(loss + first, kept), sweep_slide(loss + first, kept),

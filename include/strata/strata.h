@@ -9,6 +9,7 @@
 #include "strata/device.h"
 #include "strata/doctor.h"
 #include "strata/inspect.h"
+#include "strata/lr_find.h"
 #include "strata/rates.h"
 #include "strata/recipe.h"
 #include "strata/status.h"

@@ -9,8 +9,8 @@
 #include "cli/terminal.h"
 
 const cli_command *const cli_commands[] = {
-    &cli_train,  &cli_evaluate, &cli_predict, &cli_rates, &cli_devices,
-    &cli_doctor, &cli_models,   &cli_inspect, NULL,
+    &cli_train,   &cli_evaluate, &cli_predict, &cli_rates,   &cli_lr_find,
+    &cli_devices, &cli_doctor,   &cli_models,  &cli_inspect, NULL,
 };
 
 static const cli_command *find_command(const char *name)

@@ -15,10 +15,10 @@ double sweep_smoothed(sweep_smooth *s, double loss, double beta)
     return s->average / (1 - pow(beta, s->n));
 }
 
-bool sweep_kept(const double *loss, uint32_t n, uint32_t *first, uint32_t *kept)
+bool sweep_kept(const double *loss, uint32_t n, uint32_t planned, uint32_t *first, uint32_t *kept)
 {
     enum { LEAST = 6, LAST = 5 };
-    *first = n / 10;
+    *first = planned / 10;
     *kept = 0;
     while (*first + *kept + LAST < n && isfinite(loss[*first + *kept])) ++*kept;
     return *kept >= LEAST;

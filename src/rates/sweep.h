@@ -33,8 +33,8 @@ uint32_t sweep_steep(const double *lr, const double *loss, uint32_t n);
 /* The steepest fall by index, central differences: fastai v1's. */
 uint32_t sweep_gradient(const double *loss, uint32_t n);
 
-/* The part of a sweep that suggestions look at: without the first tenth and the last 5, up to the first loss
- * that is not finite. False: fewer than 6 points are left. */
-bool sweep_kept(const double *loss, uint32_t n, uint32_t *first, uint32_t *kept);
+/* The part of a sweep that suggestions look at: n points of `planned`, without the first tenth of what was
+ * planned and the last 5, up to the first loss that is not finite. False: fewer than 6 points are left. */
+bool sweep_kept(const double *loss, uint32_t n, uint32_t planned, uint32_t *first, uint32_t *kept);
 
 #endif
