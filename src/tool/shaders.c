@@ -56,7 +56,7 @@ static strata_status args(const char *folder, const char *stem, const char *path
     snprintf(name, sizeof name, "%s.comp", stem);
     STRATA_GO(glsl_open());
     STRATA_GO(glsl_expand(&text, &(glsl_sources) { .folder = folder }, name, ""));
-    STRATA_GO(glsl_compile(&module, name, text.s, 0, 0));
+    STRATA_GO(glsl_compile(&module, name, text.s, 0));
     STRATA_GO(spirv_reflect(&block, module.words, module.n_words, name));
     f = fopen(path, "w");
     if (!f) STRATA_GO(strata_fail(STRATA_FILE, "%s: cannot write", path));

@@ -163,16 +163,16 @@ static strata_status fail_with_log(const char *name, const char *log)
     return status;
 }
 
-strata_status glsl_compile(glsl_module *out, const char *name, const char *text, int vulkan12, int optimize)
+strata_status glsl_compile(glsl_module *out, const char *name, const char *text, int optimize)
 {
     const int rules = GLSLANG_MSG_SPV_RULES_BIT | GLSLANG_MSG_VULKAN_RULES_BIT;
     const glslang_input_t input = {
         .language = GLSLANG_SOURCE_GLSL,
         .stage = GLSLANG_STAGE_COMPUTE,
         .client = GLSLANG_CLIENT_VULKAN,
-        .client_version = vulkan12 ? GLSLANG_TARGET_VULKAN_1_2 : GLSLANG_TARGET_VULKAN_1_1,
+        .client_version = GLSLANG_TARGET_VULKAN_1_1,
         .target_language = GLSLANG_TARGET_SPV,
-        .target_language_version = vulkan12 ? GLSLANG_TARGET_SPV_1_5 : GLSLANG_TARGET_SPV_1_3,
+        .target_language_version = GLSLANG_TARGET_SPV_1_3,
         .code = text,
         .default_version = 460,
         .default_profile = GLSLANG_NO_PROFILE,

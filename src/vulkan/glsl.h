@@ -31,13 +31,10 @@ strata_status glsl_expand(strata_text *out, const glsl_sources *sources, const c
                           const char *defines);
 
 /* Compile an expanded text. Any number of threads may do so at once after glsl_open.
- *   vulkan12  SPIR-V 1.5, where a broadcast may come from a lane that is no constant;
- *             0: SPIR-V 1.3 for Vulkan 1.1
  *   optimize  run SPIRV-Tools and drop names; 0 keeps what spirv_reflect needs
  * Owner: caller; release with glsl_free.
  * Errors: STRATA_BAD_SHADER, the message holds "file:line: text". */
-strata_status glsl_compile(glsl_module *out, const char *name, const char *text, int vulkan12,
-                           int optimize);
+strata_status glsl_compile(glsl_module *out, const char *name, const char *text, int optimize);
 void glsl_free(glsl_module *m);
 
 strata_status glsl_open(void);  /* before the first compilation; any number of times */

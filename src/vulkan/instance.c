@@ -84,10 +84,9 @@ static strata_status open_instance(gpu_instance *out, bool validate)
                                                .pNext = &messenger,
                                                .enabledValidationFeatureCount = 1,
                                                .pEnabledValidationFeatures = &sync };
-    /* The newest version that is made use of; devices of 1.1 are as welcome. */
     const VkApplicationInfo application = { .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                             .pApplicationName = "strata",
-                                            .apiVersion = VK_API_VERSION_1_2 };
+                                            .apiVersion = VK_API_VERSION_1_1 };
     const VkInstanceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
                                         .pNext = validate ? &features : NULL,
                                         .flags = subsets ? VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR

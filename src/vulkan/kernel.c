@@ -13,16 +13,13 @@ static strata_status compile(glsl_module *out, const strata_gpu *g, const char *
     strata_status status = STRATA_OK;
     const strata_caps *c = &g->caps;
     strata_text key = { 0 };
-    /* Kernels that broadcast do it in loops. The rest stays within Vulkan 1.1 on every device. */
-    const bool vulkan12 = strstr(defines, "SHUFFLE=0") && c->api_version >= VK_API_VERSION_1_2;
     STRATA_GO(glsl_expand(&key, &g->sources, name, defines));
-    strata_text_format(&key, "// %s, %s, plain\n", glsl_version(),
-                       vulkan12 ? "vulkan1.2, spirv1.5" : "vulkan1.1, spirv1.3");
+    strata_text_format(&key, "// %s, vulkan1.1, spirv1.3, plain\n", glsl_version());
     strata_text_format(&key, "// subgroup %u, group %u, shared %u, texels %u, range %llu\n", c->subgroup,
                        c->max_group, c->shared_bytes, c->max_texels, (unsigned long long)c->max_range);
     if (key.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for its text", name));
     if (cache_find(out, g, key.s)) goto done;
-    STRATA_GO(glsl_compile(out, name, key.s, vulkan12, 0));
+    STRATA_GO(glsl_compile(out, name, key.s, 0));
     cache_keep(out, g, key.s);
 done:
     strata_text_free(&key);

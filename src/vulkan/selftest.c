@@ -54,8 +54,6 @@ strata_status gpu_selftest(strata_gpu *g)
     if ((g->physical.subgroups & wanted) != wanted || size < 4 || size > MAX_SUBGROUP ||
         (size & (size - 1)) || size > g->caps.max_group)
         return STRATA_OK;
-    if (!g->caps.shuffle && g->caps.api_version < VK_API_VERSION_1_2)
-        return STRATA_OK; /* there a broadcast wants a constant lane, and kernels loop over lanes */
     snprintf(what, sizeof what, "subgroup-%u-%s", size, g->caps.shuffle ? "shuffle" : "broadcast");
     int verdict = g->sources.folder ? -1 : cache_verdict(g, what);
     if (verdict < 0) {
