@@ -15,9 +15,9 @@ same() {
     fail "metrics.csv of $1 and $2 differ"
 }
 
-# begin DIR STEPS: a run in the background, until it has taken that many steps; its process is $process
+# begin DIR STEPS [OPTION...]: a run in the background, until it has taken that many steps; its process is $process
 begin() {
-  "$strata" train builtin:digits "${common[@]}" --run-dir "$1" > "$1.out" 2> "$1.err" &
+  "$strata" train builtin:digits "${common[@]}" "${@:3}" --run-dir "$1" > "$1.out" 2> "$1.err" &
   process=$!
   for _ in $(seq 600); do
     [ "$(cat "$1/steps.jsonl" 2> /dev/null | wc -l)" -ge "$2" ] && return
@@ -94,6 +94,18 @@ expect 0 "" "$strata" evaluate whole --device cpu --json --quiet
 json out
 expect 0 "" "$strata" train builtin:digits "${common[@]}" --save saved.safetensors --run-dir saving
 cmp -s saved.safetensors whole/checkpoints/last.safetensors || fail "--save is not last.safetensors"
+
+# ---- Rates that depend on what was observed: freezes, releases and a plateau, resumed from between them ----
+events=(--lr 1e-9:1e-2 --bleed in,p0=0.2,p1=0.4,freeze-below=1e-3 --freeze-until body=1
+  --schedule plateau,patience=0,threshold=0.5,factor=0.5,warmup=5)
+expect 0 "" "$strata" train builtin:digits "${common[@]}" "${events[@]}" --run-dir events
+[ "$(grep -c '"event": "freeze"' events/steps.jsonl)" -ge 2 ] || fail "no freeze: $(grep event events/steps.jsonl)"
+holds events/steps.jsonl '"event": "unfreeze", "group": "body", "frozen_nodes": 7'
+begin halted 90 "${events[@]}"
+kill -KILL "$process"
+wait "$process" 2> /dev/null
+expect 0 "" "$strata" train --resume halted --quiet
+same events halted
 
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet

@@ -374,6 +374,18 @@ bool strata_rates_watch(const strata_rates *r)
     return false;
 }
 
+bool strata_rates_may_end(const strata_rates *r) { return r->bleed.on && r->bleed.freeze > 0; }
+
+bool strata_rates_is_done(const strata_rates *r, uint64_t step, uint32_t group, double rms)
+{
+    double momentum;
+    if (!strata_rates_may_end(r) || step >= r->steps || !(rms > 0)) return false;
+    const strata_group_rate now = look(r, step, group, &momentum);
+    return !now.frozen && now.beta > 0 && bleed_is_done(&r->bleed, now.lr, r->steps - step, rms);
+}
+
+bool strata_rates_is_measured(const strata_rates *r) { return r->bleed.on && r->bleed.measured; }
+
 void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context)
 {
     r->rule = rule;

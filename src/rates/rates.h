@@ -62,6 +62,15 @@ const double *strata_rates_peak(const strata_rates *r);
  */
 void strata_rates_mass(const strata_rates *r, double *mass, uint64_t *still);
 
+/* Bleed's freeze-below: is it set, and does it freeze a group for good that is blended and cannot move by so
+ * much of its size any more?
+ *   rms  of the group's weights, above 0 */
+bool strata_rates_may_end(const strata_rates *r);
+bool strata_rates_is_done(const strata_rates *r, uint64_t step, uint32_t group, double rms);
+
+/* Do windows open by events of the log? */
+bool strata_rates_is_measured(const strata_rates *r);
+
 /* Set the rule anew; NULL: none. */
 void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context);
 

@@ -27,20 +27,21 @@ static strata_status add_weights(strata_trainer *t, uint32_t number, double *squ
     return status;
 }
 
-static strata_status measure(rate_list *out, strata_trainer *t)
+strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer *t)
 {
     const strata_model *m = t->main.model;
     double *n = calloc(m->n_groups, sizeof *n);
     strata_status status = n ? STRATA_OK : no_memory();
+    for (uint32_t g = 0; g < m->n_groups; g++) rms[g] = 0, parameters[g] = 0;
     for (uint32_t i = 0; status == STRATA_OK && i < m->graph->n_params; i++) {
         const strata_param *param = m->graph->param[i];
         if (param->running) continue;
         const uint32_t g = m->group_of_row[param->row];
-        out->parameters[g] += strata_param_count(param);
-        if (!param->norm && !param->bias) status = add_weights(t, i, &out->rms[g], &n[g]);
+        parameters[g] += strata_param_count(param);
+        if (!param->norm && !param->bias) status = add_weights(t, i, &rms[g], &n[g]);
     }
     for (uint32_t g = 0; status == STRATA_OK && g < m->n_groups; g++)
-        out->rms[g] = n[g] > 0 ? sqrt(out->rms[g] / n[g]) : NAN;
+        rms[g] = n[g] > 0 ? sqrt(rms[g] / n[g]) : NAN;
     free(n);
     return status;
 }
@@ -55,7 +56,7 @@ strata_status rate_list_make(rate_list *out, strata_trainer *t)
                          .still = calloc(n, sizeof *out->still),
                          .warning = calloc(n, sizeof *out->warning) };
     if (!out->mass || !out->rms || !out->parameters || !out->still || !out->warning) STRATA_GO(no_memory());
-    STRATA_GO(measure(out, t));
+    STRATA_GO(rate_list_sizes(out->rms, out->parameters, t));
     strata_rates_mass(t->rates, out->mass, out->still);
     for (uint32_t g = 0; g < n; g++) {
         const bool slow = !recipe_is(t->recipe, "opt", "sgd") && out->mass[g] < 0.05 * out->rms[g];

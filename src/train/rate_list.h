@@ -17,4 +17,8 @@ typedef struct rate_list {
 strata_status rate_list_make(rate_list *out, strata_trainer *t);
 void rate_list_free(rate_list *l);
 
+/* The RMS of each group's weights as they are, norms and biases left out (NaN without any), and how many
+ * parameters it has. [n_groups]. Waits. */
+strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer *t);
+
 #endif

@@ -135,6 +135,10 @@ strata_status trainer_rates_open(strata_trainer *t)
     strata_status status = strata_rates_open(&t->rates, &config);
     free(n);
     STRATA_TRY(status);
+    if (strata_rates_is_measured(t->rates))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--bleed start=measured wants triggers, which training does not give: "
+                           "take a window, p0 and p1");
     t->group = calloc(m->n_groups, sizeof *t->group);
     t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
     return t->group && t->row_steps ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");

@@ -234,6 +234,24 @@ static strata_status observe(run *r, double loss)
     return strata_rates_watch(r->trainer->rates) ? strata_rates_observe(r->trainer->rates, &seen) : STRATA_OK;
 }
 
+/* Groups that cannot move any more are frozen for good, by the weights at the end of an epoch. */
+static strata_status freeze_done(run *r)
+{
+    strata_trainer *t = r->trainer;
+    const uint32_t n = trainer_model(t)->n_groups;
+    if (!strata_rates_may_end(t->rates)) return STRATA_OK;
+    double *rms = calloc(n, sizeof *rms);
+    uint64_t *parameters = calloc(n, sizeof *parameters);
+    strata_status status = rms && parameters ? rate_list_sizes(rms, parameters, t)
+                                             : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    for (uint32_t g = 0; status == STRATA_OK && g < n; g++)
+        if (strata_rates_is_done(t->rates, t->step, g, rms[g]))
+            status = strata_rates_observe(t->rates, &(rates_event) { t->step, RATES_FREEZE, g, rms[g] });
+    free(rms);
+    free(parameters);
+    return status;
+}
+
 static strata_status end_epoch(run *r, uint32_t epoch)
 {
     strata_trainer *t = r->trainer;
@@ -265,7 +283,8 @@ static strata_status end_epoch(run *r, uint32_t epoch)
     tell(r, &e);
     r->loop.epoch_loss = 0;
     r->loop.epoch_images = 0;
-    return observe(r, isnan(e.valid_loss) ? e.train_loss : e.valid_loss);
+    STRATA_TRY(observe(r, isnan(e.valid_loss) ? e.train_loss : e.valid_loss));
+    return freeze_done(r);
 }
 
 static strata_status set_order(run *r, uint32_t epoch)
