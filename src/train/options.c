@@ -71,7 +71,7 @@ const option_rule option_rules[] = {
       0,
       NULL },
     { { "groups", "SCHEME", "", "model",
-        "layer groups: fastai, stage, block or layer; default: fastai where defined, else stage" },
+        "layer groups: a scheme of the model file (fastai), or stage, block, layer; default: its first" },
       OPTION_TEXT,
       0,
       0,
