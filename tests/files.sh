@@ -157,6 +157,12 @@ refused 2 "--lr.*1:2:3" good --lr 1:2:3
 refused 2 "--lr.*2.*3|--lr.*3.*2" good --lr 1,2,3
 refused 2 "'one-cicle'.*one-cycle" good --schedule one-cicle
 refused 2 "--normalize wants" good --normalize mean=1,2
+refused 2 "--normalize wants finite" good --normalize mean=nan,std=1
+refused 2 "--betas wants two numbers" good --betas 0.9
+refused 2 "--betas wants two numbers.*0.9,1'" good --betas 0.9,1
+refused 2 "--eps wants" good --eps 0
+refused 2 "--weight-decay wants" good --weight-decay inf
+refused 2 "--no-decay.*norms.*'norm'" good --no-decay norms
 refused 2 "--stem" good --stem small
 expect 5 "step [0-9]+.*not finite.*(conv|fc)" "$strata" train builtin:digits --device cpu --model tiny.yaml --opt sgd --lr 1e30 \
   --steps 60 --checkpoint-every 1 --batch 32 --run-dir diverged --quiet

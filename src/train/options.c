@@ -2,10 +2,9 @@
  * it. */
 #include "train/options.h"
 
-#include <math.h>
 #include <string.h>
 
-#define INF HUGE_VAL
+#define LARGEST 1e30 /* a float holds it, and its sums with others */
 
 static const char *const on_off[] = { "true", "false", NULL };
 static const char *const optimizers[] = { "sgd", "adam", "adamw", NULL };
@@ -15,6 +14,7 @@ static const char *const lasts[] = { "drop", "keep", NULL };
 static const char *const valids[] = { "auto", "none", NULL };
 static const char *const decay_bys[] = { "group", "base", NULL };
 static const char *const frozen_stats[] = { "update", "hold", NULL };
+static const char *const undecayed[] = { "norm", "bias", "norm,bias", "bias,norm", NULL };
 static const char *const losses[] = { "softmax", NULL };
 
 /* key, value, default, topic, help; kind, range or choices */
@@ -112,21 +112,21 @@ const option_rule option_rules[] = {
       0,
       on_off },
     { { "betas", "A,B", "0.9,0.999", "optimizer", "of adam and adamw, each in [0, 1)" },
-      OPTION_TEXT,
+      OPTION_PAIR,
       0,
-      0,
+      0.999999,
       NULL },
-    { { "eps", "X", "1e-8", "optimizer", "of adam and adamw" }, OPTION_NUMBER, 0, 1, NULL },
+    { { "eps", "X", "1e-8", "optimizer", "of adam and adamw, above 0" }, OPTION_NUMBER, 1e-30, 1, NULL },
     { { "weight-decay", "X", "", "optimizer", "per step; default: 5e-2 for adamw, 5e-4 for sgd, 0 for adam" },
       OPTION_NUMBER,
       0,
-      INF,
+      LARGEST,
       NULL },
     { { "no-decay", "LIST", "", "optimizer", "parameters without weight decay: norm, bias or norm,bias" },
-      OPTION_TEXT,
+      OPTION_CHOICE,
       0,
       0,
-      NULL },
+      undecayed },
     { { "decay-by", "NAME", "group", "optimizer",
         "adamw: decay by each group's own rate, or by base, the rate without its multiplier" },
       OPTION_CHOICE,
@@ -142,7 +142,7 @@ const option_rule option_rules[] = {
     { { "clip-norm", "X", "0", "optimizer", "scale gradients down to this global norm; 0: never" },
       OPTION_NUMBER,
       0,
-      INF,
+      LARGEST,
       NULL },
 
     { { "schedule", "NAME", "one-cycle", "schedule",

@@ -4,7 +4,14 @@
 
 #include "strata/recipe.h"
 
-typedef enum option_kind { OPTION_TEXT, OPTION_NUMBER, OPTION_WHOLE, OPTION_FLAG, OPTION_CHOICE } option_kind;
+typedef enum option_kind {
+    OPTION_TEXT,
+    OPTION_NUMBER,
+    OPTION_PAIR, /* two numbers with a comma between */
+    OPTION_WHOLE,
+    OPTION_FLAG,
+    OPTION_CHOICE
+} option_kind;
 
 typedef struct option_rule {
     strata_option option;

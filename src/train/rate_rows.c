@@ -52,7 +52,7 @@ static strata_rate row_of(const strata_trainer *t, const strata_param *param)
     bool adam = !recipe_is(r, "opt", "sgd");
     /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
      * step with it if the correction is not off alike. */
-    const float beta1 = (float)t->momentum, beta2 = comma ? strtof(comma + 1, NULL) : 0.999f;
+    const float beta1 = (float)t->momentum, beta2 = strtof(comma + 1, NULL);
     const double n = (double)t->row_steps[param->row], lr = rate_of(t, param);
     if (!moves(t, t->group, param))
         return (strata_rate) { .beta2 = beta2, .correction1 = 1, .correction2 = 1 };

@@ -60,6 +60,18 @@ static strata_status unknown_key(const char *key)
                        near ? near : "", near ? "'?" : "");
 }
 
+static bool in_range(const option_rule *rule, double v) { return v >= rule->low && v <= rule->high; }
+
+/* "A,B", each in the rule's range? */
+static bool is_pair(const option_rule *rule, const char *text)
+{
+    char *comma = NULL, *end = NULL;
+    const double a = strtod(text, &comma);
+    if (comma == text || *comma != ',') return false;
+    const double b = strtod(comma + 1, &end);
+    return end != comma + 1 && !*end && in_range(rule, a) && in_range(rule, b);
+}
+
 /* Does `text` follow the rule? The message says what would. */
 static strata_status check(const option_rule *rule, const char *text)
 {
@@ -67,13 +79,17 @@ static strata_status check(const option_rule *rule, const char *text)
     if (rule->kind == OPTION_NUMBER || rule->kind == OPTION_WHOLE) {
         char *end = NULL;
         double v = strtod(text, &end);
-        bool right = end != text && !*end && v >= rule->low && v <= rule->high;
+        bool right = end != text && !*end && in_range(rule, v);
         if (rule->kind == OPTION_WHOLE) right = right && floor(v) == v;
         if (!right)
             return strata_fail(STRATA_BAD_ARG, "--%s wants %s in [%g, %g], got '%s'", key,
                                rule->kind == OPTION_WHOLE ? "a whole number" : "a number", rule->low,
                                rule->high, text);
     }
+    if (rule->kind == OPTION_PAIR && !is_pair(rule, text))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--%s wants two numbers in [%g, %g] with a comma between, got '%s'", key,
+                           rule->low, rule->high, text);
     if (rule->kind == OPTION_FLAG || rule->kind == OPTION_CHOICE) {
         strata_text list = { 0 };
         uint32_t n = 0;
@@ -208,6 +224,8 @@ static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const ch
         if (key->type != YAML_SCALAR_NODE)
             return strata_fail(STRATA_FILE, "%s:%zu: wants a key", path, key->start_mark.line + 1);
         strata_status status = join(&text, doc, value, path);
+        if (status == STRATA_OK && text.failed)
+            status = strata_fail(STRATA_NO_MEMORY, "%s: no memory for a value", path);
         if (status == STRATA_OK) {
             status = strata_recipe_set(r, (const char *)key->data.scalar.value, text.s ? text.s : "");
             if (status != STRATA_OK) status = at_line(status, path, key->start_mark.line);

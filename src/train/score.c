@@ -1,5 +1,6 @@
 #include "train/score.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,12 +40,13 @@ strata_status score_batcher(strata_batcher *b, const strata_data *data, bool val
         STRATA_TRY(read_figures(mean, text, "mean=", set->c));
         STRATA_TRY(read_figures(std, text, "std=", set->c));
         for (uint32_t c = 0; c < set->c; c++)
-            if (!(std[c] > 0))
-                return strata_fail(STRATA_BAD_ARG, "--normalize wants std above 0, got '%s'", text);
+            if (!isfinite(mean[c]) || !isfinite(std[c]) || !(std[c] > 0))
+                return strata_fail(STRATA_BAD_ARG,
+                                   "--normalize wants finite numbers, and std above 0, got '%s'", text);
     }
     strata_batcher_init(b, set, data->scale, mean, std);
     b->batch = batch;
-    b->seed = (uint32_t)recipe_number(r, "seed");
+    b->seed = (uint32_t)(uint64_t)recipe_number(r, "seed"); /* its low half */
     return valid ? STRATA_OK : strata_augment_parse(&b->augment, strata_recipe_get(r, "augment"));
 }
 
