@@ -64,6 +64,7 @@ void engine_close(engine *e)
 
 uint64_t engine_memory(const engine *e)
 {
+    if (!e->plan) return 0;
     uint64_t ring = STRATA_RING_SLOTS * (e->plan->in.bytes + e->plan->result.bytes);
     return e->plan->device_bytes + ring * (e->plan->config.train ? 2 : 1);
 }

@@ -30,7 +30,7 @@ strata_status engine_open(engine *out, strata_device *d, const strata_recipe *re
                           const engine_config *config);
 void engine_close(engine *e);
 
-/* Bytes of device memory, rings included. */
+/* Bytes of device memory, rings included; 0 of one that is closed. */
 uint64_t engine_memory(const engine *e);
 
 strata_status engine_train_ring(engine *e);

@@ -202,6 +202,7 @@ static strata_status one_step(run *r, uint32_t epoch, uint32_t first, uint32_t i
 {
     strata_trainer *t = r->trainer;
     uint32_t micro = images == t->batch ? t->micro : images;
+    if (images != t->batch) STRATA_TRY(take_results(r, true)); /* what failed is looked for where it failed */
     for (uint32_t at = 0; at < images; at += micro) {
         engine_input in;
         STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
@@ -219,9 +220,8 @@ static strata_status one_step(run *r, uint32_t epoch, uint32_t first, uint32_t i
 
 static strata_status checkpoint(run *r)
 {
-    loop_state state = r->loop;
     STRATA_TRY(take_results(r, true));
-    state = r->loop;
+    loop_state state = r->loop;
     state.step = r->trainer->step;
     state.seconds += now() - r->started;
     return checkpoint_write(&r->folder, r->trainer, &state);
@@ -494,7 +494,8 @@ static strata_status open_same(run *r)
 {
     strata_text forced = { 0 };
     json_t *before = json_incref(json_object_get(r->folder.run, "launches"));
-    strata_text_format(&forced, "%s", strata_recipe_get(r->recipe, "variants"));
+    const char *given = strata_recipe_get(r->recipe, "variants");
+    strata_text_append(&forced, given, strlen(given));
     if (before) variants_force(&forced, before);
     strata_status status = forced.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the run's variants")
                                          : strata_recipe_set(r->recipe, "variants", forced.s);

@@ -61,16 +61,21 @@ static strata_status open_tail(strata_trainer *t, uint32_t images)
     return engine_open(&t->tail, t->device, t->recipe, &config);
 }
 
+/* The state goes with the weights: what one engine found not finite stops the other, too. */
 static strata_status choose(strata_trainer *t, uint32_t images)
 {
     engine *wanted = images == t->micro ? &t->main : &t->tail;
-    if (t->current && t->current != wanted) {
+    strata_state state = { 0 };
+    if (t->current == wanted && wanted->model->graph->input->shape.n == images) return STRATA_OK;
+    if (t->current) {
         STRATA_TRY(collect(t, true)); /* results stay in order */
+        STRATA_TRY(strata_plan_read_range(t->current->plan, &state, t->current->plan->state));
         t->submitted = t->taken = 0;
         t->current = NULL;
     }
     if (wanted == &t->tail) STRATA_TRY(open_tail(t, images));
     STRATA_TRY(engine_train_ring(wanted));
+    STRATA_TRY(strata_plan_write_range(wanted->plan, wanted->plan->state, &state));
     t->current = wanted;
     return STRATA_OK;
 }
@@ -122,6 +127,16 @@ strata_status trainer_submit(strata_trainer *t)
     return STRATA_OK;
 }
 
+/* Kernels trust labels. */
+static strata_status check_labels(const strata_trainer *t, const int32_t *labels, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (labels[i] < 0 || (uint32_t)labels[i] >= t->task.classes)
+            return strata_fail(STRATA_BAD_ARG, "label %d of image %u is not in [0, %u)", (int)labels[i],
+                               (unsigned)i, (unsigned)t->task.classes);
+    return STRATA_OK;
+}
+
 strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const int32_t *labels, uint32_t n,
                                   float *loss)
 {
@@ -129,10 +144,7 @@ strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const 
     if (n == 0 || n > t->batch)
         return strata_fail(STRATA_BAD_ARG, "a step takes 1 to %u images, got %u", (unsigned)t->batch,
                            (unsigned)n);
-    for (uint32_t i = 0; i < n; i++)
-        if (labels[i] < 0 || (uint32_t)labels[i] >= t->task.classes)
-            return strata_fail(STRATA_BAD_ARG, "label %d of image %u is not in [0, %u)", (int)labels[i],
-                               (unsigned)i, (unsigned)t->task.classes);
+    STRATA_TRY(check_labels(t, labels, n));
     uint32_t micro = n == t->batch ? t->micro : n;
     for (uint32_t at = 0; at < n; at += micro) {
         engine_input in;
@@ -172,6 +184,7 @@ strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels, co
     const size_t image = (size_t)t->task.h * t->task.w * t->task.c;
     const uint32_t micro = t->micro, batches = (n + micro - 1) / micro, classes = t->task.classes;
     uint32_t taken = 0;
+    if (labels) STRATA_TRY(check_labels(t, labels, n));
     STRATA_TRY(collect(t, true));
     STRATA_TRY(engine_evaluate_ring(e));
     for (uint32_t b = 0; b <= batches; b++) {
@@ -232,8 +245,12 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
                                   const strata_task *task)
 {
     strata_status status = STRATA_OK;
-    strata_trainer *t = calloc(1, sizeof *t);
     *out = NULL;
+    if (!task->h || !task->w || !task->c || !task->classes)
+        return strata_fail(STRATA_BAD_ARG,
+                           "a trainer wants a task of at least 1x1x1 in 1 class, got %ux%ux%u in %u",
+                           (unsigned)task->h, (unsigned)task->w, (unsigned)task->c, (unsigned)task->classes);
+    strata_trainer *t = calloc(1, sizeof *t);
     if (!t) return strata_fail(STRATA_NO_MEMORY, "no memory for a trainer");
     t->device = device;
     t->task = *task;
@@ -260,15 +277,18 @@ done:
 void strata_trainer_close(strata_trainer *t)
 {
     if (!t) return;
+    trainer_rates_close(t); /* they borrow the model's names */
     engine_close(&t->tail);
     engine_close(&t->main);
-    trainer_rates_close(t);
     strata_recipe_close(t->recipe);
     free(t);
 }
 
 uint64_t strata_trainer_steps(const strata_trainer *t) { return t->step; }
-uint64_t strata_trainer_memory(const strata_trainer *t) { return engine_memory(&t->main); }
+uint64_t strata_trainer_memory(const strata_trainer *t)
+{
+    return engine_memory(&t->main) + engine_memory(&t->tail);
+}
 const strata_model *trainer_model(const strata_trainer *t) { return t->main.model; }
 
 strata_status strata_trainer_save(strata_trainer *t, const char *path)

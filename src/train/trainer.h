@@ -50,7 +50,7 @@ struct strata_trainer {
 /* Begin a micro-batch of the next step: give out the memory to fill.
  *   images  real images of this micro-batch: the trainer's micro, or for a smaller last batch all of it
  *   last    it ends its step
- *   epoch   from 0, for dropout and records
+ *   epoch   from 0, for the step's values
  * Rows past `images` must be filled too (engine_put does). Weights of images are 1 / (images of the whole
  * step).
  * Waits:  for the micro-batch STRATA_RING_SLOTS ago. */
