@@ -56,6 +56,7 @@ holds interrupted/run.json '"status": "interrupted"'
 [ "$(wc -l < interrupted/steps.jsonl)" -lt 132 ] || fail "the run was over before it was interrupted"
 expect 0 "" "$strata" train --resume interrupted --quiet
 same whole interrupted
+grep -q '"why"' interrupted/run.json && fail "a finished run says why it was interrupted"
 begin terminated 50
 kill -TERM "$process"
 ends 143

@@ -160,8 +160,10 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
     STRATA_TRY(read_tensor(s, "row_steps", STRATA_DTYPE_I64, t->main.model->graph->n_rows, t->row_steps));
     double step = note_number(s, "step"), images = note_number(s, "epoch_images"),
            sum = note_number(s, "epoch_loss");
-    if (!(step >= 0) || !(images >= 0) || isnan(sum))
-        return strata_fail(STRATA_FILE, "%s: its metadata lacks step, epoch_loss or epoch_images", s->path);
+    if (!(step >= 0 && step <= (double)t->task.steps) || !(images >= 0 && images < 1e18) || isnan(sum))
+        return strata_fail(
+            STRATA_FILE, "%s: its metadata wants a step of at most %" PRIu64 ", epoch_loss and epoch_images",
+            s->path, t->task.steps);
     *loop = (loop_state) { (uint64_t)step,
                            sum,
                            (uint64_t)images,

@@ -138,9 +138,10 @@ done:
 void folder_discard(const run_folder *f)
 {
     char *checkpoints = folder_file(f, "checkpoints");
-    if (!checkpoints || sweep(f) != STRATA_OK) return;
-    rmdir(checkpoints); /* each stays where it holds something else */
-    rmdir(f->path);
+    if (checkpoints && sweep(f) == STRATA_OK) {
+        rmdir(checkpoints); /* each stays where it holds something else */
+        rmdir(f->path);
+    }
     free(checkpoints);
 }
 
@@ -337,6 +338,8 @@ strata_status folder_status(run_folder *f, const char *status, const char *why)
     char when[32];
     timestamp(when);
     set_text(f->run, "status", status);
+    json_object_del(f->run, "why"); /* an earlier sitting's, as is its end */
+    json_object_del(f->run, "ended");
     if (*why) set_text(f->run, "why", why);
     if (strcmp(status, "started") != 0 && strcmp(status, "running") != 0) set_text(f->run, "ended", when);
     return save_json(f);
