@@ -12,6 +12,7 @@
 
 #include "data/data.h"
 #include "folder.h"
+#include "model/safetensors.h"
 #include "strata/strata.h"
 
 enum { PICTURES = 24, CLASSES = 10, SIDE = 8 };
@@ -122,8 +123,21 @@ static void test_a_picture_is_the_image(void **state)
     strata_data_close(data);
 }
 
+/* What a weights file says of itself is outside data. */
+static void test_too_many_channels_are_refused(void **state)
+{
+    (void)state;
+    const strata_note notes[] = { { "model", "small-cnn" }, { "image", "8x8x5" }, { "classes", "10" } };
+    strata_predictor *p;
+    right(strata_safetensors_write("five.safetensors", NULL, 0, notes, 3));
+    assert_int_equal(strata_predictor_open(&p, "five.safetensors", NULL), STRATA_FILE);
+    assert_message("images of 5 channels");
+    assert_null(p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_a_picture_is_the_image) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_a_picture_is_the_image),
+                                        cmocka_unit_test(test_too_many_channels_are_refused) };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -43,6 +43,15 @@ static strata_status add_tensor(strata_graph *g, strata_tensor **out, const char
     return STRATA_OK;
 }
 
+/* Kernels count in 32 bits. Products are looked at one by one: of four numbers, they could wrap. */
+static strata_status check_size(const char *name, strata_shape s)
+{
+    const uint64_t lanes = ((uint64_t)s.c + 3) / 4 * 4, row = lanes * s.w;
+    if (row <= INT32_MAX && row * s.h <= INT32_MAX && row * s.h * s.n <= INT32_MAX) return STRATA_OK;
+    return strata_fail(STRATA_BAD_SHAPE, "%s: %s has more than %d elements", name, strata_shape_text(s).s,
+                       INT32_MAX);
+}
+
 strata_status strata_graph_open(strata_graph **out, strata_shape input)
 {
     strata_status status = STRATA_OK;
@@ -53,6 +62,7 @@ strata_status strata_graph_open(strata_graph **out, strata_shape input)
         STRATA_GO(strata_fail(STRATA_BAD_SHAPE,
                               "a network wants images of at least 1 in every dimension, got %s",
                               strata_shape_text(input).s));
+    STRATA_GO(check_size("input", input));
     STRATA_GO(add_tensor(g, &g->input, "input", input, false));
     *out = g;
     return STRATA_OK;
@@ -148,9 +158,7 @@ strata_status strata_graph_add(strata_graph *g, strata_tensor **out, const char 
     STRATA_TRY(settings_fill(n->options, op, n->name, settings, n_settings));
     STRATA_TRY(add_tensor(g, &n->out, n->name, n->in[0]->shape, op->loss));
     STRATA_TRY(op->infer(&builder, n));
-    if (!op->loss && strata_shape_floats(n->out->shape) > INT32_MAX)
-        return strata_fail(STRATA_BAD_SHAPE, "%s: its output %s has more than %d elements", n->name,
-                           strata_shape_text(n->out->shape).s, INT32_MAX);
+    if (!op->loss) STRATA_TRY(check_size(n->name, n->out->shape));
     STRATA_TRY(append(g, (void ***)&g->node, &g->n_nodes, &g->node_room, n));
     g->logits = n->out;
     *out = n->out;

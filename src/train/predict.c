@@ -83,6 +83,9 @@ strata_status strata_predictor_open(strata_predictor **out, const char *what, co
                               "%s does not say for which images and how many classes it was trained: give "
                               "the run folder",
                               what));
+    if (t->c > 4)
+        STRATA_GO(strata_fail(STRATA_FILE, "%s is for images of %u channels, a picture has at most 4", what,
+                              (unsigned)t->c));
     STRATA_GO(source_engine(&p->engine, &p->device, &p->source, 1));
     const strata_data like = { .scale = 255,
                                .valid = { .h = t->h, .w = t->w, .c = t->c, .classes = t->classes },
