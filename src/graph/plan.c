@@ -44,10 +44,10 @@ static strata_status too_large(const strata_plan *p, uint64_t limit)
         (unsigned)batch, wanted, name, there, (unsigned long long)fits, (unsigned long long)fits);
 }
 
-static void measure_fixed(strata_plan *p, const place_item *items, uint32_t n)
+/* Slices that have a size and no place, for too_large. */
+static void measure(const place_item *items, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) *items[i].slice = (strata_slice) { NULL, 0, items[i].bytes };
-    (void)p;
 }
 
 static strata_status allocate(strata_plan *p)
@@ -63,7 +63,7 @@ static strata_status allocate(strata_plan *p)
     STRATA_GO(arrange(p, items, &n_items, bytes));
     if (limit == 0) limit = strata_device_caps(p->device)->memory;
     if (limit && p->device_bytes > limit) {
-        measure_fixed(p, items, n_items);
+        measure(items, n_items);
         STRATA_GO(too_large(p, limit));
     }
     for (uint32_t b = 0; b < p->n_blocks; b++) {
@@ -266,24 +266,6 @@ strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool fro
     p->config.frozen_nodes = frozen_nodes;
     p->config.frozen_stats = frozen_stats;
     return record(p);
-}
-
-strata_status strata_plan_measure(uint64_t *bytes, strata_graph *g, strata_device *d,
-                                  const strata_plan_config *config)
-{
-    strata_plan p = { .graph = g, .device = d, .config = *config };
-    strata_status status = STRATA_OK;
-    uint64_t block_bytes[MAX_BLOCKS];
-    uint32_t n_items = 0;
-    place_item *items = calloc(layout_room(g), sizeof *items);
-    p.grad_home = calloc(g->n_tensors, sizeof *p.grad_home);
-    if (!items || !p.grad_home) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a plan"));
-    STRATA_GO(arrange(&p, items, &n_items, block_bytes));
-    *bytes = p.device_bytes;
-done:
-    free(items);
-    free(p.grad_home);
-    return status;
 }
 
 /* ---- Parameters in and out ---------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ enum {
 typedef struct strata_state {
     uint32_t not_finite; /* 1 once a loss or a gradient was not finite: from then on the optimizer skips */
     float grad_norm;     /* of the last step, over all active parameters, before clipping */
-    float clip;          /* the factor gradients were multiplied by: min(1, max_norm / grad_norm) */
+    float clip;          /* gradients were multiplied by min(1, clip_norm / (grad_norm + 1e-6)), as PyTorch */
     uint32_t skipped;    /* steps skipped since not_finite */
     uint32_t reserved[60];
 } strata_state;
@@ -110,10 +110,6 @@ strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool fro
  * and with `update` the optimizer after it. Or a forward pass in evaluation mode. */
 strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, bool update);
 strata_status strata_plan_submit_evaluate(const strata_plan *p, strata_ring *r);
-
-/* Bytes a plan of this graph would take, without making it. */
-strata_status strata_plan_measure(uint64_t *bytes, strata_graph *g, strata_device *d,
-                                  const strata_plan_config *config);
 
 /* Move one parameter (or, with `grad`, its gradient) in file order. values [strata_param_count]. Waits. */
 strata_status strata_plan_write_param(strata_plan *p, const strata_param *param, const float *values);
