@@ -57,9 +57,11 @@ typedef double strata_rate_rule(void *context, uint64_t step, uint32_t group, do
 STRATA_API void strata_trainer_set_rule(strata_trainer *t, strata_rate_rule *rule, void *context);
 
 /* Run the network in evaluation mode, any number of images.
- *   labels  [n]; NULL: losses are not wanted
+ *   pixels  [n, h, w, c] f32, as strata_trainer_step takes them
+ *   labels  [n], each in [0, classes); NULL: losses are not wanted
  *   logits  out: [n, classes]; may be NULL.   losses  out: [n], nats; may be NULL
- * Waits:  for the device. The results do not depend on the batch size. */
+ * Waits:  for the device. The results do not depend on the batch size.
+ * Errors: STRATA_BAD_ARG, STRATA_DEVICE_LOST. */
 STRATA_API strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels,
                                                  const int32_t *labels, uint32_t n, float *logits,
                                                  float *losses);
@@ -124,9 +126,12 @@ typedef struct strata_score {
 } strata_score;
 
 /* Evaluate a run folder's weights (best where there are, else last) or a weights file on a data set's
- * validation part. what     a run folder, or a .safetensors file; the latter with the recipe's model keys
- *   recipe   keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
- *   data     as `strata train DATA`; NULL: the run's own */
+ * validation part.
+ *   what      a run folder, or a .safetensors file; the latter with the recipe's model keys
+ *   data      as `strata train DATA`; NULL: the run's own
+ *   recipe    keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
+ *   observer  its event is given one note; may be NULL
+ * Errors: STRATA_FILE, STRATA_BAD_SHAPE where network and data do not fit, those of strata_device_open. */
 STRATA_API strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
                                          const strata_recipe *recipe, const strata_observer *observer);
 
@@ -137,12 +142,22 @@ typedef struct strata_guess {
     char name[64];
 } strata_guess;
 
-/* Predict one picture (PNG, JPEG, BMP, GIF, TGA, PSD, PNM), fitted to the network's input.
- *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes */
+/* A network with its trained weights, ready for pictures. One thread at a time may use it. */
 typedef struct strata_predictor strata_predictor;
+
+/* Make one from a run folder or a weights file, as strata_evaluate takes them.
+ * Owner:  caller; release with strata_predictor_close (NULL is allowed). On failure *out is NULL.
+ * Errors: STRATA_FILE, also where nobody said for which images the weights are; those of
+ *         strata_device_open. */
 STRATA_API strata_status strata_predictor_open(strata_predictor **out, const char *what,
                                                const strata_recipe *recipe);
 STRATA_API void strata_predictor_close(strata_predictor *p);
+
+/* Predict one picture (PNG, JPEG, BMP, GIF, TGA, PSD, PNM), fitted to the network's input.
+ *   picture  the file's path
+ *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes
+ * Waits:  for the device.
+ * Errors: STRATA_FILE for a picture that cannot be read. */
 STRATA_API strata_status strata_predict(strata_predictor *p, const char *picture, strata_guess *guesses,
                                         uint32_t room, uint32_t *n);
 

@@ -29,14 +29,15 @@ typedef struct strata_setting {
     const char *key, *value;
 } strata_setting;
 
-/* Begin a graph for micro-batches of shape.n images. Owner: caller; release with strata_graph_close. */
+/* Begin a graph for micro-batches of input.n images. Owner: caller; release with strata_graph_close.
+ * Errors: STRATA_BAD_SHAPE for a dimension of 0, or more than 2^31 - 1 elements. */
 strata_status strata_graph_open(strata_graph **out, strata_shape input);
 void strata_graph_close(strata_graph *g);
 
 /* Add a node.  op: see strata_op_find;  name: unique, "" gives "<op>_<index>";  in: tensors of this graph
  * [n_in]; settings: [n_settings] options.  *out out: the node's output tensor.
- * Errors: STRATA_BAD_ARG for an
- * unknown op or option (with the nearest name) or a value out of range; STRATA_BAD_SHAPE. */
+ * Errors: STRATA_BAD_ARG for an unknown op or option (with the nearest name) or a value out of range;
+ * STRATA_BAD_SHAPE. */
 strata_status strata_graph_add(strata_graph *g, strata_tensor **out, const char *op, const char *name,
                                strata_tensor *const *in, uint32_t n_in, const strata_setting *settings,
                                uint32_t n_settings);

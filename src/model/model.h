@@ -51,7 +51,8 @@ typedef void strata_taken_report(void *context, const char *tensor, strata_taken
 
 /* Read weights by name into a plan.
  *   strict   anything missing or of another shape is an error (STRATA_BAD_SHAPE naming the first and both
- * shapes) report   may be NULL; called for each tensor */
+ *            shapes)
+ *   report   may be NULL; called for each tensor */
 strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
                                 strata_taken_report *report, void *context);
 

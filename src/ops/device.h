@@ -52,8 +52,7 @@ void strata_stream_label(strata_stream *s, const char *label);
 /* Record one launch; `args` is the kernel's struct, read before the call returns; the blocks of its slices
  * must outlive the recording. A barrier is recorded before it exactly where it touches bytes that a launch
  * since the last barrier wrote (or writes bytes that one read).
- * Errors: STRATA_BAD_ARG for slices, groups or
- * push constants that do not fit the device's limits. */
+ * Errors: STRATA_BAD_ARG for slices, groups or push constants that do not fit the device's limits. */
 strata_status strata_stream_launch(strata_stream *s, const strata_kernel *kernel, const strata_launch *how,
                                    const void *args);
 
@@ -79,8 +78,8 @@ const strata_recorded *strata_stream_recorded(const strata_stream *s, uint32_t i
 enum { STRATA_RING_SLOTS = 3 };
 typedef struct strata_ring strata_ring;
 
-/* Make a ring that copies `in.bytes` to `in` before the recordings of a step, and `out.bytes` from `out`
- * after them.
+/* Make a ring that copies `in.bytes` to `in` before the recordings of a step, and `result.bytes` from
+ * `result` after them.
  * Owner:  caller; release with strata_ring_close, which waits. */
 strata_status strata_ring_open(strata_ring **out, strata_device *d, strata_slice in, strata_slice result);
 void strata_ring_close(strata_ring *r);
@@ -90,9 +89,10 @@ void strata_ring_close(strata_ring *r);
  * Waits:  for the step STRATA_RING_SLOTS ago, which is usually over. */
 strata_status strata_ring_begin(strata_ring *r, void **in);
 
-/* Take the oldest result not taken yet: `step` out: its number from 0; `result` out: [out.bytes], until the
- * next submit; NULL if none is ready. Must be called between begin and submit until it gives NULL. Waits:
- * only if `wait`. */
+/* Take the oldest result not taken yet. Must be called between begin and submit until it gives NULL.
+ *   step    out: its number from 0
+ *   result  out: [result.bytes], until the next submit; NULL if none is ready
+ * Waits:  only if `wait`. */
 strata_status strata_ring_result(strata_ring *r, bool wait, uint64_t *step, const void **result);
 
 /* Submit upload, then `n` recordings in order, then download. All recordings are ended ones of this device.

@@ -25,8 +25,7 @@ uint64_t strata_update_scratch(uint32_t blocks);
 /* Record: partial sums of squares of active rows' gradients -> state.grad_norm, state.clip = min(1, clip_norm
  * / (grad_norm + 1e-6)) as PyTorch, state.not_finite (sticky, also set by a loss that is not finite;
  * grad_norm is then NaN), state.skipped. Fixed order.
- * Errors: STRATA_BAD_ARG when a slice of whole chunks
- * exceeds max_range. */
+ * Errors: STRATA_BAD_ARG when a slice of whole chunks exceeds max_range. */
 strata_status strata_update_norm(strata_stream *s, const strata_update *u);
 
 /* Record the optimizer step: reads state.clip, skips everything (bit-equal) when state.not_finite is set or a

@@ -1,10 +1,12 @@
 /* A run folder: what a run leaves behind, as it goes.
  *
- *   recipe.yaml       every key, resolved; itself a valid recipe
- *   run.json          version, command, device, data, variants of every launch, times, status
- *   metrics.csv       a row per epoch;   steps.jsonl  an object per logged step;   rates.csv  every row of
- * every step log.txt           what was said checkpoints/      last.safetensors, best.safetensors (weights),
- * last.state.safetensors (to resume) */
+ *   recipe.yaml   every key, resolved; itself a valid recipe
+ *   run.json      version, command, device, data, variants of every launch, times, status
+ *   metrics.csv   a row per epoch
+ *   steps.jsonl   an object per logged step
+ *   rates.csv     every row of every step, with --log-rates
+ *   log.txt       what was said
+ *   checkpoints/  last.safetensors, best.safetensors (weights), last.state.safetensors (to resume) */
 #ifndef STRATA_TRAIN_FOLDER_H
 #define STRATA_TRAIN_FOLDER_H
 
@@ -38,8 +40,8 @@ void folder_discard(const run_folder *f);
 /* "<folder>/<name>". Owner: caller; free(). NULL without memory. */
 char *folder_file(const run_folder *f, const char *name);
 
-/* Write run.json anew, with `status` ("running", "finished", "interrupted", "failed") and `why` ("" or the
- * message). */
+/* Write run.json anew, with `status` ("started", "running", "finished", "interrupted", "failed") and `why`
+ * ("" or the message), which take the place of an earlier sitting's. */
 strata_status folder_status(run_folder *f, const char *status, const char *why);
 
 /* Note device, data and every launch of the trainer's recordings in run.json (written by the next
