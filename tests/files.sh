@@ -157,6 +157,9 @@ refused 2 "--lr.*1:2:3" good --lr 1:2:3
 refused 2 "--lr.*2.*3|--lr.*3.*2" good --lr 1,2,3
 refused 2 "'one-cicle'.*one-cycle" good --schedule one-cicle
 refused 2 "--normalize wants" good --normalize mean=1,2
+refused 2 "--normalize wants" good --normalize mean=0.5x,std=1
+refused 2 "--normalize wants" good --normalize mean=0.5,std=1,gain=2
+refused 2 "--normalize wants" good --normalize std=1
 refused 2 "--normalize wants finite" good --normalize mean=nan,std=1
 refused 2 "--betas wants two numbers" good --betas 0.9
 refused 2 "--betas wants two numbers.*0.9,1'" good --betas 0.9,1

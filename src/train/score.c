@@ -6,26 +6,37 @@
 
 #include "train/recipe.h"
 
-/* "mean=a[,b,c],std=d[,e,f]": the numbers after `key`, as many as there are channels. */
-static strata_status read_figures(float out[4], const char *text, const char *key, uint32_t channels)
+/* Numbers with commas between, up to the end or ",std="; *at is left behind them. How many: 0 where a number
+ * is missing or there are more than 4. */
+static uint32_t read_list(float out[4], const char **at)
 {
-    const char *at = strstr(text, key);
-    uint32_t n = 0;
-    if (at)
-        for (at += strlen(key); n < 4;) {
-            char *end = NULL;
-            double v = strtod(at, &end);
-            if (end == at) break;
-            out[n++] = (float)v;
-            at = *end == ',' ? end + 1 : end;
-            if (!*end) break;
-        }
-    if (n == 1)
-        for (; n < channels; n++) out[n] = out[0];
-    return n == channels ? STRATA_OK
-                         : strata_fail(STRATA_BAD_ARG,
-                                       "--normalize wants mean=..,std=.. with 1 or %u numbers each, got '%s'",
-                                       (unsigned)channels, text);
+    for (uint32_t n = 0; n < 4;) {
+        char *end = NULL;
+        const double v = strtod(*at, &end);
+        if (end == *at) return 0;
+        out[n++] = (float)v;
+        *at = end;
+        if (*end != ',' || strncmp(end, ",std=", 5) == 0) return n;
+        *at = end + 1;
+    }
+    return 0;
+}
+
+/* One number is for all channels. */
+static bool spread(float out[4], uint32_t n, uint32_t channels)
+{
+    for (uint32_t c = 1; n == 1 && c < channels; c++) out[c] = out[0];
+    return n == 1 || n == channels;
+}
+
+/* "mean=a[,b,c],std=d[,e,f]", each for all channels or for every one. */
+static bool read_figures(float mean[4], float std[4], const char *text, uint32_t channels)
+{
+    const char *at = text + 5;
+    if (strncmp(text, "mean=", 5) != 0 || !spread(mean, read_list(mean, &at), channels)) return false;
+    if (strncmp(at, ",std=", 5) != 0) return false;
+    at += 5;
+    return spread(std, read_list(std, &at), channels) && !*at;
 }
 
 strata_status score_batcher(strata_batcher *b, const strata_data *data, bool valid, const strata_recipe *r,
@@ -37,8 +48,13 @@ strata_status score_batcher(strata_batcher *b, const strata_data *data, bool val
     memcpy(mean, data->mean, sizeof mean);
     memcpy(std, data->std, sizeof std);
     if (*text) {
-        STRATA_TRY(read_figures(mean, text, "mean=", set->c));
-        STRATA_TRY(read_figures(std, text, "std=", set->c));
+        if (strlen(text) >= TRAINER_NORMALIZE)
+            return strata_fail(STRATA_BAD_ARG, "--normalize wants at most %d characters, got %zu",
+                               TRAINER_NORMALIZE - 1, strlen(text));
+        if (!read_figures(mean, std, text, set->c))
+            return strata_fail(STRATA_BAD_ARG,
+                               "--normalize wants mean=..,std=.. with 1 or %u numbers each, got '%s'",
+                               (unsigned)set->c, text);
         for (uint32_t c = 0; c < set->c; c++)
             if (!isfinite(mean[c]) || !isfinite(std[c]) || !(std[c] > 0))
                 return strata_fail(STRATA_BAD_ARG,

@@ -13,7 +13,7 @@ typedef struct trainer_result {
     strata_state state; /* after the step */
 } trainer_result;
 
-enum { TRAINER_RESULTS = 2 * STRATA_RING_SLOTS };
+enum { TRAINER_RESULTS = 2 * STRATA_RING_SLOTS, TRAINER_NORMALIZE = 192 };
 
 /* A micro-batch in flight. */
 typedef struct trainer_part {
@@ -26,10 +26,10 @@ struct strata_trainer {
     strata_device *device; /* borrowed */
     strata_recipe *recipe; /* own copy, every default resolved */
     strata_task task;
-    uint32_t batch, micro, parts; /* images in a step and in a micro-batch; micro-batches in a step */
-    engine main, tail;            /* tail: for a smaller last batch, opened when one comes */
-    char normalize[192]; /* how its pixels were scaled, for the metadata of weights; "" where nobody said */
-    const char *const *class_names; /* [task.classes] likewise, borrowed; NULL */
+    uint32_t batch, micro, parts;      /* images in a step and in a micro-batch; micro-batches in a step */
+    engine main, tail;                 /* tail: for a smaller last batch, opened when one comes */
+    char normalize[TRAINER_NORMALIZE]; /* how its pixels were scaled, for the metadata; "": nobody said */
+    const char *const *class_names;    /* [task.classes] likewise, borrowed; NULL */
     strata_rates *rates;
     strata_group_rate *group; /* [n_groups] of the step that was begun last */
     double momentum;
