@@ -39,6 +39,8 @@ static float uniform(uint32_t *seed)
 
 /* ---- The rig ------------------------------------------------------------------------------------------ */
 
+enum { SPARE = 1 << 19 }; /* scratch that nodes want and updates do not: more than a binding takes */
+
 static strata_slice take(rig *r, uint64_t *at, uint64_t bytes)
 {
     strata_slice s = { &r->block, *at, bytes };
@@ -52,7 +54,7 @@ static void place(rig *r, uint32_t blocks, bool moments)
     uint64_t at = 0;
     r->u = (strata_update) { .blocks = blocks, .n = SAMPLES };
     check(strata_block_open(&r->block, r->device,
-                            4 * flat + strata_update_scratch(blocks) + 4 * blocks + 65536,
+                            4 * flat + strata_update_scratch(blocks) + SPARE + 4 * blocks + 65536,
                             STRATA_MEMORY_DEVICE));
     r->u.weights = take(r, &at, flat);
     r->u.grads = take(r, &at, flat);
@@ -62,7 +64,7 @@ static void place(rig *r, uint32_t blocks, bool moments)
     r->u.rates = take(r, &at, sizeof r->rate);
     r->u.state = take(r, &at, sizeof r->state);
     r->u.loss = take(r, &at, sizeof r->loss);
-    r->u.scratch = take(r, &at, strata_update_scratch(blocks));
+    r->u.scratch = take(r, &at, strata_update_scratch(blocks) + SPARE);
 }
 
 static void fill(rig *r)

@@ -48,12 +48,12 @@ static strata_slice blocks_part(strata_slice s, uint32_t first, uint32_t blocks)
 
 strata_status strata_update_norm(strata_stream *s, const strata_update *u)
 {
-    const uint32_t chunk = chunk_of(u->blocks);
+    const uint32_t chunk = chunk_of(u->blocks), partials = partials_of(u->blocks);
+    /* The scratch may be more than a binding takes: it is as large as the largest node's. */
+    const strata_slice partial = strata_slice_part(u->scratch, 0, 4 * (uint64_t)partials);
     uint32_t most = 0;
     STRATA_TRY(blocks_per_slice(&most, s, u, chunk));
-    struct grad_norm_args args = {
-        .owner = u->owner, .rates = u->rates, .partial = u->scratch, .chunk = chunk
-    };
+    struct grad_norm_args args = { .owner = u->owner, .rates = u->rates, .partial = partial, .chunk = chunk };
     for (uint32_t first = 0; first < u->blocks; first += most) {
         args.blocks = u->blocks - first < most ? u->blocks - first : most;
         args.first = first;
@@ -64,9 +64,9 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
     }
     const struct grad_norm_args finish = {
         .loss = u->loss,
-        .partial = u->scratch,
+        .partial = partial,
         .state = u->state,
-        .partials = partials_of(u->blocks),
+        .partials = partials,
         .n = u->n,
         .clip_norm = u->clip_norm,
     };
