@@ -377,6 +377,11 @@ static void too_large_says_what_fits(void **state)
     assert_non_null(strstr(strata_message(), "--batch "));
     unsigned fits = (unsigned)strtoul(strstr(strata_message(), "--batch ") + 8, NULL, 10);
     assert_in_range(fits, 1, 63);
+    const char *micro = strstr(strata_message(), "--micro-batch ");
+    assert_non_null(micro);
+    unsigned part = (unsigned)strtoul(micro + strlen("--micro-batch "), NULL, 10);
+    assert_in_range(part, 1, fits);
+    assert_int_equal(64 % part, 0);
     strata_graph_close(g);
     g = make_graph(fits, false); /* the promise is kept */
     OK(strata_plan_open(&p, g, d, &config));

@@ -30,18 +30,21 @@ static strata_status too_large(const strata_plan *p, uint64_t limit)
     uint64_t fits = fixed < limit && per_image ? (limit - fixed) / per_image : 0;
     fits -= (fits + 31) / 32; /* kept back: tensors begin at multiples of 256 bytes, whatever the batch */
     if (fits >= batch) fits = batch - 1;
+    const uint32_t parts = p->config.micro_batches ? p->config.micro_batches : 1;
+    uint64_t micro = fits ? fits : 1;
+    while (batch * parts % micro) micro--; /* a step is of whole micro-batches */
     const char *name = strata_device_caps(p->device)->name;
     double wanted = (double)p->device_bytes / 1048576, there = (double)limit / 1048576;
     if (fits == 0)
         return strata_fail(STRATA_DEVICE_MEMORY,
-                           "the network wants %.0f MiB of device memory, %s has %.0f MiB; no "
+                           "the network wants %.1f MiB of device memory, %s has %.1f MiB; no "
                            "batch size would fit",
                            wanted, name, there);
     return strata_fail(
         STRATA_DEVICE_MEMORY,
-        "batch %u wants %.0f MiB of device memory, %s has %.0f MiB: --batch %llu would fit, or "
+        "batch %u wants %.1f MiB of device memory, %s has %.1f MiB: --batch %llu would fit, or "
         "--micro-batch %llu to keep the batch and accumulate its gradients",
-        (unsigned)batch, wanted, name, there, (unsigned long long)fits, (unsigned long long)fits);
+        (unsigned)batch, wanted, name, there, (unsigned long long)fits, (unsigned long long)micro);
 }
 
 /* Slices that have a size and no place, for too_large. */
