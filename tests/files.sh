@@ -166,6 +166,8 @@ refused 2 "--betas wants two numbers.*0.9,1'" good --betas 0.9,1
 refused 2 "--eps wants" good --eps 0
 refused 2 "--weight-decay wants" good --weight-decay inf
 refused 2 "--no-decay.*norms.*'norm'" good --no-decay norms
+refused 4 "--save nowhere/w.safetensors: there is no folder nowhere/" good --save nowhere/w.safetensors
+refused 4 "--save good: .* is a folder" good --save good
 refused 2 "--stem" good --stem small
 expect 5 "step [0-9]+.*not finite.*(conv|fc)" "$strata" train builtin:digits --device cpu --model tiny.yaml --opt sgd --lr 1e30 \
   --steps 60 --checkpoint-every 1 --batch 32 --run-dir diverged --quiet

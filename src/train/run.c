@@ -359,6 +359,23 @@ static strata_status count_steps(run *r, strata_task *task)
     return STRATA_OK;
 }
 
+/* That a file cannot be written is better said before a run than after it. */
+static strata_status check_save(const strata_recipe *r)
+{
+    const char *path = strata_recipe_get(r, "save"), *slash = strrchr(path, '/');
+    if (!*path) return STRATA_OK;
+    if (strata_folder_exists(path))
+        return strata_fail(STRATA_FILE, "--save %s: wants a file, that is a folder", path);
+    if (!slash) return STRATA_OK;
+    char *folder = strndup(path, (size_t)(slash + 1 - path));
+    if (!folder) return strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
+    const bool there = strata_folder_exists(folder);
+    free(folder);
+    return there ? STRATA_OK
+                 : strata_fail(STRATA_FILE, "--save %s: there is no folder %.*s", path,
+                               (int)(slash + 1 - path), path);
+}
+
 static strata_status open_device(run *r)
 {
     const char *limits = strata_recipe_get(r->recipe, "limits"),
@@ -459,6 +476,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(count_steps(&r, &task));
     STRATA_GO(trainer_check(r.recipe, &task));
     STRATA_GO(score_batcher(&r.train, r.data, false, r.recipe, 1));
+    STRATA_GO(check_save(r.recipe));
     STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command));
     r.made = true;
     STRATA_GO(open_trainer(&r));
