@@ -78,6 +78,9 @@ expect 2 "conv.weight.*\[6,1,3,3\].*\[5,1,3,3\]|conv.weight.*\[5,1,3,3\].*\[6,1,
 refused 2 "conv.weight" good --model other.yaml --init $weights
 sed 's/fc/last/' tiny.yaml > renamed.yaml
 refused 2 "last.weight" good --model renamed.yaml --init $weights
+expect 0 "" "${train[@]}" good --model "$PWD/tiny.yaml"
+cmp -s run/checkpoints/last.safetensors $weights || fail "the weights depend on where the model's file lies"
+rm -rf run
 idx_folder wide
 for part in train t10k; do idx_images wide/$part-images-idx3-ubyte $([ $part = train ] && echo 40 || echo 20) 9 9; done
 expect 2 "wants images of 8x8x1.*wide has 9x9x1" "$strata" evaluate first wide --device cpu

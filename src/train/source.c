@@ -214,6 +214,8 @@ struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, c
     for (int i = 0; i < MODEL_KEYS; i++) {
         bool scaled = strcmp(model_keys[i], "normalize") == 0 && *normalize;
         const char *value = scaled ? normalize : strata_recipe_get(t->recipe, model_keys[i]);
+        const char *slash = strcmp(model_keys[i], "model") == 0 ? strrchr(value, '/') : NULL;
+        if (slash) value = slash + 1; /* weights are the same wherever the model's file lies */
         if (*value) notes[(*n)++] = (strata_note) { model_keys[i], value };
     }
     strata_text_format(&image, "%ux%ux%u", (unsigned)t->task.h, (unsigned)t->task.w, (unsigned)t->task.c);
