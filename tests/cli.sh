@@ -99,6 +99,7 @@ expect 0 "" "$strata" models --json
 json out
 expect 0 "" "$strata" models --stem small
 grep -q vgg11 out && fail "vgg11-bn has no stem to choose"
+expect 2 "resnet18 has no 'tiny'; it has: imagenet, small" "$strata" train builtin:digits --model resnet18 --stem tiny
 expect 2 "no model has stem 'tiny'" "$strata" models --stem tiny
 expect 0 "" "$strata" models --show resnet18
 holds out '^name: resnet18'

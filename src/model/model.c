@@ -6,6 +6,7 @@
 
 #include "core/asset.h"
 #include "core/file.h"
+#include "core/text.h"
 #include "model/describe.h"
 #include "model/groups.h"
 
@@ -74,8 +75,13 @@ static strata_status choose(making *m, uint32_t c, const char *wanted)
             return STRATA_OK;
         }
     const char *near = strata_nearest(wanted, values, n);
-    return strata_fail(STRATA_BAD_ARG, "--%s: %s has no '%s'; %s '%s'", model_choice_names[c], m->d->name,
-                       wanted, near ? "did you mean" : "its default is", near ? near : values[0]);
+    strata_text list = { 0 };
+    for (uint32_t i = 0; i < n; i++) strata_text_format(&list, "%s%s", i ? ", " : "", values[i]);
+    strata_status status = strata_fail(
+        STRATA_BAD_ARG, "--%s: %s has no '%s'%s%s%s; it has: %s", model_choice_names[c], m->d->name, wanted,
+        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list.s ? list.s : "");
+    strata_text_free(&list);
+    return status;
 }
 
 static bool is_there(const making *m, const model_layer *layer)
