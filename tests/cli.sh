@@ -92,6 +92,9 @@ expect 0 "" "$strata" devices
 tail -2 out | grep -qE '^[0-9]+  cpu' || fail "the reference is not the last device"
 expect 0 "" "$strata" devices --json
 json out
+for key in name type vendor driver api memory_bytes shared_bytes subgroup subgroup_min subgroup_max fp16 usable uses auto why; do
+  holds out "\"$key\": "
+done
 expect 0 "" "$strata" models
 for model in lenet5 mobilenet-v1 resnet18 resnet34 resnet50 small-cnn vgg11-bn; do holds out "^$model "; done
 holds out '^resnet18 +11181642 ' # 11689512 for 1000 classes

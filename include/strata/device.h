@@ -56,6 +56,7 @@ STRATA_API const strata_caps *strata_device_caps(const strata_device *d);
 typedef struct strata_device_entry {
     strata_caps caps;
     const char *type; /* "discrete", "integrated", "virtual", "software", "other", "reference" */
+    uint32_t subgroup_min, subgroup_max; /* what a kernel may ask for; the same: caps.subgroup and no other */
     bool fp16, usable;
     bool automatic; /* what "auto" takes; the reference is never taken unasked */
     char why[160];  /* why not usable, or "" */

@@ -46,7 +46,10 @@ static void show(uint32_t number, const strata_device_entry *e)
            (unsigned)c->vendor_id, (unsigned)c->device_id, c->driver, api);
     printf("   memory %s, one binding %s, workgroup %u, shared memory %s", cli_bytes(c->memory).s,
            cli_bytes(c->max_range).s, (unsigned)c->max_group, cli_bytes(c->shared_bytes).s);
-    if (c->subgroup)
+    if (e->subgroup_min < e->subgroup_max)
+        printf(", subgroup %u of %u to %u\n", (unsigned)c->subgroup, (unsigned)e->subgroup_min,
+               (unsigned)e->subgroup_max);
+    else if (c->subgroup)
         printf(", subgroup %u\n", (unsigned)c->subgroup);
     else
         printf(", no subgroup operations\n");
@@ -74,11 +77,14 @@ static void show_json(uint32_t number, const strata_device_entry *e)
     cli_json_text(c->vulkan ? api : "");
     printf(", \"vendor_id\": %u, \"device_id\": %u, \"driver_version\": %u, \"memory_bytes\": %" PRIu64
            ", \"binding_bytes\": %" PRIu64 ", \"workgroup\": %u, \"shared_bytes\": %u, \"subgroup\": %u, "
+           "\"subgroup_min\": %u, \"subgroup_max\": %u, "
            "\"cores\": %u, \"fp16\": %s, \"usable\": %s, \"auto\": %s",
            (unsigned)c->vendor_id, (unsigned)c->device_id, (unsigned)c->driver_version, c->memory,
            c->max_range, (unsigned)c->max_group, (unsigned)c->shared_bytes, (unsigned)c->subgroup,
-           (unsigned)c->cores, e->fp16 ? "true" : "false", e->usable ? "true" : "false",
-           e->automatic ? "true" : "false");
+           (unsigned)e->subgroup_min, (unsigned)e->subgroup_max, (unsigned)c->cores,
+           e->fp16 ? "true" : "false", e->usable ? "true" : "false", e->automatic ? "true" : "false");
+    cli_json_key("uses", false);
+    cli_json_text(e->usable ? "fp32" : "");
     cli_json_key("why", false);
     cli_json_text(e->why);
     putchar('}');

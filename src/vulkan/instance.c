@@ -228,8 +228,8 @@ static void why_not(strata_device_entry *e, uint32_t family)
         e->usable = true;
 }
 
-/* May a pipeline ask for its subgroup size? Asked only where more than one is possible. */
-static bool size_control(VkPhysicalDevice physical, uint32_t subgroup)
+/* May a pipeline ask for its subgroup size? Only where more than one is possible; said in the entry. */
+static bool size_control(strata_device_entry *e, VkPhysicalDevice physical)
 {
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT feature = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT
@@ -243,9 +243,15 @@ static bool size_control(VkPhysicalDevice physical, uint32_t subgroup)
     vkGetPhysicalDeviceProperties2(
         physical, &(VkPhysicalDeviceProperties2) { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
                                                    .pNext = &sizes });
-    return feature.subgroupSizeControl && (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-           sizes.minSubgroupSize < sizes.maxSubgroupSize && subgroup >= sizes.minSubgroupSize &&
-           subgroup <= sizes.maxSubgroupSize;
+    const bool may = feature.subgroupSizeControl &&
+                     (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                     sizes.minSubgroupSize < sizes.maxSubgroupSize &&
+                     e->caps.subgroup >= sizes.minSubgroupSize && e->caps.subgroup <= sizes.maxSubgroupSize;
+    if (may) {
+        e->subgroup_min = sizes.minSubgroupSize;
+        e->subgroup_max = sizes.maxSubgroupSize;
+    }
+    return may;
 }
 
 /* Compute units, for those makers whose drivers tell; else what is there already. */
@@ -301,10 +307,11 @@ static void ask_newer(gpu_physical *out, const VkExtensionProperties *extension,
     out->entry.fp16 = float16.shaderFloat16 && storage16.storageBuffer16BitAccess;
     if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) out->subgroups = subgroup.supportedOperations;
     out->subgroup = out->entry.caps.subgroup = subgroup.subgroupSize;
+    out->entry.subgroup_min = out->entry.subgroup_max = subgroup.subgroupSize;
     read_driver(out, &driver);
     count_units(out, extension, n);
     if (has_extension(extension, n, VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME))
-        out->subgroup_size_control = size_control(out->handle, out->subgroup);
+        out->subgroup_size_control = size_control(&out->entry, out->handle);
 }
 
 static strata_status describe(gpu_physical *out, VkPhysicalDevice handle)
