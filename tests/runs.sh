@@ -114,6 +114,8 @@ expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last k
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept2 --quiet
 same kept kept2
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --epochs 1 --log-every 1 --run-dir dropped --quiet
+bytes() { grep -o '"memory_bytes": [0-9]*' "$1/run.json" | grep -o '[0-9]*'; }
+[ "$(bytes kept)" -gt "$(bytes dropped)" ] || fail "the memory of --last keep, $(bytes kept), lacks that of the last batch"
 [ "$(wc -l < dropped/steps.jsonl)" = 22 ] || fail "--last drop takes $(wc -l < dropped/steps.jsonl) steps, wanted 22"
 
 # ---- Options of the exact comparison ----

@@ -401,7 +401,7 @@ strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_dat
                         json_pack("{s:s, s:I, s:s, s:o}", "name", m->name, "parameters",
                                   (json_int_t)strata_graph_param_count(m->graph), "scheme", m->scheme,
                                   "groups", groups));
-    json_object_set_new(f->run, "memory_bytes", json_integer((json_int_t)engine_memory(&t->main)));
+    json_object_set_new(f->run, "memory_bytes", json_integer((json_int_t)strata_trainer_memory(t)));
     json_object_set_new(f->run, "steps", json_integer((json_int_t)t->task.steps));
     json_object_set_new(f->run, "launches", launches);
     return STRATA_OK;

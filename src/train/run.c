@@ -412,6 +412,8 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(count_steps(r, &task));
     STRATA_TRY(open_device(r));
     STRATA_TRY(strata_trainer_open(&r->trainer, r->device, r->recipe, &task));
+    const uint32_t rest = r->data->train.n % r->trainer->batch;
+    if (rest && recipe_is(r->recipe, "last", "keep")) STRATA_TRY(trainer_expect(r->trainer, rest));
     STRATA_TRY(score_batcher(&r->train, r->data, false, r->recipe, r->trainer->micro));
     STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
     describe_pixels(r);

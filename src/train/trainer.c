@@ -61,6 +61,12 @@ static strata_status open_tail(strata_trainer *t, uint32_t images)
     return engine_open(&t->tail, t->device, t->recipe, &config);
 }
 
+strata_status trainer_expect(strata_trainer *t, uint32_t images)
+{
+    STRATA_TRY(open_tail(t, images));
+    return engine_train_ring(&t->tail);
+}
+
 /* The state goes with the weights: what one engine found not finite stops the other, too. */
 static strata_status choose(strata_trainer *t, uint32_t images)
 {

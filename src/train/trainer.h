@@ -58,6 +58,10 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
                             uint32_t epoch, engine_input *out);
 strata_status trainer_submit(strata_trainer *t);
 
+/* Make the recordings of a smaller last batch now, so that no step has to; what they take counts as the
+ * trainer's memory. */
+strata_status trainer_expect(strata_trainer *t, uint32_t images);
+
 /* Take the oldest result; *got false where none has come. Waits: only if `wait`, for all that is in flight.
  */
 strata_status trainer_take(strata_trainer *t, bool wait, trainer_result *out, bool *got);
