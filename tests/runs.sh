@@ -41,6 +41,7 @@ holds out '^epoch +train_loss +valid_loss +top1 +lr'
 [ "$(wc -l < whole/metrics.csv)" = 4 ] || fail "metrics.csv has $(wc -l < whole/metrics.csv) lines"
 [ "$(wc -l < whole/steps.jsonl)" = 132 ] || fail "steps.jsonl has $(wc -l < whole/steps.jsonl) lines"
 json whole/run.json
+[ "$(grep -cE '^epoch [1-3]/3: train loss .*, top1 ' whole/log.txt)" = 3 ] || fail "log.txt: $(cat whole/log.txt)"
 expect 0 "" "$strata" train --recipe whole/recipe.yaml --run-dir again --quiet
 same whole again
 expect 0 "" "$strata" train builtin:digits "${common[@]}" --seed 2 --run-dir seed2
@@ -53,6 +54,7 @@ ends 130
 holds interrupted.err 'stopping after this step'
 holds interrupted.err 'interrupted after step [0-9]+; continue with --resume interrupted'
 holds interrupted/run.json '"status": "interrupted"'
+holds interrupted/log.txt '^interrupted after step'
 [ "$(wc -l < interrupted/steps.jsonl)" -lt 132 ] || fail "the run was over before it was interrupted"
 expect 0 "" "$strata" train --resume interrupted --quiet
 same whole interrupted

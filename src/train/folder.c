@@ -327,6 +327,12 @@ strata_status folder_epoch(run_folder *f, const strata_event *e)
     for (uint32_t g = 0; g < e->n_groups; g++) strata_text_format(&line, ",%.17g", e->lr[g]);
     strata_text_format(&line, ",%.1f", e->images_per_s);
     strata_status status = line.failed ? no_memory() : strata_log_line(&f->metrics, line.s);
+    line.length = 0;
+    strata_text_format(&line, "epoch %u/%u: train loss %.4f", (unsigned)e->epoch, (unsigned)e->epochs,
+                       e->train_loss);
+    if (isfinite(e->valid_loss))
+        strata_text_format(&line, ", valid loss %.4f, top1 %.1f %%", e->valid_loss, 100 * e->top1);
+    if (status == STRATA_OK) status = line.failed ? no_memory() : strata_log_line(&f->text, line.s);
     strata_text_free(&line);
     return status;
 }
@@ -341,6 +347,7 @@ strata_status folder_status(run_folder *f, const char *status, const char *why)
     json_object_del(f->run, "why"); /* an earlier sitting's, as is its end */
     json_object_del(f->run, "ended");
     if (*why) set_text(f->run, "why", why);
+    if (*why && f->text.file) strata_log_line(&f->text, why);
     if (strcmp(status, "started") != 0 && strcmp(status, "running") != 0) set_text(f->run, "ended", when);
     return save_json(f);
 }
