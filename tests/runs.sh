@@ -83,6 +83,17 @@ ends 130
 expect 0 "" "$strata" train --resume twice --quiet
 same whole twice
 
+# Sums are split for the processor's cores: fewer of them are told.
+if [ "$(nproc)" -gt 1 ]; then
+  begin fewer 20
+  kill -INT "$process"
+  ends 130
+  expect 0 "resume: conv1 BACKWARD_W ran as '[a-z]+ split in [0-9]+', which cannot be had now" \
+    taskset -c "$(taskset -cp $$ | grep -oE '[0-9]+' | tail -1)" "$strata" train --resume fewer --progress none
+  holds fewer/run.json '"split": [0-9]'
+  grep -q '"why"' fewer/run.json && fail "a run that is finished says why it is not"
+fi
+
 # ---- Evaluation ----
 for batch in 1 7 64 360; do
   expect 0 "" "$strata" evaluate whole --batch $batch --json --quiet

@@ -192,6 +192,7 @@ static strata_status over_pixels(strata_stream *s, const strata_node *n, const c
         strata_launch how = { .pass = pass, .variant = variants[variant], .defines = defines };
         const uint32_t each = sums ? c->chunk : c->rows * EACH;
         strata_grid(how.groups, args.pixels, each);
+        if (sums) how.split = (args.pixels + c->chunk - 1) / c->chunk;
         how.groups[2] = how.groups[1];
         how.groups[1] = how.groups[0];
         how.groups[0] = (c->quads + c->cols - 1) / c->cols;

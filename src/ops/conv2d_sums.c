@@ -97,7 +97,9 @@ static strata_status launch_weight(strata_stream *s, conv2d_variant v, const str
                                .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->dy),
                                .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0 };
     const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
-    strata_launch how = { .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines };
+    strata_launch how = {
+        .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines, .split = a->chunks
+    };
     conv2d_tile_grid(how.groups, &t, rows, cols, a->chunks);
     return strata_stream_launch(s, &conv2d_weight_kernel, &how, a);
 }
@@ -231,7 +233,9 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
                                            .chunks = run.chunks,
                                            .chunk_first = run.chunk_first,
                                            .start = start_of(&run, &c, n->add_param) };
-        strata_launch how = { .pass = STRATA_BACKWARD_STATS, .variant = "plain", .defines = "" };
+        strata_launch how = {
+            .pass = STRATA_BACKWARD_STATS, .variant = "plain", .defines = "", .split = a.chunks
+        };
         strata_grid(how.groups, (uint64_t)a.chunks * a.quads, STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &conv2d_sum_kernel, &how, &a));
     }

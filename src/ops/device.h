@@ -38,6 +38,7 @@ typedef struct strata_launch {
         *defines;       /* "TILE=64 SG=8", "" for none, at most 119 characters; PASS is added; read before the
                            call returns. Where a device has several subgroup sizes, SG asks for that one */
     uint32_t groups[3]; /* workgroups; 0 counts as 1. The CPU reference does not look at it */
+    uint32_t split;     /* partial sums that it makes of each sum, for the record; 0 counts as 1 */
 } strata_launch;
 
 /* Begin an empty recording. Owner: caller; release with strata_stream_close when it does not run. */
@@ -69,7 +70,7 @@ typedef struct strata_recorded {
     const char *label, *stem, *variant;
     char defines[120];
     strata_pass pass;
-    uint32_t groups[3];
+    uint32_t groups[3], split;
 } strata_recorded;
 const strata_recorded *strata_stream_recorded(const strata_stream *s, uint32_t i);
 

@@ -102,7 +102,8 @@ static strata_status fill(strata_stream *s, stream_launch *l, const strata_launc
     l->recorded = (strata_recorded) { .label = s->label,
                                       .stem = layout->stem,
                                       .variant = how->variant ? how->variant : "plain",
-                                      .pass = how->pass };
+                                      .pass = how->pass,
+                                      .split = how->split ? how->split : 1 };
     for (int i = 0; i < 3; i++) l->recorded.groups[i] = how->groups[i] ? how->groups[i] : 1;
     const char *given = how->defines ? how->defines : "";
     if ((size_t)snprintf(l->recorded.defines, sizeof l->recorded.defines, "%s", given) >=

@@ -360,11 +360,11 @@ static void put_launches(json_t *list, const strata_stream *s)
     };
     const strata_recorded *r;
     for (uint32_t i = 0; (r = strata_stream_recorded(s, i)); i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i,i,i]}", "node",
-                                        r->label ? r->label : "", "kernel", r->stem, "pass", passes[r->pass],
-                                        "variant", r->variant ? r->variant : "", "defines", r->defines,
-                                        "groups", (int)r->groups[0], (int)r->groups[1], (int)r->groups[2]));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:[i,i,i]}", "node",
+                                              r->label ? r->label : "", "kernel", r->stem, "pass",
+                                              passes[r->pass], "variant", r->variant ? r->variant : "",
+                                              "split", (int)r->split, "defines", r->defines, "groups",
+                                              (int)r->groups[0], (int)r->groups[1], (int)r->groups[2]));
 }
 
 static json_t *list_launches(const strata_part *part)

@@ -505,7 +505,7 @@ static strata_status check_data(run *r)
 
 static void tell_variant(void *context, const char *node, const char *pass, const char *was, const char *is)
 {
-    note(context, "resume: %s %s ran as '%s', which this device lacks: now '%s', and the bits may differ",
+    note(context, "resume: %s %s ran as '%s', which cannot be had now: it is '%s', and the bits may differ",
          node, pass, was, is);
 }
 

@@ -1,5 +1,6 @@
 #include "train/variants.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *text_of(const json_t *launch, const char *key)
@@ -18,15 +19,28 @@ void variants_force(strata_text *out, const json_t *launches)
                            text_of(launch, "pass"), text_of(launch, "variant"));
 }
 
-/* The variant that runs a pass of a node in a list of launches; NULL: none does. */
-static const char *find(const json_t *list, const char *node, const char *pass)
+/* The first launch of a pass of a node in a list of launches; NULL: there is none. */
+static const json_t *find(const json_t *list, const char *node, const char *pass)
 {
     const json_t *launch;
     size_t i;
     json_array_foreach(list, i, launch) if (strcmp(text_of(launch, "node"), node) == 0 &&
-                                            strcmp(text_of(launch, "pass"), pass) ==
-                                                0) return text_of(launch, "variant");
+                                            strcmp(text_of(launch, "pass"), pass) == 0) return launch;
     return NULL;
+}
+
+/* How a launch sums: "subgroup split in 4". */
+typedef struct way {
+    char s[80];
+} way;
+
+static way way_of(const json_t *launch)
+{
+    way w = { "none" };
+    const int split = (int)json_integer_value(json_object_get(launch, "split"));
+    if (launch) snprintf(w.s, sizeof w.s, "%.40s", text_of(launch, "variant"));
+    if (split > 1) snprintf(w.s, sizeof w.s, "%.40s split in %d", text_of(launch, "variant"), split);
+    return w;
 }
 
 void variants_compare(const json_t *before, const json_t *now,
@@ -40,8 +54,8 @@ void variants_compare(const json_t *before, const json_t *now,
     json_object_foreach((json_t *)before, part, list) json_array_foreach(list, i, launch)
     {
         const char *node = text_of(launch, "node"), *pass = text_of(launch, "pass");
-        const char *is = find(json_object_get(now, part), node, pass);
-        if (!is || strcmp(is, text_of(launch, "variant")) != 0)
-            differs(context, node, pass, text_of(launch, "variant"), is ? is : "none");
+        if (find(list, node, pass) != launch) continue; /* one of several slices: the first tells */
+        const way was = way_of(launch), is = way_of(find(json_object_get(now, part), node, pass));
+        if (strcmp(was.s, is.s) != 0) differs(context, node, pass, was.s, is.s);
     }
 }

@@ -11,7 +11,8 @@
 /* Append to `out` what strata_stream_force takes to get the variants of run.json's "launches" again. */
 void variants_force(strata_text *out, const json_t *launches);
 
-/* Compare two "launches": `differs` is called for each pass of a node that another variant runs now. */
+/* Compare two "launches": `differs` is called for each pass of a node that another variant runs now, or the
+ * same one with its sums split otherwise. */
 void variants_compare(const json_t *before, const json_t *now,
                       void (*differs)(void *context, const char *node, const char *pass, const char *was,
                                       const char *is),
