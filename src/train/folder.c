@@ -400,6 +400,8 @@ strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_dat
     json_t *groups = json_array(), *launches = json_object();
     for (uint32_t g = 0; g < m->n_groups; g++) json_array_append_new(groups, json_string(m->group_name[g]));
     json_object_set_new(launches, "first", list_launches(&p->part[STRATA_PART_FIRST]));
+    if (p->part[STRATA_PART_NEXT].n)
+        json_object_set_new(launches, "next", list_launches(&p->part[STRATA_PART_NEXT]));
     json_object_set_new(launches, "update", list_launches(&p->part[STRATA_PART_UPDATE]));
     json_object_set_new(launches, "evaluate", list_launches(&p->part[STRATA_PART_EVALUATE]));
     json_object_set_new(f->run, "device", describe_device(strata_device_caps(t->device)));
