@@ -22,37 +22,33 @@ static const strata_group_rate *group_of(const strata_trainer *t, const strata_g
 /* A frozen layer's gain and bias are frozen with it, unless they are asked for. */
 static bool moves(const strata_trainer *t, const strata_group_rate *group, const strata_param *param)
 {
-    return !group_of(t, group, param)->frozen || (param->norm && recipe_flag(t->recipe, "train-frozen-bn"));
+    return !group_of(t, group, param)->frozen || (param->norm && t->rule.train_frozen_norm);
 }
 
 static double rate_of(const strata_trainer *t, const strata_param *param)
 {
     const strata_group_rate *g = group_of(t, t->group, param);
     const double lr = g->frozen ? g->thawed : param->norm ? g->norm : g->lr;
-    if (param->norm) return lr * recipe_number(t->recipe, "norm-rate");
-    return param->bias ? lr * recipe_number(t->recipe, "bias-rate") : lr;
+    if (param->norm) return lr * t->rule.norm_rate;
+    return param->bias ? lr * t->rule.bias_rate : lr;
 }
 
 /* AdamW's kernel shrinks by lr times the decay: for a decay by the base rate, the decay carries the quotient.
  */
 static double decay_of(const strata_trainer *t, const strata_param *param, double lr)
 {
-    const strata_recipe *r = t->recipe;
-    const char *no_decay = strata_recipe_get(r, "no-decay");
-    const double decay = recipe_number(r, "weight-decay");
-    if ((param->norm && listed(no_decay, "norm")) || (param->bias && listed(no_decay, "bias"))) return 0;
-    if (!recipe_is(r, "decay-by", "base") || !(lr > 0)) return decay;
-    return decay * group_of(t, t->group, param)->uniform / lr;
+    const trainer_rule *r = &t->rule;
+    if ((param->norm && r->spare_norm) || (param->bias && r->spare_bias)) return 0;
+    if (!r->decay_by_base || !(lr > 0)) return r->decay;
+    return r->decay * group_of(t, t->group, param)->uniform / lr;
 }
 
 static strata_rate row_of(const strata_trainer *t, const strata_param *param)
 {
-    const strata_recipe *r = t->recipe;
-    const char *betas = strata_recipe_get(r, "betas"), *comma = strchr(betas, ',');
-    bool adam = !recipe_is(r, "opt", "sgd");
+    const trainer_rule *r = &t->rule;
     /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
      * step with it if the correction is not off alike. */
-    const float beta1 = (float)t->momentum, beta2 = strtof(comma + 1, NULL);
+    const float beta1 = (float)t->momentum, beta2 = r->beta2;
     const double n = (double)t->row_steps[param->row], lr = rate_of(t, param);
     if (!moves(t, t->group, param))
         return (strata_rate) { .beta2 = beta2, .correction1 = 1, .correction2 = 1 };
@@ -60,11 +56,11 @@ static strata_rate row_of(const strata_trainer *t, const strata_param *param)
         .lr = (float)lr,
         .momentum = beta1,
         .beta2 = beta2,
-        .eps = (float)recipe_number(r, "eps"),
+        .eps = r->eps,
         .weight_decay = (float)decay_of(t, param, lr),
-        .correction1 = adam ? (float)(1 / (1 - pow((double)beta1, n))) : 1,
-        .correction2 = adam ? (float)(1 / sqrt(1 - pow((double)beta2, n))) : 1,
-        .flags = STRATA_RATE_ACTIVE | (recipe_flag(r, "nesterov") ? STRATA_RATE_NESTEROV : 0) |
+        .correction1 = r->adam ? (float)(1 / (1 - pow((double)beta1, n))) : 1,
+        .correction2 = r->adam ? (float)(1 / sqrt(1 - pow((double)beta2, n))) : 1,
+        .flags = STRATA_RATE_ACTIVE | (r->nesterov ? STRATA_RATE_NESTEROV : 0) |
                  (n == 1 ? STRATA_RATE_FIRST : 0),
     };
 }
@@ -109,11 +105,29 @@ static void count_parameters(double *n, const strata_model *m)
     }
 }
 
+static trainer_rule read_rule(const strata_recipe *r)
+{
+    const char *no_decay = strata_recipe_get(r, "no-decay");
+    return (trainer_rule) {
+        .beta2 = strtof(strchr(strata_recipe_get(r, "betas"), ',') + 1, NULL),
+        .eps = (float)recipe_number(r, "eps"),
+        .decay = recipe_number(r, "weight-decay"),
+        .norm_rate = recipe_number(r, "norm-rate"),
+        .bias_rate = recipe_number(r, "bias-rate"),
+        .adam = !recipe_is(r, "opt", "sgd"),
+        .nesterov = recipe_flag(r, "nesterov"),
+        .decay_by_base = recipe_is(r, "decay-by", "base"),
+        .spare_norm = listed(no_decay, "norm"),
+        .spare_bias = listed(no_decay, "bias"),
+        .train_frozen_norm = recipe_flag(r, "train-frozen-bn"),
+    };
+}
+
 strata_status trainer_rates_open(strata_trainer *t)
 {
     const strata_model *m = t->main.model;
-    const bool sgd = recipe_is(t->recipe, "opt", "sgd");
-    if (recipe_is(t->recipe, "decay-by", "base") && !recipe_is(t->recipe, "opt", "adamw"))
+    t->rule = read_rule(t->recipe);
+    if (t->rule.decay_by_base && !recipe_is(t->recipe, "opt", "adamw"))
         return strata_fail(STRATA_BAD_ARG,
                            "--decay-by base wants --opt adamw: the decay of %s is in its gradient",
                            strata_recipe_get(t->recipe, "opt"));
@@ -130,7 +144,7 @@ strata_status trainer_rates_open(strata_trainer *t)
         .group_parameters = n,
         .steps = t->task.steps,
         .steps_per_epoch = t->task.steps_per_epoch,
-        .momentum = strtod(strata_recipe_get(t->recipe, sgd ? "momentum" : "betas"), NULL),
+        .momentum = strtod(strata_recipe_get(t->recipe, t->rule.adam ? "betas" : "momentum"), NULL),
     };
     strata_status status = strata_rates_open(&t->rates, &config);
     free(n);

@@ -22,6 +22,15 @@ typedef struct trainer_part {
     bool last;                    /* of its step */
 } trainer_part;
 
+/* What the recipe says of every row of the rates table; read once, so that no step parses text. */
+typedef struct trainer_rule {
+    float beta2, eps;
+    double decay, norm_rate, bias_rate; /* weight decay; factors of norm parameters and of biases */
+    bool adam, nesterov, decay_by_base;
+    bool spare_norm, spare_bias; /* no weight decay */
+    bool train_frozen_norm;
+} trainer_rule;
+
 struct strata_trainer {
     strata_device *device; /* borrowed */
     strata_recipe *recipe; /* own copy, every default resolved */
@@ -33,6 +42,7 @@ struct strata_trainer {
     strata_rates *rates;
     strata_group_rate *group; /* [n_groups] of the step that was begun last */
     double momentum;
+    trainer_rule rule;
     uint32_t frozen_nodes; /* nodes at the input side of which none learns in that step */
     uint64_t *row_steps;   /* [n_rows] active steps each row has taken: Adam's t */
     uint64_t step;         /* steps begun */
