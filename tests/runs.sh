@@ -115,11 +115,27 @@ events=(--lr 1e-9:1e-2 --bleed in,p0=0.2,p1=0.4,freeze-below=1e-3 --freeze-until
 expect 0 "" "$strata" train builtin:digits "${common[@]}" "${events[@]}" --run-dir events
 [ "$(grep -c '"event": "freeze"' events/steps.jsonl)" -ge 2 ] || fail "no freeze: $(grep event events/steps.jsonl)"
 holds events/steps.jsonl '"event": "unfreeze", "group": "body", "frozen_nodes": 7'
+holds events/steps.jsonl '"event": "record", "frozen_nodes": 7'
+[ "$(grep -c '"event": "metric", "metric": "loss"' events/steps.jsonl)" = 2 ] || fail "metrics: $(grep metric events/steps.jsonl)"
+holds events/steps.jsonl '"event": "reduce", "group": "head", "value": 0.5'
 begin halted 90 "${events[@]}"
 kill -KILL "$process"
 wait "$process" 2> /dev/null
 expect 0 "" "$strata" train --resume halted --quiet
 same events halted
+
+# ---- Windows that open where a group has settled: killed in the middle of a look's steps, before and after it opens ----
+measured=(--lr 1e-4:1e-2 --bleed in,start=measured,settled=2e-2,every=0.05,times=2,p1=0.5)
+expect 0 "step [0-9]+: stem has settled" "$strata" train builtin:digits "${common[@]:0:8}" --checkpoint-every 20 "${measured[@]}" \
+  --run-dir measured --progress none
+[ "$(grep -c '"event": "trigger"' measured/steps.jsonl)" = 3 ] || fail "triggers: $(grep trigger measured/steps.jsonl)"
+for steps in 45 65 85; do
+  begin settling$steps $steps "${measured[@]}"
+  kill -KILL "$process"
+  wait "$process" 2> /dev/null
+  expect 0 "" "$strata" train --resume settling$steps --quiet
+  same measured settling$steps
+done
 
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet

@@ -149,6 +149,66 @@ static void statistics_hold_where_asked(void **state)
     close_job(&j);
 }
 
+/* Also where a group before them learns, and a backward pass goes through them. */
+static void statistics_hold_behind_what_learns(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "lr", "1e-3,0,1e-3", "frozen-stats", "hold", NULL });
+    const strata_plan *p = j.trainer->main.plan;
+    const strata_model *m = trainer_model(j.trainer);
+    char *before = range(&j, p->running), *weights = range(&j, p->weights);
+    for (uint32_t i = 0; i < 2; i++) step(&j, i);
+    char *after = range(&j, p->running), *learned = range(&j, p->weights);
+    assert_int_equal(p->config.frozen_nodes, 0);
+    uint32_t held = 0, moving = 0;
+    for (uint32_t k = 0; k < m->graph->n_nodes; k++) {
+        const strata_param *gain = NULL, *mean = NULL;
+        for (int i = 0; i < STRATA_MAX_PARAMS; i++) {
+            const strata_param *param = m->graph->node[k]->param[i];
+            if (param && param->running && !mean) mean = param;
+            if (param && !param->running && !gain) gain = param;
+        }
+        if (!mean) continue;
+        const uint64_t at = mean->data.offset - p->running.offset;
+        const bool same = memcmp(before + at, after + at, mean->data.bytes) == 0;
+        assert_int_equal(same, m->group_of_row[gain->row] == 1);
+        held += same;
+        moving += !same;
+    }
+    assert_true(held > 0 && moving > 0);
+    assert_true(moved(&j, 0, weights, learned) > 0); /* through the norms that hold */
+    assert_int_equal(moved(&j, 1, weights, learned), 0);
+    free(before), free(after), free(weights), free(learned);
+    close_job(&j);
+}
+
+/* A prefix that comes back takes the recordings it had. */
+static void a_prefix_is_recorded_once(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) {
+                     "schedule",
+                     "constant,for=1,freeze=1 then constant,for=1 then constant,for=1,freeze=1 then "
+                     "constant,for=1,freeze=2 then constant",
+                     NULL });
+    const strata_plan *p = j.trainer->main.plan;
+    const strata_stream *first[STEPS];
+    uint32_t kept[STEPS];
+    for (uint32_t i = 0; i < STEPS; i++) {
+        step(&j, i);
+        first[i] = p->part[STRATA_PART_FIRST].segment[0];
+        kept[i] = p->n_kept;
+    }
+    const uint32_t want[STEPS] = { 2, 2, 2, 3, 3, 3 }; /* the one without a prefix is there from the start */
+    assert_memory_equal(kept, want, sizeof want);
+    assert_ptr_equal(first[0], first[2]);
+    assert_ptr_equal(first[1], first[4]);
+    assert_true(first[0] != first[1] && first[0] != first[3] && first[1] != first[3]);
+    close_job(&j);
+}
+
 static void norms_learn_on_where_asked(void **state)
 {
     (void)state;
@@ -206,8 +266,12 @@ static void rows_are_what_was_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frozen_groups_keep_every_bit), cmocka_unit_test(losses_are_those_of_rates_of_zero),
-        cmocka_unit_test(statistics_hold_where_asked),  cmocka_unit_test(norms_learn_on_where_asked),
+        cmocka_unit_test(frozen_groups_keep_every_bit),
+        cmocka_unit_test(losses_are_those_of_rates_of_zero),
+        cmocka_unit_test(statistics_hold_where_asked),
+        cmocka_unit_test(norms_learn_on_where_asked),
+        cmocka_unit_test(statistics_hold_behind_what_learns),
+        cmocka_unit_test(a_prefix_is_recorded_once),
         cmocka_unit_test(rows_are_what_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

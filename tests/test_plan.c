@@ -305,7 +305,7 @@ static void micro_batches_are_the_batch(void **state)
     net whole, parts;
     strata_plan_config config = sgd;
     config.frozen_nodes = 2;
-    config.frozen_stats = true; /* running statistics: nothing depends on the batch */
+    config.hold = (const bool[64]) { [1] = true }; /* running statistics: nothing depends on the batch */
     open_net(&whole, device_name(), BATCH, true, &config);
     config.micro_batches = 3;
     open_net(&parts, device_name(), BATCH / 3, true, &config);
@@ -332,7 +332,7 @@ static void a_frozen_prefix_stays(void **state)
     open_net(&end, device_name(), BATCH, false, &sgd);
     train(&end, 0, 1, NULL);
     train(&start, 0, 1, NULL);
-    OK(strata_plan_freeze(end.plan, 3, true)); /* conv1, bn1, relu1 */
+    OK(strata_plan_freeze(end.plan, 3, (const bool[64]) { [1] = true })); /* conv1, bn1, relu1 */
     train(&end, 1, 3, freeze_rows);
     for (uint32_t i = 0; i < start.graph->n_params; i++) {
         const strata_param *param = start.graph->param[i];

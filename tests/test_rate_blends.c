@@ -409,8 +409,10 @@ static void triggers_start_and_freezes_end(void **state)
     bleed b;
     const double change[] = { 1, 1e-4, 1e-4, 1e-4 };
     assert_int_equal(bleed_parse(&b, c.bleed), STRATA_OK);
-    assert_true(bleed_has_settled(&b, change, 4, 3) && !bleed_has_settled(&b, change, 4, 4) &&
-                !bleed_has_settled(&b, change, 2, 3));
+    assert_true(bleed_has_settled(&b, change, 4) && !bleed_has_settled(&b, change, 3) &&
+                !bleed_has_settled(&b, change + 1, 2));
+    b.times = 4;
+    assert_true(!bleed_has_settled(&b, change, 4));
     assert_true(bleed_is_done(&b, 1e-6, 100, 0.2) && !bleed_is_done(&b, 1e-6, 300, 0.2));
 }
 

@@ -248,7 +248,7 @@ void layout_gradients(strata_plan *p)
         const strata_tensor *root = layout_root(g, n->out);
         if (n->out != g->loss)
             n->out->grad = wants_grad(p, n) ? p->grad_home[tensor_index(g, root)] : (strata_slice) { 0 };
-        n->frozen_stats = p->config.frozen_stats && k < p->config.frozen_nodes;
+        n->frozen_stats = p->config.hold && p->config.hold[k];
     }
     say_who_adds(p);
     for (uint32_t i = 0; i < g->n_params; i++) {

@@ -194,23 +194,62 @@ static strata_status record_part(strata_plan *p, int which)
     return strata_stream_end(current(part));
 }
 
+static void close_part(strata_part *part)
+{
+    for (uint32_t k = 0; k < part->n; k++) strata_stream_close(part->segment[k]);
+    *part = (strata_part) { 0 };
+}
+
 static void close_recordings(strata_plan *p)
 {
-    for (int i = 0; i < STRATA_PARTS; i++) {
-        for (uint32_t k = 0; k < p->part[i].n; k++) strata_stream_close(p->part[i].segment[k]);
-        p->part[i] = (strata_part) { 0 };
+    for (uint32_t i = 0; i < p->n_kept; i++) {
+        close_part(&p->kept[i].first);
+        close_part(&p->kept[i].next);
+        free(p->kept[i].hold);
     }
+    free(p->kept);
+    close_part(&p->part[STRATA_PART_UPDATE]);
+    close_part(&p->part[STRATA_PART_EVALUATE]);
+}
+
+static bool is_kept(const strata_plan *p, const strata_frozen *f)
+{
+    bool same = f->nodes == p->config.frozen_nodes;
+    for (uint32_t k = 0; same && k < p->graph->n_nodes; k++)
+        same = f->hold[k] == (p->config.hold && p->config.hold[k]);
+    return same;
+}
+
+/* Make the recordings of the prefix that the config has, in p->part and at the end of p->kept. */
+static strata_status record_prefix(strata_plan *p)
+{
+    strata_frozen *more = realloc(p->kept, (p->n_kept + 1) * sizeof *more);
+    if (!more) return strata_fail(STRATA_NO_MEMORY, "no memory for the recordings of a frozen prefix");
+    p->kept = more;
+    strata_frozen *f = &more[p->n_kept];
+    *f = (strata_frozen) { .nodes = p->config.frozen_nodes,
+                           .hold = calloc(p->graph->n_nodes + 1, sizeof *f->hold) };
+    if (!f->hold) return strata_fail(STRATA_NO_MEMORY, "no memory for the recordings of a frozen prefix");
+    p->n_kept++;
+    for (uint32_t k = 0; p->config.hold && k < p->graph->n_nodes; k++) f->hold[k] = p->config.hold[k];
+    p->part[STRATA_PART_FIRST] = p->part[STRATA_PART_NEXT] = (strata_part) { 0 };
+    strata_status status = record_part(p, STRATA_PART_FIRST);
+    if (status == STRATA_OK && p->config.micro_batches > 1) status = record_part(p, STRATA_PART_NEXT);
+    f->first = p->part[STRATA_PART_FIRST];
+    f->next = p->part[STRATA_PART_NEXT];
+    return status;
 }
 
 static strata_status record(strata_plan *p)
 {
     layout_gradients(p);
     if (p->config.train) {
-        STRATA_TRY(record_part(p, STRATA_PART_FIRST));
-        if (p->config.micro_batches > 1) STRATA_TRY(record_part(p, STRATA_PART_NEXT));
+        STRATA_TRY(record_prefix(p));
         STRATA_TRY(record_part(p, STRATA_PART_UPDATE));
     }
-    return record_part(p, STRATA_PART_EVALUATE);
+    STRATA_TRY(record_part(p, STRATA_PART_EVALUATE));
+    p->config.hold = NULL; /* the caller's memory; p->kept has a copy */
+    return STRATA_OK;
 }
 
 static uint32_t gather(strata_stream **out, uint32_t n, const strata_part *part)
@@ -263,12 +302,20 @@ void strata_plan_close(strata_plan *p)
     free(p);
 }
 
-strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool frozen_stats)
+strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bool *hold)
 {
-    close_recordings(p);
+    strata_status status = STRATA_OK;
     p->config.frozen_nodes = frozen_nodes;
-    p->config.frozen_stats = frozen_stats;
-    return record(p);
+    p->config.hold = hold;
+    layout_gradients(p);
+    uint32_t i = 0;
+    while (i < p->n_kept && !is_kept(p, &p->kept[i])) i++;
+    if (i == p->n_kept) status = record_prefix(p);
+    p->config.hold = NULL;
+    if (status != STRATA_OK) return status;
+    p->part[STRATA_PART_FIRST] = p->kept[i].first;
+    p->part[STRATA_PART_NEXT] = p->kept[i].next;
+    return STRATA_OK;
 }
 
 /* ---- Parameters in and out ---------------------------------------------------------------------- */

@@ -42,7 +42,8 @@ typedef struct strata_plan_config {
     float clip_norm;        /* 0: gradients are not clipped */
     uint32_t micro_batches; /* of graph batch size each, that one step accumulates; 0 counts as 1 */
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
-    bool frozen_stats;     /* batch norms of the frozen prefix hold their running statistics */
+    const bool *hold; /* [n_nodes] batch norms that hold their running statistics, and normalise by them;
+                         copied; NULL: none */
     bool keep_all; /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
     bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
@@ -61,6 +62,13 @@ typedef struct strata_part {
     strata_stream *segment[STRATA_SEGMENTS];
     uint32_t n;
 } strata_part;
+
+/* The recordings of a training step for one frozen prefix. */
+typedef struct strata_frozen {
+    uint32_t nodes; /* in it */
+    bool *hold;     /* [n_nodes] as strata_plan_config.hold; owned */
+    strata_part first, next;
+} strata_frozen;
 
 typedef struct strata_plan {
     strata_graph *graph;   /* borrowed; its tensors' and parameters' slices are set by the plan */
@@ -91,7 +99,9 @@ typedef struct strata_plan {
     strata_slice *grad_home; /* [n_tensors] each tensor's gradient memory, whether the frozen prefix leaves it
                                 in use or not */
 
-    strata_part part[STRATA_PARTS];
+    strata_part part[STRATA_PARTS]; /* of the frozen prefix that is taken now */
+    strata_frozen *kept;            /* [n_kept] owned: one for each prefix there was */
+    uint32_t n_kept;
 } strata_plan;
 
 /* Place everything and record. The graph's tensors point into the plan afterwards; one plan per graph at a
@@ -103,8 +113,10 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
                                const strata_plan_config *config);
 void strata_plan_close(strata_plan *p);
 
-/* Record anew with another frozen prefix. Call with no step in flight. Memory, weights and moments stay. */
-strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, bool frozen_stats);
+/* Take the recordings of another frozen prefix; they are made where it is the first time. Call with no step
+ * in flight. Memory, weights and moments stay.
+ *   hold  [n_nodes] as strata_plan_config.hold; may be NULL */
+strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bool *hold);
 
 /* Submit one micro-batch through a ring: forward and backward (`next`: gradients are added to, not assigned),
  * and with `update` the optimizer after it. Or a forward pass in evaluation mode. */

@@ -8,15 +8,43 @@
 
 /* ---- From text ------------------------------------------------------------------------------ */
 
-static const char *const keys[] = { "p0",     "p1",    "max",     "power",        "cascade", "ramp",  "space",
-                                    "anchor", "start", "settled", "freeze-below", "norm",    "budget" };
-enum { P0, P1, MOST, POWER, CASCADE, RAMP, SPACE, ANCHOR, START, SETTLED, FREEZE, NORM, BUDGET, KEYS };
+static const char *const keys[] = { "p0",    "p1",    "max",          "power", "cascade",
+                                    "ramp",  "space", "anchor",       "start", "settled",
+                                    "every", "times", "freeze-below", "norm",  "budget" };
+enum {
+    P0,
+    P1,
+    MOST,
+    POWER,
+    CASCADE,
+    RAMP,
+    SPACE,
+    ANCHOR,
+    START,
+    SETTLED,
+    EVERY,
+    TIMES,
+    FREEZE,
+    NORM,
+    BUDGET,
+    KEYS
+};
 
 static strata_status number(double *out, rates_text *t, double low, double high)
 {
     if (rates_fraction(t, out, low, high)) return STRATA_OK;
     char wanted[64];
     snprintf(wanted, sizeof wanted, "a number in [%g, %g]", low, high);
+    return rates_wrong(t, wanted);
+}
+
+static strata_status whole(double *out, rates_text *t, double low, double high)
+{
+    char wanted[64];
+    const char *start = t->at;
+    if (rates_number(t, out, low, high) && floor(*out) == *out) return STRATA_OK;
+    t->at = start;
+    snprintf(wanted, sizeof wanted, "a whole number in [%g, %g]", low, high);
     return rates_wrong(t, wanted);
 }
 
@@ -88,6 +116,8 @@ static strata_status set(bleed *b, rates_text *t)
     case POWER: return number(&b->power, t, 1e-3, 1e3);
     case CASCADE: return number(&b->cascade, t, 1e-6, 1);
     case SETTLED: return number(&b->settled, t, 1e-12, 1);
+    case EVERY: return number(&b->every, t, 1e-6, 1);
+    case TIMES: return whole(&b->times, t, 1, BLEED_TIMES);
     case FREEZE: return number(&b->freeze, t, 0, 1);
     default: return set_word(b, i, t);
     }
@@ -97,9 +127,15 @@ strata_status bleed_parse(bleed *out, const char *text)
 {
     rates_text t = { .option = OPTION, .s = text, .at = text };
     char word[8];
-    *out = (bleed) {
-        .p0 = -1, .p1 = 0.8, .most = 1, .power = 2, .cascade = 1, .settled = 1e-3, .norm = true
-    };
+    *out = (bleed) { .p0 = -1,
+                     .p1 = 0.8,
+                     .most = 1,
+                     .power = 2,
+                     .cascade = 1,
+                     .settled = 1e-3,
+                     .every = 0.02,
+                     .times = 3,
+                     .norm = true };
     if (!*text) return STRATA_OK;
     const bool read = rates_word(&t, word, sizeof word, ",");
     out->on = true;
@@ -172,8 +208,15 @@ bool bleed_is_done(const bleed *b, double lr, uint64_t steps_left, double rms)
     return b->freeze > 0 && lr * (double)steps_left / rms < b->freeze;
 }
 
-bool bleed_has_settled(const bleed *b, const double *change, uint32_t n, uint32_t windows)
+uint64_t bleed_every(const bleed *b, uint64_t steps)
 {
+    const double every = floor(b->every * (double)steps + 0.5);
+    return every < 1 ? 1 : (uint64_t)every;
+}
+
+bool bleed_has_settled(const bleed *b, const double *change, uint32_t n)
+{
+    const uint32_t windows = (uint32_t)b->times;
     if (n < windows) return false;
     for (uint32_t i = n - windows; i < n; i++)
         if (!(change[i] < b->settled)) return false;

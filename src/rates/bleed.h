@@ -22,9 +22,11 @@ typedef struct bleed {
     double power;   /* of BLEED_POWER */
     double cascade; /* the width of a group's own window as a share of the whole; 1: all at once */
     double settled; /* of measured starts: below this relative change per step a group has settled */
+    double every;   /* share of the run between two looks at the weights */
+    double times;   /* so many looks one after another must find it settled; whole */
     double freeze;  /* freeze a group for good once lr x steps left / RMS(w) is below this; 0: never */
     bool linear;    /* space */
-    bool measured;  /* a group's window opens at its RATES_TRIGGER instead of p0 */
+    bool measured;  /* a group's window opens at its RATES_TRIGGER, which is not before p0 */
     bool norm;      /* norms follow; else they stay at beta 0 */
     bleed_ramp ramp;
     bleed_anchor anchor;
@@ -32,7 +34,7 @@ typedef struct bleed {
 } bleed;
 
 /* Read "in|out[,key=value...]" with the keys p0, p1, ramp, power, space, max, anchor, cascade, start,
- * settled, freeze-below, norm, budget. "" is off.
+ * settled, every, times, freeze-below, norm, budget. "" is off.
  * Errors: STRATA_BAD_ARG with the nearest key. */
 strata_status bleed_parse(bleed *out, const char *text);
 
@@ -54,7 +56,11 @@ double bleed_uniform(const bleed *b, const double *peak, uint32_t n_groups);
  *   rms  of the group's weights, above 0 */
 bool bleed_is_done(const bleed *b, double lr, uint64_t steps_left, double rms);
 
-/* Has it settled: are the last `windows` of n relative changes all below `settled`? */
-bool bleed_has_settled(const bleed *b, const double *change, uint32_t n, uint32_t windows);
+/* Steps between two looks at the weights, at least 1. */
+uint64_t bleed_every(const bleed *b, uint64_t steps);
+
+/* Has a group settled: are the last `times` of n relative changes all below `settled`? */
+bool bleed_has_settled(const bleed *b, const double *change, uint32_t n);
+enum { BLEED_TIMES = 64 }; /* the largest `times` */
 
 #endif

@@ -201,10 +201,13 @@ static schedule_point freeze_out(const schedule_use *use, const schedule_place *
 static schedule_point reduce_on_plateau(const schedule_use *use, const schedule_place *where)
 {
     const double *v = use->value;
-    const plateau p = { .factor = v[0],
+    const rates_metric metric = (rates_metric)v[7];
+    const bool share = metric == RATES_TOP1 || metric == RATES_TOP5; /* the more the better */
+    const plateau p = { .metric = metric,
+                        .factor = v[0],
                         .least = v[5],
                         .threshold = v[2],
-                        .larger = v[3] != 0,
+                        .larger = v[3] == 0 ? share : v[3] == 2,
                         .absolute = v[4] != 0,
                         .patience = (uint32_t)v[1],
                         .cooldown = (uint32_t)v[6] };
@@ -247,10 +250,13 @@ const schedule schedules[] = { /* mom-end -1: as mom-start */
       { NUMBER("t0", 0.8, 1e-3, 1), NUMBER("power", 3, 1e-3, 100), WORD("scaled", "yes no") } },
     { "plateau", "", reduce_on_plateau,
       { NUMBER("factor", 0.1, 0, 0.999999), NUMBER("patience", 10, 0, 1e6), NUMBER("threshold", 1e-4, 0, 1e6),
-        WORD("mode", "min max"), WORD("measure", "relative absolute"), NUMBER("least", 0, 0, 1),
-        NUMBER("cooldown", 0, 0, 1e6) } },
+        WORD("mode", "auto min max"), WORD("measure", "relative absolute"), NUMBER("least", 0, 0, 1),
+        NUMBER("cooldown", 0, 0, 1e6), WORD("metric", "loss top1 top5 train-loss") } },
 };
 /* clang-format on */
 const uint32_t n_schedules = sizeof schedules / sizeof *schedules;
 
-bool schedule_watches(const schedule_use *use) { return use->kind->at == reduce_on_plateau; }
+uint32_t schedule_watches(const schedule_use *use)
+{
+    return use->kind->at == reduce_on_plateau ? 1u << (uint32_t)use->value[7] : 0;
+}

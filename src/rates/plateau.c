@@ -16,7 +16,7 @@ double plateau_scale(const plateau *p, const rates_log *log, uint64_t first, uin
     uint32_t bad = 0, pause = 0;
     for (uint32_t i = 0; log && i < log->n && log->event[i].step <= now; i++) {
         const rates_event *e = &log->event[i];
-        if (e->kind != RATES_METRIC || e->step < first) continue;
+        if (e->kind != RATES_METRIC || e->group != (uint32_t)p->metric || e->step < first) continue;
         if (better(p, e->value, best)) {
             best = e->value;
             bad = 0;

@@ -7,6 +7,7 @@
 #include "rates/log.h"
 
 typedef struct plateau {
+    rates_metric metric;
     double factor;    /* of the rate at each reduction, in (0, 1) */
     double least;     /* the scale never falls below it */
     double threshold; /* what counts as better */

@@ -144,6 +144,10 @@ static strata_status open_bleed(strata_rates *r, const strata_rates_config *conf
     const timeline *head = &r->timelines[r->timeline_of[r->n_groups - 1]];
     if (r->bleed.p0 < 0) r->bleed.p0 = head->n == 1 ? schedule_value(&head->phase[0].use, "pct", 0.25) : 0.25;
     if (r->bleed.p1 < r->bleed.p0) r->bleed.p1 = r->bleed.p0;
+    if (r->bleed.measured && r->bleed.budget != BLEED_NO_BUDGET)
+        return strata_fail(STRATA_BAD_ARG,
+                           "--bleed start=measured has no budget= to match: when its windows open "
+                           "is not known before the run");
     STRATA_TRY(check_spread(r, r->peak));
     for (uint32_t i = 0; i < r->n_timelines; i++)
         for (uint32_t k = 0; k < r->timelines[i].n; k++)
@@ -348,8 +352,10 @@ const double *strata_rates_peak(const strata_rates *r) { return r->peak; }
 strata_status strata_rates_observe(strata_rates *r, const rates_event *event)
 {
     rates_log *log = &r->log;
-    if (event->kind != RATES_METRIC && event->group >= r->n_groups)
-        return strata_fail(STRATA_BAD_ARG, "an event wants a group below %u, got %u", (unsigned)r->n_groups,
+    const uint32_t most = event->kind == RATES_METRIC ? RATES_METRICS : r->n_groups;
+    if (event->group >= most)
+        return strata_fail(STRATA_BAD_ARG, "an event wants a %s below %u, got %u",
+                           event->kind == RATES_METRIC ? "metric" : "group", (unsigned)most,
                            (unsigned)event->group);
     if (log->n && event->step < log->event[log->n - 1].step)
         return strata_fail(STRATA_BAD_ARG, "events come in order: step %llu after step %llu",
@@ -366,12 +372,27 @@ strata_status strata_rates_observe(strata_rates *r, const rates_event *event)
     return STRATA_OK;
 }
 
-bool strata_rates_watch(const strata_rates *r)
+uint32_t strata_rates_watch(const strata_rates *r)
 {
+    uint32_t metrics = 0;
     for (uint32_t i = 0; i < r->n_timelines; i++)
         for (uint32_t k = 0; k < r->timelines[i].n; k++)
-            if (schedule_watches(&r->timelines[i].phase[k].use)) return true;
-    return false;
+            metrics |= schedule_watches(&r->timelines[i].phase[k].use);
+    return metrics;
+}
+
+double strata_rates_reduced(const strata_rates *r, uint64_t step, uint32_t group)
+{
+    if (r->table.n) return 1;
+    const timeline_phase *p = timeline_at(&r->timelines[r->timeline_of[group]], step);
+    if (!schedule_watches(&p->use)) return 1;
+    const schedule_place where = { .steps = p->steps,
+                                   .group = group,
+                                   .n_groups = r->n_groups,
+                                   .log = &r->log,
+                                   .first = p->first,
+                                   .now = step };
+    return schedule_at(&p->use, &where).scale;
 }
 
 bool strata_rates_may_end(const strata_rates *r) { return r->bleed.on && r->bleed.freeze > 0; }
@@ -384,7 +405,33 @@ bool strata_rates_is_done(const strata_rates *r, uint64_t step, uint32_t group, 
     return !now.frozen && now.beta > 0 && bleed_is_done(&r->bleed, now.lr, r->steps - step, rms);
 }
 
-bool strata_rates_is_measured(const strata_rates *r) { return r->bleed.on && r->bleed.measured; }
+uint64_t strata_rates_measure_every(const strata_rates *r)
+{
+    return r->bleed.on && r->bleed.measured ? bleed_every(&r->bleed, r->steps) : 0;
+}
+
+bool strata_rates_measures(const strata_rates *r, uint64_t since, uint64_t step, uint32_t group)
+{
+    double momentum;
+    for (uint32_t i = 0; i < r->log.n; i++)
+        if (r->log.event[i].kind == RATES_TRIGGER && r->log.event[i].group == group) return false;
+    return step > since && !look(r, since, group, &momentum).frozen &&
+           !look(r, step - 1, group, &momentum).frozen;
+}
+
+strata_status strata_rates_measured(strata_rates *r, uint64_t step, uint32_t group, double change)
+{
+    double last[BLEED_TIMES];
+    uint32_t n = 0;
+    STRATA_TRY(strata_rates_observe(r, &(rates_event) { step, RATES_CHANGE, group, change }));
+    for (uint32_t i = r->log.n; i-- > 0 && n < BLEED_TIMES;)
+        if (r->log.event[i].kind == RATES_CHANGE && r->log.event[i].group == group)
+            last[BLEED_TIMES - ++n] = r->log.event[i].value;
+    if (!bleed_has_settled(&r->bleed, last + BLEED_TIMES - n, n) ||
+        (double)step < r->bleed.p0 * (double)r->steps)
+        return STRATA_OK;
+    return strata_rates_observe(r, &(rates_event) { step, RATES_TRIGGER, group, change });
+}
 
 void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context)
 {

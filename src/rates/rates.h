@@ -68,17 +68,29 @@ void strata_rates_mass(const strata_rates *r, double *mass, uint64_t *still);
 bool strata_rates_may_end(const strata_rates *r);
 bool strata_rates_is_done(const strata_rates *r, uint64_t step, uint32_t group, double rms);
 
-/* Do windows open by events of the log? */
-bool strata_rates_is_measured(const strata_rates *r);
+/* Where windows open by groups that have settled: the number of steps between two looks at the weights; else
+ * 0. */
+uint64_t strata_rates_measure_every(const strata_rates *r);
+
+/* Between a look before the step `since` and one before `step`, are the group's weights to be compared: did
+ * it learn then, and is its window still closed? */
+bool strata_rates_measures(const strata_rates *r, uint64_t since, uint64_t step, uint32_t group);
+
+/* Observe by what share of their size a group's weights changed per step, as two looks found it; its window
+ * opens at `step` where it has settled. */
+strata_status strata_rates_measured(strata_rates *r, uint64_t step, uint32_t group, double change);
+
+/* What reduce-on-plateau multiplies a group's rate by at a step; 1 where its schedule is another. */
+double strata_rates_reduced(const strata_rates *r, uint64_t step, uint32_t group);
 
 /* Set the rule anew; NULL: none. */
 void strata_rates_set_rule(strata_rates *r, strata_rates_rule *rule, void *context);
 
 /* What was observed, in order; to be kept in checkpoints.
- * Errors: STRATA_BAD_ARG for a step before the last one's, or a group that is not there. */
+ * Errors: STRATA_BAD_ARG for a step before the last one's, or a group or metric that is not there. */
 strata_status strata_rates_observe(strata_rates *r, const rates_event *event);
-/* Does any schedule watch a metric? */
-bool strata_rates_watch(const strata_rates *r);
+/* The metrics that schedules watch: bit 1 << rates_metric of each. */
+uint32_t strata_rates_watch(const strata_rates *r);
 const rates_log *strata_rates_observed(const strata_rates *r);
 
 #endif

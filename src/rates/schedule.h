@@ -76,8 +76,8 @@ strata_status schedule_length(double *out, const char *key, const char *value, u
 /* Whole steps of a length on a curve of `steps`. */
 double schedule_steps(double length, uint64_t steps);
 
-/* Does it watch a metric of the log? */
-bool schedule_watches(const schedule_use *use);
+/* The metrics of the log that it watches: bit 1 << rates_metric of each. */
+uint32_t schedule_watches(const schedule_use *use);
 
 schedule_point schedule_at(const schedule_use *use, const schedule_place *where);
 

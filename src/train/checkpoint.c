@@ -43,7 +43,7 @@ static strata_status take_events(strata_rates *rates, const char *text, const ch
         unsigned kind, group;
         rates_event e;
         if (sscanf(at, "%" SCNu64 " %u %u %la;", &e.step, &kind, &group, &e.value) != 4 || !strchr(at, ';') ||
-            kind > RATES_FREEZE)
+            kind >= RATES_KINDS)
             return strata_fail(STRATA_FILE, "%s: its metadata has events that are not understood: '%.40s'",
                                path, at);
         e.kind = (rates_event_kind)kind;
@@ -58,8 +58,8 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     strata_status status = STRATA_OK;
     held h = { { 0 } };
     strata_slice slice[RANGES];
-    strata_stored tensor[RANGES + 1];
-    char text[6][40];
+    strata_stored tensor[RANGES + 2];
+    char text[7][40];
     strata_text events = { 0 };
     uint32_t n = 0, rows = t->main.model->graph->n_rows;
     ranges(t->main.plan, slice);
@@ -77,12 +77,19 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     tensor[n++] = (strata_stored) {
         .name = "row_steps", .dtype = STRATA_DTYPE_I64, .rank = 1, .dim = { rows }, .bytes = t->row_steps
     };
+    if (t->look.weights)
+        tensor[n++] = (strata_stored) { .name = "look",
+                                        .dtype = STRATA_DTYPE_F32,
+                                        .rank = 1,
+                                        .dim = { slice[0].bytes / 4 },
+                                        .bytes = t->look.weights };
     snprintf(text[0], sizeof text[0], "%" PRIu64, loop->step);
     snprintf(text[1], sizeof text[1], "%a", loop->epoch_loss); /* hexadecimal: every bit comes back */
     snprintf(text[2], sizeof text[2], "%" PRIu64, loop->epoch_images);
     snprintf(text[3], sizeof text[3], "%a", loop->best);
     snprintf(text[4], sizeof text[4], "%a", loop->seconds);
     snprintf(text[5], sizeof text[5], "%d", loop->finished);
+    snprintf(text[6], sizeof text[6], "%" PRIu64, t->look.step);
     STRATA_GO(put_events(&events, strata_rates_observed(t->rates)));
     const strata_note notes[] = { { "events", events.s ? events.s : "" },
                                   { "step", text[0] },
@@ -90,7 +97,8 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
                                   { "epoch_images", text[2] },
                                   { "best", text[3] },
                                   { "seconds", text[4] },
-                                  { "finished", text[5] } };
+                                  { "finished", text[5] },
+                                  { "look_step", text[6] } };
     STRATA_GO(strata_safetensors_write(path, tensor, n, notes, sizeof notes / sizeof *notes));
 done:
     strata_text_free(&events);
@@ -144,6 +152,21 @@ static strata_status read_tensor(strata_safetensors *s, const char *name, strata
     return strata_safetensors_read(s, stored, out);
 }
 
+/* What the weights were at the last look, for a run that takes looks. */
+static strata_status read_look(strata_safetensors *s, strata_trainer *t)
+{
+    const strata_slice weights = t->main.plan->weights;
+    if (!t->look_every || t->step == 0) return STRATA_OK;
+    const double step = note_number(s, "look_step");
+    if (!(step >= 0 && step < (double)t->step))
+        return strata_fail(STRATA_FILE, "%s: its metadata wants a look_step below %" PRIu64, s->path,
+                           t->step);
+    free(t->look.weights);
+    t->look = (trainer_look) { malloc(weights.bytes), (uint64_t)step };
+    if (!t->look.weights) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for the checkpoint", s->path);
+    return read_tensor(s, "look", STRATA_DTYPE_F32, weights.bytes / 4, t->look.weights);
+}
+
 static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_state *loop)
 {
     strata_slice slice[RANGES];
@@ -171,6 +194,7 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
                            note_number(s, "seconds"),
                            note_number(s, "finished") != 0 };
     t->step = loop->step;
+    STRATA_TRY(read_look(s, t));
     return take_events(t->rates, strata_safetensors_note(s, "events"), s->path);
 }
 

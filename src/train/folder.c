@@ -268,19 +268,19 @@ strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch
     return status;
 }
 
-strata_status folder_event(run_folder *f, uint64_t step, const char *what, const char *group,
-                           uint32_t frozen_nodes)
+strata_status folder_event(run_folder *f, const folder_happening *e)
 {
-    json_t *name = json_string(group);
-    char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
-    strata_text line = { 0 };
-    strata_text_format(&line,
-                       "{\"step\": %" PRIu64 ", \"event\": \"%s\", \"group\": %s, \"frozen_nodes\": %u}",
-                       step, what, quoted ? quoted : "null", (unsigned)frozen_nodes);
-    strata_status status = line.failed || !quoted ? no_memory() : strata_log_line(&f->steps, line.s);
-    strata_text_free(&line);
-    free(quoted);
-    json_decref(name);
+    json_t *line = json_pack("{s:I, s:s}", "step", (json_int_t)e->step, "event", e->what);
+    if (line && e->key) json_object_set_new(line, e->key, json_string(e->name));
+    if (line) /* JSON has no NaN */
+        json_object_set_new(line, e->value_key,
+                            !isfinite(e->value)                  ? json_null()
+                            : strcmp(e->value_key, "value") == 0 ? json_real(e->value)
+                                                                 : json_integer((json_int_t)e->value));
+    char *text = line ? json_dumps(line, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17)) : NULL;
+    strata_status status = text ? strata_log_line(&f->steps, text) : no_memory();
+    free(text);
+    json_decref(line);
     return status;
 }
 

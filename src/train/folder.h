@@ -53,10 +53,16 @@ strata_status folder_begin_logs(run_folder *f, const strata_trainer *t);
 
 strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,
                           uint32_t n_groups, double momentum);
-/* A group was frozen or released ("freeze", "unfreeze") before `step`; so many nodes have no backward pass
- * from there on. */
-strata_status folder_event(run_folder *f, uint64_t step, const char *what, const char *group,
-                           uint32_t frozen_nodes);
+/* Something that rates depend on, before `step`. */
+typedef struct folder_happening {
+    uint64_t step;
+    const char *what; /* "freeze", "unfreeze", "record", "change", "trigger", "metric", "reduce" */
+    const char *key;  /* "group" or "metric": what `name` is of; NULL: neither */
+    const char *name;
+    const char *value_key; /* "frozen_nodes", "value" */
+    double value;
+} folder_happening;
+strata_status folder_event(run_folder *f, const folder_happening *e);
 strata_status folder_rates(run_folder *f, const strata_trainer *t, uint64_t step);
 strata_status folder_epoch(run_folder *f, const strata_event *e);
 

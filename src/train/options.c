@@ -164,7 +164,7 @@ const option_rule option_rules[] = {
       0,
       NULL },
     { { "frozen-stats", "NAME", "update", "schedule",
-        "running statistics of frozen layers at the input side: update or hold" },
+        "running statistics of frozen layers: update or hold (and normalise by them)" },
       OPTION_CHOICE,
       0,
       0,

@@ -25,6 +25,20 @@ static bool moves(const strata_trainer *t, const strata_group_rate *group, const
     return !group_of(t, group, param)->frozen || (param->norm && t->rule.train_frozen_norm);
 }
 
+/* A norm that is frozen holds its statistics where that is asked for, wherever it stands; one without gain
+ * and bias has no group and goes with the frozen prefix. */
+static bool holds(const strata_trainer *t, const strata_node *node)
+{
+    bool norm = false, any = false, moving = false;
+    for (int i = 0; i < STRATA_MAX_PARAMS; i++) {
+        const strata_param *param = node->param[i];
+        norm = norm || (param && param->running);
+        any = any || (param && !param->running);
+        moving = moving || (param && !param->running && moves(t, t->group, param));
+    }
+    return norm && (any ? !moving : node->index < t->frozen_nodes);
+}
+
 static double rate_of(const strata_trainer *t, const strata_param *param)
 {
     const strata_group_rate *g = group_of(t, t->group, param);
@@ -72,14 +86,15 @@ void trainer_rows(const strata_trainer *t, strata_rate *rows)
         if (!g->param[i]->running) rows[g->param[i]->row] = row_of(t, g->param[i]);
 }
 
-uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *group)
+uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *group, bool norms)
 {
     const strata_graph *g = t->main.model->graph;
     uint32_t n = 0;
     for (bool any = false; n < g->n_nodes; n++) {
         for (int i = 0; i < STRATA_MAX_PARAMS; i++) {
             const strata_param *param = g->node[n]->param[i];
-            if (param && !param->running) any = any || moves(t, group, param);
+            if (param && !param->running)
+                any = any || (norms ? !group_of(t, group, param)->frozen : moves(t, group, param));
         }
         if (any) break;
     }
@@ -90,7 +105,8 @@ void trainer_rates_begin(strata_trainer *t)
 {
     const strata_graph *g = t->main.model->graph;
     strata_rates_look(t->rates, t->step, t->group, &t->momentum);
-    t->frozen_nodes = trainer_frozen_nodes(t, t->group);
+    t->frozen_nodes = trainer_frozen_nodes(t, t->group, false);
+    for (uint32_t k = 0; k < g->n_nodes; k++) t->hold[k] = t->rule.hold_stats && holds(t, g->node[k]);
     for (uint32_t i = 0; i < g->n_params; i++)
         if (!g->param[i]->running && moves(t, t->group, g->param[i])) t->row_steps[g->param[i]->row]++;
 }
@@ -120,6 +136,7 @@ static trainer_rule read_rule(const strata_recipe *r)
         .spare_norm = listed(no_decay, "norm"),
         .spare_bias = listed(no_decay, "bias"),
         .train_frozen_norm = recipe_flag(r, "train-frozen-bn"),
+        .hold_stats = recipe_is(r, "frozen-stats", "hold"),
     };
 }
 
@@ -149,13 +166,12 @@ strata_status trainer_rates_open(strata_trainer *t)
     strata_status status = strata_rates_open(&t->rates, &config);
     free(n);
     STRATA_TRY(status);
-    if (strata_rates_is_measured(t->rates))
-        return strata_fail(STRATA_BAD_ARG,
-                           "--bleed start=measured wants triggers, which training does not give: "
-                           "take a window, p0 and p1");
+    t->look_every = strata_rates_measure_every(t->rates);
     t->group = calloc(m->n_groups, sizeof *t->group);
     t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
-    return t->group && t->row_steps ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    t->hold = calloc(m->graph->n_nodes, sizeof *t->hold);
+    return t->group && t->row_steps && t->hold ? STRATA_OK
+                                               : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
 }
 
 void strata_trainer_set_rule(strata_trainer *t, strata_rate_rule *rule, void *context)
@@ -168,4 +184,6 @@ void trainer_rates_close(strata_trainer *t)
     strata_rates_close(t->rates);
     free(t->group);
     free(t->row_steps);
+    free(t->hold);
+    free(t->look.weights);
 }

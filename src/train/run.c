@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "train/checkpoint.h"
+#include "train/events.h"
 #include "train/rate_list.h"
 #include "train/recipe.h"
 #include "train/score.h"
@@ -31,7 +32,7 @@ typedef struct run {
     double started, epoch_started; /* seconds of the monotonic clock */
     uint64_t epoch_trained;        /* images since epoch_started */
     double *epoch_lr, epoch_momentum;
-    strata_group_rate *was, *is; /* [n_groups] of the step before the one recorded, and of that one */
+    run_events events;
 } run;
 
 static double now(void)
@@ -60,6 +61,8 @@ static strata_status note(run *r, const char *format, ...)
     return r->folder.text.file ? strata_log_line(&r->folder.text, line) : STRATA_OK;
 }
 
+static strata_status say(void *context, const char *line) { return note(context, "%s", line); }
+
 /* What the rates come to, so that nothing they expand to is hidden. */
 static strata_status introduce_rates(run *r)
 {
@@ -72,8 +75,11 @@ static strata_status introduce_rates(run *r)
                        "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size%s%s",
                        m->group_name[g], list.parameters[g], list.mass[g], list.mass[g] / list.rms[g],
                        *list.warning[g] ? ": " : "", list.warning[g]));
-    if (recipe_flag(r->recipe, "train-frozen-bn"))
-        STRATA_GO(note(r, "       norms of frozen groups learn on: the backward pass goes down to them"));
+    if (r->trainer->look_every)
+        STRATA_GO(note(r,
+                       "       as if no window opened: they open where groups have settled, looked at every "
+                       "%" PRIu64 " steps",
+                       r->trainer->look_every));
 done:
     rate_list_free(&list);
     return status;
@@ -132,29 +138,6 @@ static strata_status not_finite(run *r, const trainer_result *result)
                        saved ? "the last checkpoint is kept" : "there is no checkpoint yet");
 }
 
-static strata_status event(run *r, uint64_t step, const char *what, const char *group, uint32_t frozen_nodes)
-{
-    STRATA_TRY(folder_event(&r->folder, step, what, group, frozen_nodes));
-    return note(r, "step %" PRIu64 ": %s %s, no backward pass for %u of %u nodes", step, what, group,
-                (unsigned)frozen_nodes, (unsigned)trainer_model(r->trainer)->graph->n_nodes);
-}
-
-/* Groups that froze or were released at this step. Told when its result comes, so that the order of lines
- * does not depend on what was in flight. */
-static strata_status record_events(run *r, uint64_t step)
-{
-    const strata_model *m = trainer_model(r->trainer);
-    strata_rates_look(r->trainer->rates, step, r->is, NULL);
-    if (step) strata_rates_look(r->trainer->rates, step - 1, r->was, NULL);
-    const uint32_t frozen_nodes = trainer_frozen_nodes(r->trainer, r->is);
-    for (uint32_t g = 0; g < m->n_groups; g++) {
-        const bool before = step && r->was[g].frozen;
-        if (r->is[g].frozen != before)
-            STRATA_TRY(event(r, step, before ? "unfreeze" : "freeze", m->group_name[g], frozen_nodes));
-    }
-    return STRATA_OK;
-}
-
 /* Rates belong to the step that was begun, results come 1 to 3 steps later: they are asked for anew. */
 static strata_status record_step(run *r, const trainer_result *result)
 {
@@ -165,7 +148,7 @@ static strata_status record_step(run *r, const trainer_result *result)
     r->loop.epoch_images += result->images;
     r->epoch_trained += result->images;
     strata_rates_at(t->rates, result->step, r->epoch_lr, &r->epoch_momentum);
-    STRATA_TRY(record_events(r, result->step));
+    STRATA_TRY(events_record(&r->events, result->step));
     if (result->step % every == 0 || result->step + 1 == t->task.steps || result->state.not_finite)
         STRATA_TRY(
             folder_step(&r->folder, result, epoch, r->epoch_lr, t->main.model->n_groups, r->epoch_momentum));
@@ -227,31 +210,6 @@ static strata_status checkpoint(run *r)
     return checkpoint_write(&r->folder, r->trainer, &state);
 }
 
-/* What reduce-on-plateau watches: the validation loss, without validation the epoch's training loss. */
-static strata_status observe(run *r, double loss)
-{
-    const rates_event seen = { r->trainer->step, RATES_METRIC, 0, loss };
-    return strata_rates_watch(r->trainer->rates) ? strata_rates_observe(r->trainer->rates, &seen) : STRATA_OK;
-}
-
-/* Groups that cannot move any more are frozen for good, by the weights at the end of an epoch. */
-static strata_status freeze_done(run *r)
-{
-    strata_trainer *t = r->trainer;
-    const uint32_t n = trainer_model(t)->n_groups;
-    if (!strata_rates_may_end(t->rates)) return STRATA_OK;
-    double *rms = calloc(n, sizeof *rms);
-    uint64_t *parameters = calloc(n, sizeof *parameters);
-    strata_status status = rms && parameters ? rate_list_sizes(rms, parameters, t)
-                                             : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
-    for (uint32_t g = 0; status == STRATA_OK && g < n; g++)
-        if (strata_rates_is_done(t->rates, t->step, g, rms[g]))
-            status = strata_rates_observe(t->rates, &(rates_event) { t->step, RATES_FREEZE, g, rms[g] });
-    free(rms);
-    free(parameters);
-    return status;
-}
-
 static strata_status end_epoch(run *r, uint32_t epoch)
 {
     strata_trainer *t = r->trainer;
@@ -283,8 +241,11 @@ static strata_status end_epoch(run *r, uint32_t epoch)
     tell(r, &e);
     r->loop.epoch_loss = 0;
     r->loop.epoch_images = 0;
-    STRATA_TRY(observe(r, isnan(e.valid_loss) ? e.train_loss : e.valid_loss));
-    return freeze_done(r);
+    const double metric[RATES_METRICS] = { [RATES_LOSS] = e.valid_loss,
+                                           [RATES_TOP1] = e.top1,
+                                           [RATES_TOP5] = e.top5,
+                                           [RATES_TRAIN_LOSS] = e.train_loss };
+    return events_epoch(&r->events, metric);
 }
 
 static strata_status set_order(run *r, uint32_t epoch)
@@ -406,6 +367,16 @@ static void describe_pixels(run *r)
     t->class_names = r->train.set.class_names;
 }
 
+/* What a plateau is looked for in must be measured. */
+static strata_status check_watched(const run *r)
+{
+    const bool shares = strata_rates_watch(r->trainer->rates) & (1u << RATES_TOP1 | 1u << RATES_TOP5);
+    if (!shares || (recipe_is(r->recipe, "valid", "auto") && r->data->valid.n)) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG,
+                       "--schedule plateau: metric=top1 and top5 want validation, which this run "
+                       "has none of: take train-loss");
+}
+
 static strata_status open_trainer(run *r)
 {
     strata_task task = task_of(r->data);
@@ -418,9 +389,10 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
     describe_pixels(r);
     r->epoch_lr = calloc(r->trainer->main.model->n_groups, sizeof *r->epoch_lr);
-    r->was = calloc(r->trainer->main.model->n_groups, sizeof *r->was);
-    r->is = calloc(r->trainer->main.model->n_groups, sizeof *r->is);
-    if (!r->epoch_lr || !r->was || !r->is) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    if (!r->epoch_lr) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    r->events = (run_events) { .trainer = r->trainer, .folder = &r->folder, .say = say, .context = r };
+    STRATA_TRY(events_begin(&r->events));
+    STRATA_TRY(check_watched(r));
     const strata_data_info info = strata_data_describe(r->data);
     STRATA_TRY(folder_describe(&r->folder, r->trainer, &info));
     return folder_status(&r->folder, "running", "");
@@ -462,8 +434,7 @@ static strata_status finish(run *r, strata_status status)
     strata_recipe_close(r->recipe);
     free(r->order);
     free(r->epoch_lr);
-    free(r->was);
-    free(r->is);
+    events_free(&r->events);
     return status;
 }
 

@@ -87,15 +87,17 @@ static strata_status choose(strata_trainer *t, uint32_t images)
 }
 
 /* Layers at the input side that do not learn get no backward pass: recordings are made for as many as are
- * frozen now, before the first step that needs them, with nothing in flight. */
+ * frozen now, before the first step that needs them, with nothing in flight; those of an earlier step that
+ * had as many are taken again. */
 static strata_status freeze(strata_trainer *t)
 {
-    const bool hold = recipe_is(t->recipe, "frozen-stats", "hold");
-    const strata_plan_config *now = &t->current->plan->config;
-    if (now->frozen_nodes == t->frozen_nodes && (now->frozen_stats == hold || !t->frozen_nodes))
-        return STRATA_OK;
+    const uint32_t n = t->current->model->graph->n_nodes;
+    const strata_plan *p = t->current->plan;
+    bool same = p->config.frozen_nodes == t->frozen_nodes;
+    for (uint32_t k = 0; same && k < n; k++) same = p->graph->node[k]->frozen_stats == t->hold[k];
+    if (same) return STRATA_OK;
     STRATA_TRY(collect(t, true));
-    return strata_plan_freeze(t->current->plan, t->frozen_nodes, hold);
+    return strata_plan_freeze(t->current->plan, t->frozen_nodes, t->hold);
 }
 
 strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
@@ -105,6 +107,10 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
     bool first = !t->open;
     STRATA_TRY(choose(t, images));
     if (first) {
+        if (t->look_every && t->step % t->look_every == 0) {
+            STRATA_TRY(collect(t, true));
+            STRATA_TRY(trainer_measure(t));
+        }
         trainer_rates_begin(t);
         t->step++;
         t->sample = 0;

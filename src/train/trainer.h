@@ -28,8 +28,14 @@ typedef struct trainer_rule {
     double decay, norm_rate, bias_rate; /* weight decay; factors of norm parameters and of biases */
     bool adam, nesterov, decay_by_base;
     bool spare_norm, spare_bias; /* no weight decay */
-    bool train_frozen_norm;
+    bool train_frozen_norm, hold_stats;
 } trainer_rule;
+
+/* The last look at the weights. */
+typedef struct trainer_look {
+    float *weights; /* the plan's range of them, owned; NULL: there was none yet */
+    uint64_t step;  /* before which it was taken */
+} trainer_look;
 
 struct strata_trainer {
     strata_device *device; /* borrowed */
@@ -44,9 +50,12 @@ struct strata_trainer {
     double momentum;
     trainer_rule rule;
     uint32_t frozen_nodes; /* nodes at the input side of which none learns in that step */
-    uint64_t *row_steps;   /* [n_rows] active steps each row has taken: Adam's t */
-    uint64_t step;         /* steps begun */
-    engine *current;       /* with work in flight or a step begun */
+    bool *hold;            /* [n_nodes] batch norms that hold their running statistics in it */
+    uint64_t look_every;   /* steps between two looks at the weights; 0: there are none */
+    trainer_look look;
+    uint64_t *row_steps; /* [n_rows] active steps each row has taken: Adam's t */
+    uint64_t step;       /* steps begun */
+    engine *current;     /* with work in flight or a step begun */
     bool open,
         fresh; /* the step begun last wants more micro-batches; the micro-batch begun last is its first */
     uint32_t sample; /* images of that step before the next micro-batch */
@@ -82,8 +91,13 @@ strata_status trainer_rates_open(strata_trainer *t);
 void trainer_rates_begin(strata_trainer *t);
 void trainer_rates_close(strata_trainer *t);
 
-/* Nodes at the input side of which no parameter moves at these rates. group [n_groups] */
-uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *group);
+/* Nodes at the input side of which no parameter moves at these rates. group [n_groups]
+ *   norms  norms of frozen groups are counted as frozen, too, whatever the recipe says */
+uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *group, bool norms);
+
+/* Look at the weights before the step that begins next, and open the windows of groups that have settled.
+ * With no step in flight. Waits. */
+strata_status trainer_measure(strata_trainer *t);
 
 /* Rates of the table's rows for the step begun last, for --log-rates. [n_rows] */
 void trainer_rows(const strata_trainer *t, strata_rate *rows);

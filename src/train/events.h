@@ -1,0 +1,33 @@
+/* What happens in a run that its rates depend on: observed at the ends of epochs, told when the step's result
+ * comes, so that the order of lines does not depend on what was in flight. */
+#ifndef STRATA_TRAIN_EVENTS_H
+#define STRATA_TRAIN_EVENTS_H
+
+#include "train/folder.h"
+
+typedef struct run_events {
+    strata_trainer *trainer;     /* borrowed */
+    run_folder *folder;          /* borrowed */
+    strata_group_rate *was, *is; /* [n_groups] of the step before the one recorded, and of that one; owned */
+    uint32_t next;               /* entry of the log */
+    strata_status (*say)(void *context, const char *line); /* for people */
+    void *context;
+} run_events;
+
+/* `trainer`, `folder`, `say` and `context` are set before. Release with events_free. */
+strata_status events_begin(run_events *e);
+void events_free(run_events *e);
+
+/* Groups that froze or were released before `step`, recordings that changed, and what the log of the rates
+ * has for it: to steps.jsonl, and what changes rates also to `say`. Steps come in order. */
+strata_status events_record(run_events *e, uint64_t step);
+
+/* Give the rates what they watch at the end of an epoch, before the next step: metrics by rates_metric, NaN
+ * where there is no validation, whose loss then is the training set's; and freeze for good the groups that
+ * cannot move any more. Waits. With no step in flight. */
+strata_status events_epoch(run_events *e, const double metric[RATES_METRICS]);
+
+/* Tell what norms that learn on in frozen groups cost. */
+strata_status events_cost(run_events *e, uint64_t step);
+
+#endif
