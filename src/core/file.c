@@ -175,6 +175,17 @@ strata_status strata_file_write(const char *path, const void *data, size_t n)
     return strata_file_writer_commit(&w);
 }
 
+strata_status strata_file_put(const char *path, const void *data, size_t n)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file) return strata_fail(STRATA_FILE, "cannot create %s: %s", path, strerror(errno));
+    const bool good = fwrite(data, 1, n, file) == n;
+    const int reason = errno;
+    if (fclose(file) == 0 && good) return STRATA_OK;
+    return strata_fail(STRATA_FILE, "cannot write %zu bytes to %s: %s", n, path,
+                       strerror(good ? errno : reason));
+}
+
 /* ---- Logs --------------------------------------------------------------------------- */
 
 strata_status strata_log_open(strata_log *log, const char *path)

@@ -24,7 +24,11 @@ strata_status strata_file_read(char **out, size_t *n, const char *path);
  *   data  [n] bytes; may be NULL if n is 0 */
 strata_status strata_file_write(const char *path, const void *data, size_t n);
 
-/* The same in pieces, for files too big to hold. Zeroed is closed. */
+/* Write a whole file plainly, without waiting for the disk: for the many files of a folder that takes its
+ * name when all of them are there. */
+strata_status strata_file_put(const char *path, const void *data, size_t n);
+
+/* The same as strata_file_write in pieces, for files too big to hold. Zeroed is closed. */
 typedef struct strata_file_writer {
     FILE *file;       /* the open temporary; NULL while closed */
     char *path;       /* the name it will take */

@@ -1,10 +1,11 @@
-/* Single pictures: decoded by stb_image (PNG, JPEG, BMP, GIF, TGA, PNM, PSD), and fitted to a model's input.
- */
+/* Single pictures: decoded by stb_image (PNG, JPEG, BMP, GIF, TGA, PNM, PSD), fitted to a model's input, and
+ * written as PNG. */
 #ifndef STRATA_DATA_PICTURE_H
 #define STRATA_DATA_PICTURE_H
 
 #include "core/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Zeroed is empty. */
@@ -31,5 +32,13 @@ void strata_picture_free(strata_picture *picture);
  * Errors: STRATA_BAD_ARG (c), STRATA_NO_MEMORY. */
 strata_status strata_picture_fit(uint8_t *pixels, uint32_t h, uint32_t w, uint32_t c,
                                  const strata_picture *picture);
+
+/* A picture as PNG.
+ *   out   out: [*n] bytes; free()
+ * Errors: STRATA_BAD_ARG (above 2^30 samples), STRATA_NO_MEMORY. */
+strata_status strata_picture_encode(uint8_t **out, size_t *n, const strata_picture *picture);
+
+/* Write a PNG file, atomically. */
+strata_status strata_picture_write(const strata_picture *picture, const char *path);
 
 #endif

@@ -1,0 +1,227 @@
+/* Data sets that are made: what is in them, where it lies, and that nothing is left of a failure. */
+#define _XOPEN_SOURCE 700 /* mkdtemp */
+#include "core/file.h"
+#include "core/text.h"
+#include "data/collection.h"
+#include "data/data.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <cmocka.h>
+
+#include "folder.h"
+
+/* The last set that was made, and the notes about it. */
+static strata_made last;
+static char notes[4096];
+
+static void keep_note(void *context, const char *line)
+{
+    (void)context;
+    snprintf(notes + strlen(notes), sizeof notes - strlen(notes), "%s\n", line);
+}
+
+static void keep_made(void *context, const strata_made *m)
+{
+    (void)context;
+    last = *m;
+    last.class_name = NULL;
+    last.class_train = last.class_valid = NULL;
+}
+
+static const strata_make_observer observer = { keep_note, keep_made, NULL };
+
+typedef strata_status maker(const strata_make_config *config, const strata_make_observer *o);
+
+static void makes(maker *make, const strata_make_config *config)
+{
+    *notes = '\0';
+    if (make(config, &observer) != STRATA_OK) fail_msg("%s", strata_message());
+}
+
+static void assert_nothing_left(void)
+{
+    assert_false(strata_path_exists("out"));
+    assert_int_equal(system("ls -d out.* > left 2> /dev/null; test ! -s left"), 0);
+}
+
+/* The maker fails with a message that holds `part`, and nothing is left. */
+static void refuses(maker *make, const strata_make_config *config, strata_status wanted, const char *part)
+{
+    assert_int_equal(make(config, &observer), wanted);
+    assert_message(part);
+    assert_nothing_left();
+}
+
+static void write_text(const char *path, const char *text)
+{
+    assert_int_equal(strata_file_put(path, text, strlen(text)), STRATA_OK);
+}
+
+/* ---- Digits ----------------------------------------------------------------------------------- */
+
+static void builtin_digits_come_back_from_idx_files(void **state)
+{
+    (void)state;
+    strata_data *was, *is;
+    makes(strata_make_digits, &(strata_make_config) { .out = "idx/digits", .idx = true });
+    const uint64_t sum = last.checksum;
+    assert_int_equal(strata_data_open(&was, "builtin:digits"), STRATA_OK);
+    assert_int_equal(strata_data_open(&is, "idx/digits"), STRATA_OK);
+    assert_true(is->train.n == was->train.n && is->valid.n == was->valid.n && is->valid.classes == 10);
+    for (int part = 0; part < 2; part++) {
+        const strata_image_set *a = part ? &was->valid : &was->train, *b = part ? &is->valid : &is->train;
+        assert_memory_equal(a->labels, b->labels, a->n * sizeof *a->labels);
+        for (size_t k = 0; k < (size_t)a->n * 64; k++)
+            assert_true(b->pixels[k] == (a->pixels[k] * 255 + 8) / 16);
+    }
+    strata_data_close(was);
+    strata_data_close(is);
+    makes(strata_make_digits, &(strata_make_config) { .out = "png/digits" });
+    assert_true(last.checksum == sum); /* what is in it, not how it is packed */
+    strata_picture picture;
+    assert_int_equal(strata_picture_read(&picture, "png/digits/train/0/0000.png"), STRATA_OK);
+    assert_true(picture.h == 8 && picture.w == 8 && picture.c == 1 &&
+                picture.pixels[2] == (5 * 255 + 8) / 16);
+    strata_picture_free(&picture);
+}
+
+/* The files of the package: digit d has 5 + d images; image i of d is i at pixel d, in 1 / 255 rounded to
+ * thousandths as the package has it. */
+static void write_package(const char *folder)
+{
+    char path[128];
+    assert_int_equal(strata_folder_make(folder), STRATA_OK);
+    for (int d = 0; d < 10; d++) {
+        strata_text text = { 0 };
+        strata_text_format(&text, "{ \"data\": [");
+        for (int i = 0; i < 5 + d; i++)
+            for (int k = 0; k < 784; k++)
+                strata_text_format(&text, "%s%.3g", i + k ? "," : "", k == d ? (16 * i + d) / 255.0 : 0);
+        strata_text_format(&text, "]}");
+        snprintf(path, sizeof path, "%s/%d.json", folder, d);
+        write_text(path, text.s);
+        strata_text_free(&text);
+    }
+}
+
+static void package_digits_have_their_levels(void **state)
+{
+    (void)state;
+    strata_data *data;
+    const char *from[] = { "package" };
+    write_package("package/src/digits");
+    makes(strata_make_digits,
+          &(strata_make_config) {
+              .out = "levels", .idx = true, .from = from, .n_from = 1, .valid_fraction = .5 });
+    assert_int_equal(strata_data_open(&data, "levels"), STRATA_OK);
+    assert_int_equal(data->train.n + data->valid.n, 95);
+    assert_in_range(data->valid.n, 28, 67); /* 47.5 and 4 deviations of a fair coin's 95 throws */
+    bool seen[256] = { false };
+    for (int part = 0; part < 2; part++) {
+        const strata_image_set *set = part ? &data->valid : &data->train;
+        for (uint32_t i = 0; i < set->n; i++) {
+            const int d = set->labels[i], value = set->pixels[i * 784 + (size_t)d];
+            assert_true(value % 16 == d && value / 16 < 5 + d && !seen[value]);
+            seen[value] = true;
+        }
+    }
+    strata_data_close(data);
+}
+
+static void the_seed_draws_from_training_alone(void **state)
+{
+    (void)state;
+    const char *from[] = { "package" };
+    strata_data *one, *two;
+    strata_make_config config = { .out = "draw1",
+                                  .idx = true,
+                                  .from = from,
+                                  .n_from = 1,
+                                  .valid_fraction = .3,
+                                  .per_class = 2,
+                                  .seed = 1 };
+    makes(strata_make_digits, &config);
+    assert_int_equal(last.train, 20);
+    const uint64_t sum = last.checksum;
+    config.out = "draw1-again";
+    makes(strata_make_digits, &config);
+    assert_true(last.checksum == sum);
+    config.out = "draw2", config.seed = 2;
+    makes(strata_make_digits, &config);
+    assert_true(last.checksum != sum);
+    assert_int_equal(strata_data_open(&one, "draw1"), STRATA_OK);
+    assert_int_equal(strata_data_open(&two, "draw2"), STRATA_OK);
+    assert_int_equal(one->valid.n, two->valid.n);
+    assert_memory_equal(one->valid.pixels, two->valid.pixels, (size_t)one->valid.n * 784);
+    for (uint32_t i = 0; i < 20; i++) assert_int_equal(one->train.labels[i], i / 2);
+    strata_data_close(one);
+    strata_data_close(two);
+}
+
+static void wrong_digits_are_refused(void **state)
+{
+    (void)state;
+    const char *from[] = { "bad", "worse" };
+    strata_make_config config = { .out = "out", .from = from, .n_from = 1 };
+    refuses(strata_make_digits, &config, STRATA_FILE, "bad/0.json is not there");
+    assert_int_equal(strata_folder_make("bad"), STRATA_OK);
+    write_text("bad/0.json", "{\"data\": [1, 2, 3]}");
+    refuses(strata_make_digits, &config, STRATA_FILE, "784 numbers for each digit, came 3");
+    write_text("bad/0.json", "{\"data\": [");
+    refuses(strata_make_digits, &config, STRATA_FILE, "bad/0.json:1:");
+    write_package("bad");
+    write_text("bad/1.json", "{\"data\": 7}");
+    refuses(strata_make_digits, &config, STRATA_FILE, "bad/1.json");
+    strata_text text = { 0 };
+    for (int k = 0; k < 784; k++)
+        strata_text_format(&text, "%s%s", k ? ", " : "{\"data\": [", k == 9 ? "1.5" : "0");
+    strata_text_format(&text, "]}");
+    write_text("bad/1.json", text.s);
+    strata_text_free(&text);
+    refuses(strata_make_digits, &config, STRATA_FILE, "bad/1.json: value 9 is not a number in [0, 1]");
+    config.n_from = 2;
+    refuses(strata_make_digits, &config, STRATA_BAD_ARG, "one folder, got 2");
+    config.n_from = 0, config.valid_fraction = .5;
+    refuses(strata_make_digits, &config, STRATA_BAD_ARG, "their own validation part");
+    config.valid_fraction = 0, config.size = 7;
+    refuses(strata_make_digits, &config, STRATA_BAD_ARG, "8 to 1024 pixels, got 7");
+    config.size = 0, config.out = "bad/0.json/out";
+    assert_int_equal(strata_make_digits(&config, NULL), STRATA_FILE);
+    config.out = "bad";
+    assert_int_equal(strata_make_digits(&config, NULL), STRATA_BAD_ARG);
+    assert_message("bad is there and not an empty folder");
+}
+
+/* A disk that fills up, as a limit on the size of a file stands in for it. */
+static void a_full_disk_leaves_nothing(void **state)
+{
+    (void)state;
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 50000;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    const strata_status status =
+        strata_make_digits(&(strata_make_config) { .out = "out", .idx = true }, &observer);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, STRATA_FILE);
+    assert_message("train-images-idx3-ubyte");
+    assert_nothing_left();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(builtin_digits_come_back_from_idx_files),
+        cmocka_unit_test(package_digits_have_their_levels),
+        cmocka_unit_test(the_seed_draws_from_training_alone),
+        cmocka_unit_test(wrong_digits_are_refused),
+        cmocka_unit_test(a_full_disk_leaves_nothing),
+    };
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
+}
