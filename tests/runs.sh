@@ -137,6 +137,25 @@ for steps in 45 65 85; do
   same measured settling$steps
 done
 
+# ---- Groups of a file, which a resumed run does not need ----
+printf '# input side first\nfirst: conv1 bn1\nrest: conv* [bn2, bn3, bn4]\nlast: fc\n' > own.groups
+expect 2 "own.groups: |both hold conv1.weight" "$strata" train builtin:digits "${common[@]}" --groups ./own.groups
+printf '# input side first\nfirst: conv1 bn1\nrest: conv[2, bn2] conv3 bn3 conv4 bn4\nlast: fc\n' > own.groups
+expect 2 "own.groups:3: the pattern 'conv' of the group 'rest' matches no layer; did you mean 'conv1'" \
+  "$strata" train builtin:digits "${common[@]}" --groups ./own.groups
+absent runs
+printf '# input side first\nfirst: conv1 bn1\nrest: [conv2, bn2, conv3] bn3 conv4 bn4\nlast: f*\n' > own.groups
+own=(--groups own.groups --lr first=1e-4,rest=1e-3,last=1e-2)
+expect 0 "3 groups .own." "$strata" train builtin:digits "${common[@]:0:8}" --checkpoint-every 20 "${own[@]}" --run-dir own --progress none
+begin grouped 30 "${own[@]}"
+kill -KILL "$process"
+wait "$process" 2> /dev/null
+rm own.groups
+holds grouped/recipe.yaml 'groups: "first: conv1 bn1; rest: conv2 bn2 conv3 bn3 conv4 bn4; last: f\*"'
+expect 0 "" "$strata" train --resume grouped --quiet
+same own grouped
+expect 0 "" "$strata" evaluate grouped/checkpoints/last.safetensors builtin:digits
+
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet
 [ "$(wc -l < kept/steps.jsonl)" = 23 ] || fail "--last keep takes $(wc -l < kept/steps.jsonl) steps, wanted 23"

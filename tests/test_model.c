@@ -164,6 +164,61 @@ static void groups_divide_the_parameters(void **state)
 
 /* ---- Descriptions -------------------------------------------------------------------------- */
 
+static void users_groups_divide(void **state)
+{
+    (void)state;
+    static const char text[] = "# input side first\n"
+                               "stem: conv1 bn1 # the first; two\n"
+                               "\n"
+                               "early: [layer1, layer2.0]\n"
+                               "late: layer2.1 layer3.?.* layer4*\n"
+                               "head: f?\r\n";
+    static const char divided[] = "stem 9536, early 378112, late 10788864, head 513000";
+    assert_int_equal(strata_file_write("own.groups", text, sizeof text - 1), STRATA_OK);
+    strata_model *m = open_model("resnet18", "", "", "./own.groups");
+    assert_groups(m, divided);
+    assert_string_equal(m->scheme, "own");
+    assert_string_equal(m->groups_text,
+                        "stem: conv1 bn1; early: layer1 layer2.0; late: layer2.1 layer3.?.* layer4*; "
+                        "head: f?");
+    strata_model *again = open_model("resnet18", "", "", m->groups_text); /* without the file */
+    assert_groups(again, divided);
+    assert_memory_equal(again->group_of_row, m->group_of_row, m->graph->n_rows * sizeof *m->group_of_row);
+    strata_model_close(m);
+    strata_model_close(again);
+    static const struct {
+        const char *text, *message;
+    } wrong[] = {
+        { "stem: conv1\n\nrest: bn1 layr1",
+          "own.groups:3: the pattern 'layr1' of the group 'rest' matches no layer; "
+          "did you mean 'layer1" },
+        { "stem: conv1\nrest: layer* bn1\n", "own.groups: no group holds these layers: fc" },
+        { "stem: conv1\nrest: layer* bn1 fc\nlast: fc",
+          "own.groups:3: the groups 'rest' and 'last' both hold fc.weight" },
+        { "a: conv1\na: fc", "own.groups:2: the group 'a' stands twice" },
+        { "a: conv1\nb\n", "own.groups:2: wants NAME: PATTERN ..., got 'b'" },
+        { "a b : conv1\n", "letters, digits, _, - and ., got 'a b'" },
+        { "a=: conv1\n", "own.groups:1: wants a group's name of letters" },
+        { "a:\n", "own.groups:1: the group 'a' has no patterns" },
+        { "# nothing\n", "own.groups: there are no groups" },
+        { "a: * bn1.running_mean", "the pattern 'bn1.running_mean' of the group 'a' matches no layer" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const strata_model_config config = { .model = "resnet18",
+                                             .groups = "own.groups",
+                                             .input = { .n = 2 } };
+        assert_int_equal(strata_file_write("own.groups", wrong[i].text, strlen(wrong[i].text)), STRATA_OK);
+        assert_int_equal(strata_model_open(&m, &config), STRATA_BAD_ARG);
+        assert_message(wrong[i].message);
+    }
+    const strata_model_config config = { .model = "resnet18",
+                                         .groups = "a: conv1; b: bn",
+                                         .input = { .n = 2 } };
+    assert_int_equal(strata_model_open(&m, &config), STRATA_BAD_ARG);
+    assert_message(
+        "--groups, character 10: the pattern 'bn' of the group 'b' matches no layer; did you mean 'bn1'?");
+}
+
 static strata_status open_text(strata_model **m, const char *text, const char *stem, const char *groups)
 {
     const strata_model_config config = {
@@ -482,6 +537,7 @@ int main(void)
         cmocka_unit_test(every_model_of_the_zoo_opens),
         cmocka_unit_test(the_small_one_takes_any_size),
         cmocka_unit_test(groups_divide_the_parameters),
+        cmocka_unit_test(users_groups_divide),
         cmocka_unit_test(any_graph_can_be_said),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(unknown_models_are_named),

@@ -5,6 +5,7 @@
 
 #include "core/nearest.h"
 #include "core/text.h"
+#include "model/group_list.h"
 
 enum { STAGE, BLOCK, LAYER, RULES };
 static const char *const rule_names[RULES] = { "stage", "block", "layer" };
@@ -116,6 +117,22 @@ static strata_status divide_by_table(division *v, const strata_graph *g, const m
     return STRATA_OK;
 }
 
+/* ---- By a list of the user's ----------------------------------------------------------------- */
+
+static strata_status divide_by_list(strata_model *m, division *v, const char *value)
+{
+    group_list list;
+    STRATA_TRY(group_list_read(&list, v->arena, value));
+    STRATA_TRY(group_list_divide(v->of_row, &list, m->graph));
+    const char **name = strata_arena_take(v->arena, list.n * sizeof *name);
+    m->groups_text = group_list_text(&list, v->arena);
+    if (!name || !m->groups_text) return no_memory();
+    for (uint32_t k = 0; k < list.n; k++) name[k] = list.entry[k].name;
+    v->name = name;
+    v->n = list.n;
+    return STRATA_OK;
+}
+
 /* ---- The choice ---------------------------------------------------------------------------- */
 
 static strata_status unknown_scheme(const model_description *d, const char *scheme)
@@ -132,9 +149,10 @@ static strata_status unknown_scheme(const model_description *d, const char *sche
     }
     for (uint32_t i = 0; i < n; i++) strata_text_format(&list, "%s%s", i ? ", " : "", names[i]);
     const char *near = strata_nearest(scheme, names, n);
-    strata_status status = strata_fail(STRATA_BAD_ARG, "%s has no layer groups '%s'%s%s%s; it has: %s",
-                                       d->name, scheme, near ? "; did you mean '" : "", near ? near : "",
-                                       near ? "'?" : "", list.s ? list.s : "");
+    strata_status status = strata_fail(
+        STRATA_BAD_ARG,
+        "%s has no layer groups '%s'%s%s%s; it has: %s; or give a file: its path has a '/' or a '.'", d->name,
+        scheme, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list.s ? list.s : "");
     strata_text_free(&list);
     return status;
 }
@@ -148,7 +166,11 @@ strata_status model_groups(strata_model *m, const model_description *d, const ch
     v.of_row = strata_arena_take(v.arena, rows * sizeof *v.of_row);
     if (!v.name || !v.of_row) return no_memory();
     if (!scheme || !*scheme) scheme = d->n_schemes ? d->scheme[0].name : rule_names[STAGE];
-    bool found = false;
+    bool found = group_list_is_text(scheme) || group_list_is_path(scheme);
+    if (found) {
+        STRATA_TRY(divide_by_list(m, &v, scheme));
+        scheme = "own";
+    }
     for (uint32_t i = 0; i < d->n_schemes && !found; i++) {
         found = strcmp(d->scheme[i].name, scheme) == 0;
         if (found) STRATA_TRY(divide_by_table(&v, g, d, &d->scheme[i]));

@@ -8,8 +8,9 @@
 typedef struct strata_model_config {
     const char *model;       /* a name of the zoo, or a path that ends in .yaml or .yml */
     const char *stem, *head; /* NULL or "": the description's defaults */
-    const char *groups; /* a scheme of the description ("fastai"), or "stage", "block", "layer"; NULL or "":
-                           the description's first scheme, where it has none "stage" */
+    const char *groups; /* a scheme of the description ("fastai"), or "stage", "block", "layer"; a file, or
+                           its text (model/group_list.h); NULL or "": the description's first scheme, where
+                           it has none "stage" */
     strata_shape input; /* n: the micro-batch; h = w = c = 0: the description's image */
     uint32_t classes;   /* 0: the description's */
     bool loss;          /* add softmax cross-entropy over the last layer */
@@ -20,8 +21,9 @@ typedef struct strata_model {
     strata_arena arena;       /* owns the texts below */
     const char *name, *about; /* about: one line for people, "" without */
     uint32_t classes;
-    strata_graph *graph; /* owned */
-    const char *scheme;  /* of the groups: "fastai" */
+    strata_graph *graph;     /* owned */
+    const char *scheme;      /* of the groups: "fastai"; "own" where they come from a file or its text */
+    const char *groups_text; /* that text on one line, itself a value of `groups`; NULL where there is none */
     uint32_t n_groups;
     const char *const *group_name; /* [n_groups], input side first */
     const uint32_t *group_of_row;  /* [graph->n_rows] the group of each trained parameter */

@@ -70,8 +70,9 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
-    { { "groups", "SCHEME", "", "model",
-        "layer groups: a scheme of the model file (fastai), or stage, block, layer; default: its first" },
+    { { "groups", "SCHEME|FILE", "", "model",
+        "layer groups: a scheme of the model file (fastai), stage, block, layer, or a file with a line "
+        "`NAME: LAYER LAYER* ...` for each; default: the model's first" },
       OPTION_TEXT,
       0,
       0,

@@ -237,7 +237,12 @@ static strata_status read_batch(strata_trainer *t)
     return STRATA_OK;
 }
 
-strata_status trainer_check(const strata_recipe *recipe, const strata_task *task)
+strata_status trainer_keep_groups(strata_recipe *r, const strata_model *m)
+{
+    return m->groups_text ? strata_recipe_set(r, "groups", m->groups_text) : STRATA_OK;
+}
+
+strata_status trainer_check(strata_recipe *recipe, const strata_task *task)
 {
     strata_status status = STRATA_OK;
     strata_trainer t = { .task = *task };
@@ -245,6 +250,7 @@ strata_status trainer_check(const strata_recipe *recipe, const strata_task *task
     STRATA_GO(read_batch(&t));
     const engine_config config = { t.task, t.micro, t.parts, true, NULL };
     STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
+    STRATA_GO(trainer_keep_groups(recipe, t.main.model));
     STRATA_GO(trainer_rates_open(&t));
 done:
     trainer_rates_close(&t);
@@ -273,6 +279,7 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
     STRATA_GO(read_batch(t));
     const engine_config config = { t->task, t->micro, t->parts, true, NULL };
     STRATA_GO(engine_open(&t->main, device, t->recipe, &config));
+    STRATA_GO(trainer_keep_groups(t->recipe, t->main.model));
     STRATA_GO(trainer_rates_open(t));
     STRATA_GO(
         strata_model_init_plan(t->main.model, t->main.plan, (uint64_t)recipe_number(t->recipe, "seed")));

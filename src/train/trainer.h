@@ -114,8 +114,12 @@ strata_status trainer_first_not_finite(strata_trainer *t, const char **name);
  * decay, augmentation. */
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images);
 
-/* Is everything about a resolved recipe right that can be known without a device: model, batch, rates?
+/* Is everything about a resolved recipe right that can be known without a device: model, batch, rates? A
+ * groups file is read into the recipe.
  * Errors: those of strata_trainer_open. */
-strata_status trainer_check(const strata_recipe *r, const strata_task *task);
+strata_status trainer_check(strata_recipe *r, const strata_task *task);
+
+/* Put the text of a groups file in the place of its path: from here on the recipe does not need the file. */
+strata_status trainer_keep_groups(strata_recipe *r, const strata_model *m);
 
 #endif
