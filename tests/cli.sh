@@ -45,8 +45,41 @@ expect 0 "" "$strata" rates --model resnet18 --schedule csv:rates.csv --steps 62
 cmp -s out rates.csv || fail "a table that is taken back is another one"
 expect 2 "wants the length of the run" "$strata" rates --model resnet18
 expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates --steps 9 --lr 1e-2:
-expect 2 "there is no group 'stam'; did you mean 'stem'" \
-  "$strata" rates --epochs 2 --batches 9 --freeze-until stam=1
+groups=".*the groups are: stem, body, head$"
+# malformed OPTION TEXT MESSAGE: exit 2, where in the text, what was wanted, which groups there are
+malformed() {
+  expect 2 "^strata: --$1 '.*', character $3$groups" "$strata" rates --model resnet18 --epochs 2 --batches 9 "--$1=$2"
+  [ -s out ] && fail "--$1 $2 printed a table: $(head -2 out)"
+}
+malformed lr 1e-2: "6: wants a number above 0, got ''"
+malformed lr :1e-2 "1: wants a number above 0, got ':1e-2'"
+malformed lr -1 "1: wants a rate: a number of at least 0, got '-1'"
+malformed lr 1,-1,1 "3: wants a rate: a number of at least 0, got '-1,1'"
+malformed lr nan "1: .*got 'nan'"
+malformed lr 1:nan "3: .*got 'nan'"
+malformed lr 1,2,3,4 "7: has 4 rates, but the model has 3 groups"
+malformed lr 1,2 "4: has 2 rates, but the model has 3 groups"
+malformed lr stem=1,hed=2,*=3 "8: there is no group 'hed'; did you mean 'head'"
+malformed lr stem=-1,*=3 "6: .*got '-1,\*=3'"
+malformed lr 1@deacy=2 "3: there is no key 'deacy'; did you mean 'decay'"
+malformed schedule one-cycle: "1: there is no convention ''; there is: fastai2, fastai1, torch"
+malformed schedule one-cycle,pct=-1 "15: pct wants a number in .0, 1., got '-1'"
+malformed schedule "one-cycle,for=1ep then cosine,end=nan" "35: end wants a number in .0, 1., got 'nan'"
+malformed schedule "stem=linear; hed=cosine; constant" "14: there is no group 'hed'; did you mean 'head'"
+malformed schedule cosine,lr=1,2 "13: wants key=value, got '2'"
+malformed schedule cosine,lr=1: "11: --lr '1:', character 3: wants a number above 0"
+malformed schedule cosine,freeze=4 "15: freeze wants a number in .-3, 3., got '4'"
+malformed schedule plateau,metric=top2 "16: metric wants one of: loss top1 top5 train-loss; got 'top2'"
+malformed bleed sideways "1: wants in or out"
+malformed bleed in,p0= "7: wants a number in .0, 1., got ''"
+malformed bleed in,p0=-1 "7: wants a number in .0, 1., got '-1'"
+malformed bleed in,p1=nan "7: wants a number in .0, 1., got 'nan'"
+malformed bleed in,p3=1 "4: there is no key 'p3'"
+malformed bleed in,start=measured,times=1.5 "25: wants a whole number in .1, 64., got '1.5'"
+malformed freeze-until stam=1 "1: there is no group 'stam'; did you mean 'stem'"
+malformed freeze-until stem=-1 "6: wants a number of epochs, or a share such as 30%, got '-1'"
+malformed freeze-until stem=nan "6: .*got 'nan'"
+malformed freeze-until stem= "6: .*got ''"
 
 # ---- Data sets that are made ----
 expect 0 "" "$strata" data digits --help

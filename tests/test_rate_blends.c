@@ -270,7 +270,8 @@ static void wrong_blends(void **state)
         { "sideways", "--bleed 'sideways', character 1: wants in or out" },
         { "in,p0=2", "character 7: wants a number in [0, 1], got '2'" },
         { "in,p0=0.9,p1=0.1", "wants p0 up to p1" },
-        { "in,rmap=linear", "there is no key 'rmap'; did you mean 'ramp'?" },
+        { "in,rmap=linear", "--bleed 'in,rmap=linear', character 4: there is no key 'rmap'; did you mean "
+                            "'ramp'?; the groups are: stem" },
         { "in,ramp=round", "wants one of cosine, linear, power, smooth, got 'round'" },
         { "in,ramp", "wants '='" },
         { "in p0=1", "wants in or out" },

@@ -105,9 +105,10 @@ static strata_status set(bleed *b, rates_text *t)
 {
     char key[32];
     uint32_t i = 0;
+    const char *start = t->at;
     if (!rates_word(t, key, sizeof key, "=,")) return rates_wrong(t, "a key");
     while (i < KEYS && strcmp(keys[i], key) != 0) i++;
-    if (i == KEYS) return rates_unknown(OPTION, "key", key, keys, KEYS);
+    if (i == KEYS) return rates_unknown_at(t, start, "key", key, keys, KEYS);
     if (!rates_take(t, '=')) return rates_wrong(t, "'='");
     switch (i) {
     case P0: return number(&b->p0, t, 0, 1);
@@ -147,7 +148,8 @@ strata_status bleed_parse(bleed *out, const char *text)
     while (rates_take(&t, ',')) STRATA_TRY(set(out, &t));
     if (*t.at) return rates_wrong(&t, "',' or the end");
     if (out->p0 >= 0 && out->p1 < out->p0)
-        return strata_fail(STRATA_BAD_ARG, OPTION " wants p0 up to p1, got %g and %g", out->p0, out->p1);
+        return strata_fail(STRATA_BAD_ARG, OPTION " '%s' wants p0 up to p1, got %g and %g", text, out->p0,
+                           out->p1);
     return STRATA_OK;
 }
 

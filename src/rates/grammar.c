@@ -92,6 +92,28 @@ strata_status rates_unknown(const char *option, const char *what, const char *go
                        n ? rates_list(list, names, n) : "none");
 }
 
+strata_status rates_placed(const rates_text *t, strata_status status)
+{
+    char list[RATES_LIST], why[2 * RATES_LIST];
+    const char *message = strata_message();
+    const size_t n = strlen(t->option);
+    if (strncmp(message, t->option, n) == 0 && (message[n] == ':' || message[n] == ' '))
+        message += n + (message[n] == ':');
+    snprintf(why, sizeof why, "%s", message + (*message == ' '));
+    const bool groups = t->group && t->n_groups && !strstr(why, "the groups are: ");
+    return strata_fail(status, "%s '%s', character %u: %s%s%s", t->option, t->s, (unsigned)(t->at - t->s) + 1,
+                       why, groups ? "; the groups are: " : "",
+                       groups ? rates_list(list, t->group, t->n_groups) : "");
+}
+
+strata_status rates_unknown_at(const rates_text *t, const char *start, const char *what, const char *got,
+                               const char *const *names, uint32_t n)
+{
+    rates_text there = *t;
+    there.at = start;
+    return rates_placed(&there, rates_unknown(t->option, what, got, names, n));
+}
+
 strata_status rates_unknown_group(const rates_text *t, const char *start, const char *name)
 {
     char list[RATES_LIST];

@@ -38,8 +38,15 @@ bool rates_holds(const char *name, const char *group);
 strata_status rates_unknown(const char *option, const char *what, const char *got, const char *const *names,
                             uint32_t n);
 
-/* The same for a group's name; the groups are always listed.
+/* The same, at a place of the text: "OPTION 'TEXT', character 5: there is no ..."
  *   start  where the name stands in the text */
+strata_status rates_unknown_at(const rates_text *t, const char *start, const char *what, const char *got,
+                               const char *const *names, uint32_t n);
+
+/* Fail again with the message there is, at the place of t->at and with the groups. */
+strata_status rates_placed(const rates_text *t, strata_status status);
+
+/* As rates_unknown_at, for a group's name; the groups are always listed. */
 strata_status rates_unknown_group(const rates_text *t, const char *start, const char *name);
 
 /* "a, b, c" of at most 32 names, for messages: a buffer of the caller. Returns it. */

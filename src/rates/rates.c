@@ -63,7 +63,6 @@ enum { NONE = UINT32_MAX };
 /* Give a timeline to the groups its part names; the rest where it names none. */
 static strata_status assign(strata_rates *r, uint32_t which, const char *name, const timeline_run *run)
 {
-    const rates_text t = { "--schedule", name, name, run->group, run->n_groups };
     const bool rest = strcmp(name, "*") == 0;
     uint32_t found = 0;
     for (uint32_t g = 0; g < r->n_groups; g++) {
@@ -74,7 +73,7 @@ static strata_status assign(strata_rates *r, uint32_t which, const char *name, c
         r->timeline_of[g] = which;
         found++;
     }
-    return found || rest ? STRATA_OK : rates_unknown_group(&t, name, name);
+    return found || rest ? STRATA_OK : rates_unknown("--schedule", "group", name, run->group, run->n_groups);
 }
 
 /* One part, "GROUP=PHASES" or "PHASES". The part for the rest is kept for last. */
@@ -82,7 +81,6 @@ static strata_status add_part(strata_rates *r, char *part, const timeline_run *r
 {
     char whole[SCHEDULE_TEXT];
     const char *name = "*";
-    part += strspn(part, " ");
     for (size_t n = strlen(part); n && part[n - 1] == ' ';) part[--n] = '\0';
     const size_t n = strcspn(part, "=,: ");
     if (part[n] == '=') {
@@ -100,25 +98,32 @@ static strata_status add_part(strata_rates *r, char *part, const timeline_run *r
     return STRATA_OK;
 }
 
-static strata_status open_timelines(strata_rates *r, char *text, const timeline_run *run)
+static strata_status open_timelines(strata_rates *r, const char *text, const timeline_run *run)
 {
+    char copy[SCHEDULE_TEXT], list[RATES_LIST];
     uint32_t parts = 1, rest = NONE;
+    snprintf(copy, sizeof copy, "%s", text);
     for (const char *c = text; *c; c++) parts += *c == ';';
     r->timelines = calloc(parts, sizeof *r->timelines);
     if (!r->timelines) return strata_fail(STRATA_NO_MEMORY, "no memory for %u schedules", (unsigned)parts);
     for (uint32_t g = 0; g < r->n_groups; g++) r->timeline_of[g] = NONE;
-    for (char *part = text, *next; part; part = next) {
+    for (char *part = copy, *next; part; part = next) {
+        part += strspn(part, " ");
         next = strchr(part, ';');
         if (next) *next++ = '\0';
-        STRATA_TRY(add_part(r, part, run, &rest));
+        strata_status status = add_part(r, part, run, &rest);
+        const rates_text at = { "--schedule", text, text + (part - copy), run->group, run->n_groups };
+        if (status == STRATA_BAD_ARG && !strstr(strata_message(), "', character "))
+            return rates_placed(&at, status);
+        STRATA_TRY(status);
     }
     if (rest != NONE) STRATA_TRY(assign(r, rest, "*", run));
     for (uint32_t g = 0; g < r->n_groups; g++)
         if (r->timeline_of[g] == NONE)
             return strata_fail(STRATA_BAD_ARG,
-                               "--schedule gives the group '%s' none; a part without a group is "
-                               "for all that are not named",
-                               run->group[g]);
+                               "--schedule '%s' gives the group '%s' none; a part without a group is "
+                               "for all that are not named; the groups are: %s",
+                               text, run->group[g], rates_list(list, run->group, run->n_groups));
     return STRATA_OK;
 }
 
@@ -136,7 +141,12 @@ static strata_status check_spread(const strata_rates *r, const double *peak)
 
 static strata_status open_bleed(strata_rates *r, const strata_rates_config *config)
 {
-    STRATA_TRY(bleed_parse(&r->bleed, config->bleed ? config->bleed : ""));
+    char list[RATES_LIST];
+    strata_status status = bleed_parse(&r->bleed, config->bleed ? config->bleed : "");
+    if (status == STRATA_BAD_ARG && config->group_name)
+        return strata_fail(status, "%s; the groups are: %s", strata_message(),
+                           rates_list(list, config->group_name, config->n_groups));
+    STRATA_TRY(status);
     if (!r->bleed.on) return STRATA_OK;
     if (r->table.n)
         return strata_fail(STRATA_BAD_ARG,

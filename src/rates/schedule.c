@@ -10,7 +10,7 @@
 /* These are made from curves, or from a file, before a curve is looked for. */
 static const char *const others[] = { "csv", "fine-tune", "ulmfit" };
 
-/* The schedule of this name and convention; "" takes the name's first. */
+/* The schedule of this name and convention; NULL takes the name's first. */
 static strata_status find(const schedule **out, const char *name, const char *convention)
 {
     enum { MOST = 64 };
@@ -22,7 +22,7 @@ static strata_status find(const schedule **out, const char *name, const char *co
         if (!n_names || strcmp(names[n_names - 1], s->name) != 0) names[n_names++] = s->name;
         if (strcmp(s->name, name) != 0) continue;
         found = true;
-        if (!*convention || strcmp(s->convention, convention) == 0) {
+        if (!convention || strcmp(s->convention, convention) == 0) {
             *out = s;
             return STRATA_OK;
         }
@@ -41,7 +41,7 @@ strata_status schedule_find(schedule_use *out, const char *text)
     const size_t n = strcspn(text, ":");
     *out = (schedule_use) { 0 };
     snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), text);
-    STRATA_TRY(find(&out->kind, name, text[n] ? text + n + 1 : ""));
+    STRATA_TRY(find(&out->kind, name, text[n] ? text + n + 1 : NULL));
     for (uint32_t i = 0; i < SCHEDULE_VALUES; i++) out->value[i] = out->kind->keys[i].fallback;
     return STRATA_OK;
 }
@@ -143,6 +143,13 @@ strata_status schedule_set(schedule_use *use, const char *key, const char *value
     }
     for (; more && *more && n < 64; more++) names[n++] = *more;
     return rates_unknown(OPTION, "key", key, names, n);
+}
+
+bool schedule_has(const schedule_use *use, const char *key)
+{
+    for (uint32_t i = 0; i < SCHEDULE_VALUES && use->kind->keys[i].name; i++)
+        if (strcmp(use->kind->keys[i].name, key) == 0) return true;
+    return false;
 }
 
 double schedule_value(const schedule_use *use, const char *key, double fallback)

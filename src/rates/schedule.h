@@ -66,6 +66,9 @@ strata_status schedule_find(schedule_use *out, const char *text);
 strata_status schedule_set(schedule_use *use, const char *key, const char *value, uint64_t steps_per_epoch,
                            const char *const *more);
 
+/* Is there such a key? */
+bool schedule_has(const schedule_use *use, const char *key);
+
 /* The value of a key; `fallback` where the kind has no such key. */
 double schedule_value(const schedule_use *use, const char *key, double fallback);
 

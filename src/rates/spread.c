@@ -16,21 +16,22 @@ static strata_status ends(const rates_text *t) { return *t->at ? rates_wrong(t, 
 
 static strata_status wrong_count(const rates_text *t, uint32_t rates)
 {
-    char list[RATES_LIST] = "";
-    return strata_fail(STRATA_BAD_ARG, "%s %s has %u rates, but the model has %u groups%s%s", t->option, t->s,
-                       (unsigned)rates, (unsigned)t->n_groups, t->group ? ": " : "",
-                       t->group ? rates_list(list, t->group, t->n_groups) : "");
+    return rates_placed(t, strata_fail(STRATA_BAD_ARG, "%s has %u rates, but the model has %u groups",
+                                       t->option, (unsigned)rates, (unsigned)t->n_groups));
 }
 
 static strata_status parse_list(double *out, uint32_t n, rates_text *t)
 {
     uint32_t given = 0;
     double one;
+    const char *surplus = NULL; /* the first rate that no group is for */
     do {
+        if (given == n) surplus = t->at;
         if (!rate(t, given < n ? &out[given] : &one)) return rates_wrong(t, A_RATE);
         given++;
     } while (rates_take(t, ','));
     STRATA_TRY(ends(t));
+    if (surplus) t->at = surplus;
     if (given != 1 && given != n) return wrong_count(t, given);
     for (uint32_t g = given; g < n; g++) out[g] = out[0];
     return STRATA_OK;
@@ -72,6 +73,7 @@ static strata_status decay_key(decay *d, rates_text *t)
     static const char *const keys[] = { "decay", "min-scale", "no-opt-scale", "ids" };
     double *const value[] = { &d->factor, &d->min_scale, &d->no_opt_scale };
     char key[32], word[32];
+    const char *here = t->at;
     if (!rates_word(t, key, sizeof key, "=,")) return rates_wrong(t, "a key");
     for (uint32_t i = 0; i < 4; i++) {
         if (strcmp(key, keys[i]) != 0) continue;
@@ -88,7 +90,7 @@ static strata_status decay_key(decay *d, rates_text *t)
         t->at = start;
         return rates_wrong(t, "vit or electra");
     }
-    return rates_unknown(t->option, "key", key, keys, 4);
+    return rates_unknown_at(t, here, "key", key, keys, 4);
 }
 
 static strata_status parse_decay(double *out, uint32_t n, rates_text *t)

@@ -70,13 +70,16 @@ static strata_status set_key(draft *d, uint32_t key, const char *value, const ti
     }
 }
 
-static strata_status parse_phase(draft *d, char *text, const timeline_run *run)
+/* `at` follows what is read, for the message of a failure. */
+static strata_status parse_phase(draft *d, char *text, const timeline_run *run, const char **at)
 {
     char *rest = strchr(text, ',');
+    *at = text;
     if (rest) *rest++ = '\0';
     d->phase->scale = 1;
     STRATA_TRY(schedule_find(&d->phase->use, text));
     while (rest) {
+        *at = rest;
         char *key = rest, *value = strchr(key, '=');
         rest = strchr(key, ',');
         if (rest) *rest++ = '\0';
@@ -85,6 +88,7 @@ static strata_status parse_phase(draft *d, char *text, const timeline_run *run)
         *value++ = '\0';
         uint32_t i = 0;
         while (i < PHASE_KEYS && strcmp(phase_keys[i], key) != 0) i++;
+        if (i < PHASE_KEYS || schedule_has(&d->phase->use, key)) *at = value;
         if (i < PHASE_KEYS)
             STRATA_TRY(set_key(d, i, value, run));
         else
@@ -150,7 +154,11 @@ strata_status timeline_parse(timeline *out, const char *text, const timeline_run
         }
         if (out->n == MOST) return strata_fail(STRATA_BAD_ARG, OPTION " wants at most %d phases", MOST);
         drafts[out->n].phase = &out->phase[out->n];
-        STRATA_TRY(parse_phase(&drafts[out->n++], at, run));
+        const char *here = at;
+        strata_status status = parse_phase(&drafts[out->n++], at, run, &here);
+        const rates_text place_of = { OPTION, text, text + (here - copy), run->group, run->n_groups };
+        if (status == STRATA_BAD_ARG) status = rates_placed(&place_of, status);
+        if (status != STRATA_OK) return status;
         at = next;
     }
     return place(drafts, out->n, run);
