@@ -250,6 +250,52 @@ static void widens_every_half(void **state)
     free(values);
 }
 
+static uint16_t narrowed(double value, strata_dtype dtype)
+{
+    const float x = (float)value;
+    uint16_t bits;
+    assert_true((double)x == value);
+    strata_narrow(&bits, &x, dtype, 1);
+    return bits;
+}
+
+/* Every 16-bit number, what lies half-way to the next, and what lies beside that. `top`: infinity's bits. */
+static void rounds(strata_dtype dtype, uint16_t top)
+{
+    for (uint16_t h = 0; h < top; h++) {
+        float both[2];
+        const uint16_t pair[2] = { h, (uint16_t)(h + 1) };
+        strata_widen(both, pair, dtype, 2);
+        const double low = (double)both[0], last = dtype == STRATA_DTYPE_F16 ? 65536 : ldexp(1, 128);
+        const double middle = (low + (pair[1] == top ? last : (double)both[1])) / 2;
+        const uint16_t even = h % 2 ? pair[1] : h;
+        assert_int_equal(narrowed(low, dtype), h);
+        assert_int_equal(narrowed(-low, dtype), h | 0x8000);
+        if (middle < ldexp(1, -149)) continue; /* no float lies between the two smallest of BF16 */
+        assert_int_equal(narrowed(middle, dtype), even);
+        assert_int_equal(narrowed(-middle, dtype), even | 0x8000);
+        assert_int_equal(narrowed((double)nextafterf((float)middle, 0), dtype), h);
+        assert_int_equal(narrowed((double)nextafterf((float)middle, INFINITY), dtype), pair[1]);
+    }
+}
+
+static void narrows_to_nearest(void **state)
+{
+    (void)state;
+    rounds(STRATA_DTYPE_F16, 0x7c00);
+    rounds(STRATA_DTYPE_BF16, 0x7f80);
+    const float odd[] = { NAN, INFINITY, -INFINITY, 65519, 65520, -1e30f, 3.4e38f, 0x1p-25f, 0x1.8p-25f };
+    uint16_t half[9], brain[9];
+    float back[9];
+    assert_int_equal(strata_narrow(half, odd, STRATA_DTYPE_F16, 9), 3);
+    strata_widen(back, half, STRATA_DTYPE_F16, 9);
+    assert_true(isnan(back[0]) && back[1] == INFINITY && back[2] == -INFINITY && back[3] == 65504);
+    assert_true(back[4] == INFINITY && back[5] == -INFINITY && back[7] == 0 && back[8] == 0x1p-24f);
+    assert_int_equal(strata_narrow(brain, odd, STRATA_DTYPE_BF16, 9), 1); /* 3.4e38 */
+    strata_widen(back, brain, STRATA_DTYPE_BF16, 9);
+    assert_true(isnan(back[0]) && back[1] == INFINITY && back[4] == 65536);
+}
+
 /* Open a damaged file; where that succeeds, read all of it. The sanitizers judge. */
 static void read_whole(void)
 {
@@ -305,6 +351,7 @@ int main(void)
         cmocka_unit_test(keeps_every_rule),
         cmocka_unit_test(refuses_what_is_no_such_file),
         cmocka_unit_test(widens_every_half),
+        cmocka_unit_test(narrows_to_nearest),
         cmocka_unit_test(survives_damage),
     };
     return cmocka_run_group_tests(tests, make_path, drop_path);

@@ -1,4 +1,5 @@
-#define _XOPEN_SOURCE 700 /* realpath, fsync */
+#define _XOPEN_SOURCE     700 /* realpath, fsync, fseeko */
+#define _FILE_OFFSET_BITS 64
 #include "core/file.h"
 
 #include <dirent.h>
@@ -53,6 +54,24 @@ strata_status strata_file_read(char **out, size_t *n, const char *path)
     fclose(file);
     if (status == STRATA_OK && n) *n = length;
     return status;
+}
+
+strata_status strata_file_size(uint64_t *bytes, FILE *file, const char *path)
+{
+    const off_t end = fseeko(file, 0, SEEK_END) == 0 ? ftello(file) : -1;
+    if (end < 0) return strata_fail(STRATA_FILE, "cannot read %s: %s", path, strerror(errno));
+    *bytes = (uint64_t)end;
+    return STRATA_OK;
+}
+
+strata_status strata_file_read_at(void *out, FILE *file, uint64_t at, size_t n, const char *path)
+{
+    if (at > INT64_MAX || fseeko(file, (off_t)at, SEEK_SET) != 0)
+        return strata_fail(STRATA_FILE, "cannot read %s: %s", path, strerror(errno));
+    if (n && fread(out, 1, n, file) != n)
+        return strata_fail(STRATA_FILE, "cannot read %s: %s", path,
+                           ferror(file) ? strerror(errno) : "the file became shorter while it was read");
+    return STRATA_OK;
 }
 
 /* ---- Writing ------------------------------------------------------------------------ */

@@ -20,6 +20,13 @@
  * Owner:  caller; free(). On failure *out is NULL. */
 strata_status strata_file_read(char **out, size_t *n, const char *path);
 
+/* Pieces of a file that is open for reading; `path` is for messages. A file that ends before `n` bytes is an
+ * error.
+ *   at   bytes from its start
+ *   out  out: [n] */
+strata_status strata_file_size(uint64_t *bytes, FILE *file, const char *path);
+strata_status strata_file_read_at(void *out, FILE *file, uint64_t at, size_t n, const char *path);
+
 /* Write a whole file atomically; what stood at `path` is replaced. Refuses a path that is not a regular file.
  *   data  [n] bytes; may be NULL if n is 0 */
 strata_status strata_file_write(const char *path, const void *data, size_t n);

@@ -1,6 +1,4 @@
 /* Reading and writing safetensors; see the header for the layout. */
-#define _XOPEN_SOURCE     700 /* fseeko */
-#define _FILE_OFFSET_BITS 64
 #include "model/safetensors.h"
 
 #include <errno.h>
@@ -11,55 +9,7 @@
 
 #include "core/file.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the file's byte order is the host's");
-
 enum { MAX_HEADER = 100 * 1000 * 1000 }; /* bytes; the format's own limit */
-
-/* ---- Types and shapes --------------------------------------------------------------------- */
-
-const char *strata_dtype_name(strata_dtype t)
-{
-#define NAME(name, bytes) #name,
-    static const char *const names[] = { STRATA_DTYPE_LIST(NAME) };
-    return names[t];
-}
-
-uint32_t strata_dtype_bytes(strata_dtype t)
-{
-#define BYTES(name, bytes) bytes,
-    static const uint8_t sizes[] = { STRATA_DTYPE_LIST(BYTES) };
-    return sizes[t];
-}
-
-uint64_t strata_stored_count(const strata_stored *t)
-{
-    uint64_t n = 1;
-    for (uint32_t i = 0; i < t->rank; i++) n *= t->dim[i];
-    return n;
-}
-
-strata_stored_string strata_stored_shape(const strata_stored *t)
-{
-    strata_stored_string text = { "[" };
-    size_t at = 1; /* 8 dimensions of at most 19 digits fit */
-    for (uint32_t i = 0; i < t->rank; i++)
-        at += (size_t)snprintf(text.s + at, sizeof text.s - at, "%s%llu", i ? "," : "",
-                               (unsigned long long)t->dim[i]);
-    snprintf(text.s + at, sizeof text.s - at, "]");
-    return text;
-}
-
-/* Bytes of a tensor; false where they do not fit 64 bits. */
-static bool measure(uint64_t *bytes, const strata_stored *t)
-{
-    uint64_t n = strata_dtype_bytes(t->dtype);
-    for (uint32_t i = 0; i < t->rank; i++) {
-        if (t->dim[i] && n > UINT64_MAX / t->dim[i]) return false;
-        n *= t->dim[i];
-    }
-    *bytes = n;
-    return true;
-}
 
 /* ---- The header ---------------------------------------------------------------------------- */
 
@@ -103,7 +53,7 @@ static strata_status parse_tensor(strata_stored *t, const char *path, const json
         return strata_fail(STRATA_FILE, "%s: data_offsets of tensor '%s' want [begin, end], begin <= end",
                            path, t->name);
     t->n_bytes = end - t->begin;
-    if (!measure(&bytes, t) || bytes != t->n_bytes)
+    if (!strata_stored_measure(&bytes, t) || bytes != t->n_bytes)
         return strata_fail(STRATA_FILE, "%s: tensor '%s' of %s %s has %llu bytes in the file", path, t->name,
                            strata_dtype_name(t->dtype), strata_stored_shape(t).s,
                            (unsigned long long)t->n_bytes);
@@ -179,25 +129,6 @@ static strata_status check_cover(strata_safetensors *f, uint64_t data_bytes)
 
 /* ---- Reading ------------------------------------------------------------------------------- */
 
-/* [n] bytes from where the file stands. */
-static strata_status read_bytes(strata_safetensors *f, void *out, size_t n)
-{
-    if (n && fread(out, 1, n, f->file) != n)
-        return strata_fail(STRATA_FILE, "%s: %s", f->path,
-                           ferror(f->file) ? strerror(errno) : "the file became shorter while it was read");
-    return STRATA_OK;
-}
-
-static strata_status file_bytes(strata_safetensors *f, uint64_t *bytes)
-{
-    off_t end = -1;
-    if (fseeko(f->file, 0, SEEK_END) == 0) end = ftello(f->file);
-    if (end < 0 || fseeko(f->file, 0, SEEK_SET) != 0)
-        return strata_fail(STRATA_FILE, "%s: %s", f->path, strerror(errno));
-    *bytes = (uint64_t)end;
-    return STRATA_OK;
-}
-
 static strata_status read_header(strata_safetensors *f)
 {
     strata_status status = STRATA_OK;
@@ -205,11 +136,11 @@ static strata_status read_header(strata_safetensors *f)
     json_t *header = NULL;
     json_error_t error;
     uint64_t bytes = 0, length = 0;
-    STRATA_GO(file_bytes(f, &bytes));
+    STRATA_GO(strata_file_size(&bytes, f->file, f->path));
     if (bytes < 8)
         STRATA_GO(strata_fail(STRATA_FILE, "%s: %llu bytes are no safetensors file", f->path,
                               (unsigned long long)bytes));
-    STRATA_GO(read_bytes(f, &length, sizeof length));
+    STRATA_GO(strata_file_read_at(&length, f->file, 0, sizeof length, f->path));
     if (length > MAX_HEADER || length > bytes - 8)
         STRATA_GO(strata_fail(STRATA_FILE,
                               "%s: no safetensors file, or cut short: a header of %llu bytes in a file of "
@@ -217,7 +148,7 @@ static strata_status read_header(strata_safetensors *f)
                               f->path, (unsigned long long)length, (unsigned long long)bytes));
     text = malloc((size_t)length + 1);
     if (!text) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: its header", f->path));
-    STRATA_GO(read_bytes(f, text, (size_t)length));
+    STRATA_GO(strata_file_read_at(text, f->file, 8, (size_t)length, f->path));
     if (!length || text[0] != '{')
         STRATA_GO(
             strata_fail(STRATA_FILE, "%s: no safetensors file: its header does not begin with '{'", f->path));
@@ -276,49 +207,20 @@ const char *strata_safetensors_note(const strata_safetensors *f, const char *key
 
 strata_status strata_safetensors_read(strata_safetensors *f, const strata_stored *t, void *out)
 {
-    if (fseeko(f->file, (off_t)(f->data_at + t->begin), SEEK_SET) != 0)
-        return strata_fail(STRATA_FILE, "%s: tensor '%s': %s", f->path, t->name, strerror(errno));
-    return read_bytes(f, out, (size_t)t->n_bytes);
-}
-
-static float from_bits(uint32_t bits)
-{
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static float from_half(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h >> 15) << 31, exponent = h >> 10 & 31, fraction = h & 1023u;
-    if (exponent == 31) return from_bits(sign | 0x7f800000u | fraction << 13);
-    if (exponent == 0) return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f; /* zero and subnormal */
-    return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
+    return strata_file_read_at(out, f->file, f->data_at + t->begin, (size_t)t->n_bytes, f->path);
 }
 
 strata_status strata_safetensors_read_f32(strata_safetensors *f, const strata_stored *t, float *out)
 {
     strata_status status = STRATA_OK;
-    unsigned char *raw = NULL;
-    const uint32_t size = strata_dtype_bytes(t->dtype);
     if (t->dtype == STRATA_DTYPE_F32) return strata_safetensors_read(f, t, out);
-    if (t->dtype != STRATA_DTYPE_F16 && t->dtype != STRATA_DTYPE_BF16 && t->dtype != STRATA_DTYPE_F64)
+    if (!strata_dtype_is_float(t->dtype))
         return strata_fail(STRATA_FILE, "%s: tensor '%s' wants F32, F16, BF16 or F64, but is %s", f->path,
                            t->name, strata_dtype_name(t->dtype));
-    raw = malloc(t->n_bytes ? (size_t)t->n_bytes : 1);
-    if (!raw) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: tensor '%s'", f->path, t->name));
+    void *raw = malloc(t->n_bytes ? (size_t)t->n_bytes : 1);
+    if (!raw) return strata_fail(STRATA_NO_MEMORY, "%s: tensor '%s'", f->path, t->name);
     STRATA_GO(strata_safetensors_read(f, t, raw));
-    for (uint64_t i = 0; i < t->n_bytes / size; i++) {
-        double wide;
-        uint16_t narrow;
-        if (t->dtype == STRATA_DTYPE_F64) {
-            memcpy(&wide, raw + i * size, sizeof wide);
-            out[i] = (float)wide;
-        } else {
-            memcpy(&narrow, raw + i * size, sizeof narrow);
-            out[i] = t->dtype == STRATA_DTYPE_F16 ? from_half(narrow) : from_bits((uint32_t)narrow << 16);
-        }
-    }
+    strata_widen(out, raw, t->dtype, strata_stored_count(t));
 done:
     free(raw);
     return status;
@@ -394,7 +296,8 @@ strata_status strata_safetensors_write(const char *path, const strata_stored *te
     if (n) memcpy(sorted, tensors, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_width);
     for (uint32_t i = 0; i < n; i++) {
-        if (!measure(&sorted[i].n_bytes, &sorted[i]) || sorted[i].n_bytes > (uint64_t)INT64_MAX - end)
+        if (!strata_stored_measure(&sorted[i].n_bytes, &sorted[i]) ||
+            sorted[i].n_bytes > (uint64_t)INT64_MAX - end)
             STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s: tensor '%s' is too large", path, sorted[i].name));
         sorted[i].begin = end;
         end += sorted[i].n_bytes;

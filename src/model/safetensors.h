@@ -7,53 +7,10 @@
 #ifndef STRATA_MODEL_SAFETENSORS_H
 #define STRATA_MODEL_SAFETENSORS_H
 
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
 #include "core/arena.h"
-#include "core/status.h"
-
-/* name, bytes of an element */
-#define STRATA_DTYPE_LIST(X)                                                                                 \
-    X(F64, 8)                                                                                                \
-    X(I64, 8)                                                                                                \
-    X(U64, 8)                                                                                                \
-    X(F32, 4)                                                                                                \
-    X(I32, 4)                                                                                                \
-    X(U32, 4)                                                                                                \
-    X(F16, 2)                                                                                                \
-    X(BF16, 2)                                                                                               \
-    X(I16, 2)                                                                                                \
-    X(U16, 2)                                                                                                \
-    X(I8, 1)                                                                                                 \
-    X(U8, 1)                                                                                                 \
-    X(F8_E4M3, 1)                                                                                            \
-    X(F8_E5M2, 1)                                                                                            \
-    X(BOOL, 1)
-
-#define STRATA_DTYPE_ENUM(name, bytes) STRATA_DTYPE_##name,
-typedef enum strata_dtype { STRATA_DTYPE_LIST(STRATA_DTYPE_ENUM) STRATA_DTYPES } strata_dtype;
-
-const char *strata_dtype_name(strata_dtype t); /* "F32" */
-uint32_t strata_dtype_bytes(strata_dtype t);
-
-enum { STRATA_STORED_RANK = 8 }; /* most dimensions of a tensor in a file */
-
-/* One tensor of a file that is open, or one to be written. */
-typedef struct strata_stored {
-    const char *name;
-    strata_dtype dtype;
-    uint32_t rank; /* 0: a scalar */
-    uint64_t dim[STRATA_STORED_RANK];
-    uint64_t begin, n_bytes; /* reading: where its bytes lie behind the header; writing: ignored */
-    const void *bytes;       /* writing: its elements, borrowed; reading: NULL */
-} strata_stored;
-
-/* A key of the header's __metadata__. */
-typedef struct strata_note {
-    const char *key, *value;
-} strata_note;
+#include "model/stored.h"
 
 typedef struct strata_safetensors {
     strata_arena arena; /* owns what is below */
@@ -74,13 +31,6 @@ void strata_safetensors_close(strata_safetensors *f);
 
 const strata_stored *strata_safetensors_find(const strata_safetensors *f, const char *name); /* NULL: none */
 const char *strata_safetensors_note(const strata_safetensors *f, const char *key);           /* NULL: none */
-
-/* Elements of a tensor; "[64,3,7,7]" of its shape, for messages. */
-uint64_t strata_stored_count(const strata_stored *t);
-typedef struct strata_stored_string {
-    char s[192];
-} strata_stored_string;
-strata_stored_string strata_stored_shape(const strata_stored *t);
 
 /* Read a tensor of `f` as it is stored.
  *   out  [t->n_bytes] */

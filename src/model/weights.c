@@ -16,13 +16,6 @@ static strata_stored as_stored(const strata_param *p)
     return t;
 }
 
-static bool same_shape(const strata_stored *a, const strata_stored *b)
-{
-    bool same = a->rank == b->rank;
-    for (uint32_t i = 0; same && i < a->rank; i++) same = a->dim[i] == b->dim[i];
-    return same;
-}
-
 /* Batch norms count their batches beside their running statistics; Strata has no use for the counter. */
 static const char counter_suffix[] = "num_batches_tracked";
 
@@ -48,7 +41,7 @@ static strata_taken judge(char text[512], const strata_safetensors *f, const str
     const strata_stored want = as_stored(p), *got = strata_safetensors_find(f, p->name);
     snprintf(text, 512, "%s", strata_stored_shape(&want).s);
     if (!got) return STRATA_MISSING;
-    if (same_shape(&want, got)) return STRATA_TAKEN;
+    if (strata_stored_same_shape(&want, got)) return STRATA_TAKEN;
     snprintf(text, 512, "wanted %s, the file has %s", strata_stored_shape(&want).s,
              strata_stored_shape(got).s);
     return STRATA_WRONG_SHAPE;
