@@ -49,8 +49,9 @@ typedef struct strata_tensor_info {
     uint64_t not_finite;
 } strata_tensor_info;
 
-/* Read a safetensors file: `each` is called for every tensor in the order of the file, `note` (may be NULL)
- * for each entry of its metadata.
+/* Read a weights file (safetensors, or a state dict that torch.save wrote; nothing in it is executed): `each`
+ * is called for every tensor in the order of the file, `note` (may be NULL) for each entry of its metadata,
+ * and for where in a .pth file the tensors were found.
  * Errors: STRATA_FILE naming the tensor and the rule that was broken. */
 STRATA_API strata_status strata_inspect(const char *path,
                                         void (*each)(void *context, const strata_tensor_info *info),

@@ -70,8 +70,8 @@ STRATA_API strata_status strata_trainer_evaluate(strata_trainer *t, const float 
 STRATA_API uint64_t strata_trainer_steps(const strata_trainer *t);
 STRATA_API uint64_t strata_trainer_memory(const strata_trainer *t);
 
-/* Write the weights (torchvision's names, OIHW, f32) to a safetensors file, atomically; read them from one.
- * Waits.
+/* Write the weights (torchvision's names, OIHW, f32) to a safetensors file, atomically; read them from
+ * one, or from a .pth file.  Waits.
  * Errors: STRATA_FILE; STRATA_BAD_SHAPE naming the tensor, wanted and came. */
 STRATA_API strata_status strata_trainer_save(strata_trainer *t, const char *path);
 STRATA_API strata_status strata_trainer_load(strata_trainer *t, const char *path);
@@ -127,7 +127,7 @@ typedef struct strata_score {
 
 /* Evaluate a run folder's weights (best where there are, else last) or a weights file on a data set's
  * validation part.
- *   what      a run folder, or a .safetensors file; the latter with the recipe's model keys
+ *   what      a run folder, or a weights file; the latter with the recipe's model keys
  *   data      as `strata train DATA`; NULL: the run's own
  *   recipe    keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
  *   observer  its event is given one note; may be NULL

@@ -183,12 +183,13 @@ static const cli_option options[] = {
 
 const cli_command cli_inspect = {
     .name = "inspect",
-    .summary = "show what a .safetensors file holds",
-    .synopsis = "FILE.safetensors [--json]",
+    .summary = "show what a .safetensors or .pth file holds",
+    .synopsis = "FILE [--json]",
     .examples = "strata inspect runs/NAME/checkpoints/best.safetensors",
     .text = "Lists the tensors of a weights file with their type, shape and figures (of the finite "
             "elements), and "
-            "the notes in its header. The whole file is read and checked.",
+            "the notes in its header. The whole file is read and checked. Of a .pth file the tensors of its "
+            "state dict are listed; its pickle is read as data, and nothing in it is executed.",
     .options = options,
     .keys = "",
     .least = 1,

@@ -51,7 +51,7 @@ typedef enum strata_taken {
 } strata_taken;
 typedef void strata_taken_report(void *context, const char *tensor, strata_taken what, const char *shapes);
 
-/* Read weights by name into a plan.
+/* Read weights by name into a plan, from a .safetensors or .pth file.
  *   strict   anything missing or of another shape is an error (STRATA_BAD_SHAPE naming the first and both
  *            shapes)
  *   report   may be NULL; called for each tensor */

@@ -210,22 +210,6 @@ strata_status strata_safetensors_read(strata_safetensors *f, const strata_stored
     return strata_file_read_at(out, f->file, f->data_at + t->begin, (size_t)t->n_bytes, f->path);
 }
 
-strata_status strata_safetensors_read_f32(strata_safetensors *f, const strata_stored *t, float *out)
-{
-    strata_status status = STRATA_OK;
-    if (t->dtype == STRATA_DTYPE_F32) return strata_safetensors_read(f, t, out);
-    if (!strata_dtype_is_float(t->dtype))
-        return strata_fail(STRATA_FILE, "%s: tensor '%s' wants F32, F16, BF16 or F64, but is %s", f->path,
-                           t->name, strata_dtype_name(t->dtype));
-    void *raw = malloc(t->n_bytes ? (size_t)t->n_bytes : 1);
-    if (!raw) return strata_fail(STRATA_NO_MEMORY, "%s: tensor '%s'", f->path, t->name);
-    STRATA_GO(strata_safetensors_read(f, t, raw));
-    strata_widen(out, raw, t->dtype, strata_stored_count(t));
-done:
-    free(raw);
-    return status;
-}
-
 /* ---- Writing ------------------------------------------------------------------------------- */
 
 static int by_width(const void *a, const void *b)

@@ -36,11 +36,6 @@ const char *strata_safetensors_note(const strata_safetensors *f, const char *key
  *   out  [t->n_bytes] */
 strata_status strata_safetensors_read(strata_safetensors *f, const strata_stored *t, void *out);
 
-/* Read a tensor of F32, F16, BF16 or F64 as f32; doubles are rounded to nearest.
- *   out  [strata_stored_count(t)]
- * Errors: also STRATA_FILE for other dtypes. */
-strata_status strata_safetensors_read_f32(strata_safetensors *f, const strata_stored *t, float *out);
-
 /* Write a file atomically: wide elements first, then by name. The same tensors give the same bytes.
  *   tensors [n] name, dtype, rank, dim and bytes set; names unique
  *   notes   [n_notes] for __metadata__ in this order; {"format":"pt"} makes other programs read it

@@ -1,4 +1,4 @@
-/* Tensors as files store them: element types, shapes, and the way from and to f32. Little-endian, row-major. */
+/* Tensors as files store them: element types, shapes, the way from and to f32. Little-endian, row-major. */
 #ifndef STRATA_MODEL_STORED_H
 #define STRATA_MODEL_STORED_H
 

@@ -1,9 +1,10 @@
-/* Weights of a model, from and to safetensors under torchvision's names. */
+/* Weights of a model, from files and to safetensors under torchvision's names. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "model/weights_file.h"
 
 /* The tensor a parameter is in files; without its bytes. */
 static strata_stored as_stored(const strata_param *p)
@@ -36,9 +37,9 @@ static bool is_known(const strata_graph *g, const char *name)
 /* ---- Reading ------------------------------------------------------------------------------- */
 
 /* Is the parameter in the file, and of its shape?  text out: the shape, or both shapes. */
-static strata_taken judge(char text[512], const strata_safetensors *f, const strata_param *p)
+static strata_taken judge(char text[512], const strata_weights_file *f, const strata_param *p)
 {
-    const strata_stored want = as_stored(p), *got = strata_safetensors_find(f, p->name);
+    const strata_stored want = as_stored(p), *got = strata_weights_find(f, p->name);
     snprintf(text, 512, "%s", strata_stored_shape(&want).s);
     if (!got) return STRATA_MISSING;
     if (strata_stored_same_shape(&want, got)) return STRATA_TAKEN;
@@ -47,7 +48,7 @@ static strata_taken judge(char text[512], const strata_safetensors *f, const str
     return STRATA_WRONG_SHAPE;
 }
 
-static strata_status check_all(const strata_graph *g, const strata_safetensors *f)
+static strata_status check_all(const strata_graph *g, const strata_weights_file *f)
 {
     char text[512];
     for (uint32_t i = 0; i < g->n_params; i++) switch (judge(text, f, g->param[i])) {
@@ -61,12 +62,12 @@ static strata_status check_all(const strata_graph *g, const strata_safetensors *
     return STRATA_OK;
 }
 
-static strata_status take(strata_plan *plan, strata_safetensors *f, const strata_param *p)
+static strata_status take(strata_plan *plan, strata_weights_file *f, const strata_param *p)
 {
     strata_status status = STRATA_OK;
     float *values = malloc(strata_param_count(p) * sizeof *values);
     if (!values) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name));
-    STRATA_GO(strata_safetensors_read_f32(f, strata_safetensors_find(f, p->name), values));
+    STRATA_GO(strata_weights_read_f32(f, strata_weights_find(f, p->name), values));
     STRATA_GO(strata_plan_write_param(plan, p, values));
 done:
     free(values);
@@ -77,10 +78,10 @@ strata_status strata_model_load(const strata_model *m, strata_plan *p, const cha
                                 strata_taken_report *report, void *context)
 {
     strata_status status = STRATA_OK;
-    strata_safetensors *f = NULL;
+    strata_weights_file *f = NULL;
     const strata_graph *g = m->graph;
     char text[512];
-    STRATA_GO(strata_safetensors_open(&f, path));
+    STRATA_GO(strata_weights_open(&f, path));
     if (strict) STRATA_GO(check_all(g, f)); /* before anything is written */
     for (uint32_t i = 0; i < g->n_params; i++) {
         const strata_taken what = judge(text, f, g->param[i]);
@@ -91,7 +92,7 @@ strata_status strata_model_load(const strata_model *m, strata_plan *p, const cha
         if (!is_known(g, f->tensor[i].name))
             report(context, f->tensor[i].name, STRATA_UNEXPECTED, strata_stored_shape(&f->tensor[i]).s);
 done:
-    strata_safetensors_close(f);
+    strata_weights_close(f);
     return status;
 }
 

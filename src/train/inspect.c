@@ -8,7 +8,7 @@
 #include "core/asset.h"
 #include "core/nearest.h"
 #include "model/model.h"
-#include "model/safetensors.h"
+#include "model/weights_file.h"
 
 const char *strata_version(void)
 {
@@ -96,11 +96,6 @@ strata_status strata_model_text(const char **out, const char *name)
 
 /* ---- Weights files --------------------------------------------------------------------------- */
 
-static bool is_numeric(strata_dtype t)
-{
-    return t == STRATA_DTYPE_F32 || t == STRATA_DTYPE_F16 || t == STRATA_DTYPE_BF16 || t == STRATA_DTYPE_F64;
-}
-
 /* Mean and deviation in two passes: weights are far smaller than their spread allows one to square. */
 static void measure(strata_tensor_info *info, const void *values, bool wide)
 {
@@ -131,7 +126,7 @@ static void measure(strata_tensor_info *info, const void *values, bool wide)
     info->std = sqrt(squares / (double)n);
 }
 
-static strata_status show_tensor(strata_safetensors *f, const strata_stored *t,
+static strata_status show_tensor(strata_weights_file *f, const strata_stored *t,
                                  void (*each)(void *context, const strata_tensor_info *info), void *context)
 {
     strata_status status = STRATA_OK;
@@ -143,13 +138,13 @@ static strata_status show_tensor(strata_safetensors *f, const strata_stored *t,
                                 .shape = shape.s,
                                 .elements = strata_stored_count(t),
                                 .bytes = t->n_bytes,
-                                .numeric = is_numeric(t->dtype) };
+                                .numeric = strata_dtype_is_float(t->dtype) };
     if (info.numeric) {
         const size_t bytes = (size_t)info.elements * (wide ? sizeof(double) : sizeof(float));
         values = malloc(bytes ? bytes : 1);
         if (!values)
             STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for tensor '%s'", f->path, t->name));
-        STRATA_GO(wide ? strata_safetensors_read(f, t, values) : strata_safetensors_read_f32(f, t, values));
+        STRATA_GO(wide ? strata_weights_read(f, t, values) : strata_weights_read_f32(f, t, values));
         measure(&info, values, wide);
     }
     each(context, &info);
@@ -161,12 +156,12 @@ done:
 strata_status strata_inspect(const char *path, void (*each)(void *context, const strata_tensor_info *info),
                              void (*note)(void *context, const char *key, const char *value), void *context)
 {
-    strata_safetensors *f = NULL;
-    strata_status status = strata_safetensors_open(&f, path);
+    strata_weights_file *f = NULL;
+    strata_status status = strata_weights_open(&f, path);
     for (uint32_t i = 0; status == STRATA_OK && note && i < f->n_notes; i++)
         note(context, f->note[i].key, f->note[i].value);
     for (uint32_t i = 0; status == STRATA_OK && i < f->n; i++)
         status = show_tensor(f, &f->tensor[i], each, context);
-    strata_safetensors_close(f);
+    strata_weights_close(f);
     return status;
 }

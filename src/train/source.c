@@ -8,7 +8,7 @@
 
 #include "core/file.h"
 #include "core/text.h"
-#include "model/safetensors.h"
+#include "model/weights_file.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(const char *what)
@@ -23,11 +23,11 @@ enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 /* How pixels were scaled is known to the weights: a recipe may leave it to the data. */
 static strata_status take_scale(weights_source *s)
 {
-    strata_safetensors *f = NULL;
-    STRATA_TRY(strata_safetensors_open(&f, s->weights));
-    const char *scale = strata_safetensors_note(f, "normalize");
+    strata_weights_file *f = NULL;
+    STRATA_TRY(strata_weights_open(&f, s->weights));
+    const char *scale = strata_weights_note(f, "normalize");
     strata_status status = scale ? strata_recipe_set(s->recipe, "normalize", scale) : STRATA_OK;
-    strata_safetensors_close(f);
+    strata_weights_close(f);
     return status;
 }
 
@@ -107,14 +107,14 @@ static strata_status split_names(weights_source *s, const char *text)
     return STRATA_OK;
 }
 
-static strata_status read_notes(weights_source *s, const strata_safetensors *f)
+static strata_status read_notes(weights_source *s, const strata_weights_file *f)
 {
     for (int i = 0; i < MODEL_KEYS; i++) {
-        const char *value = strata_safetensors_note(f, model_keys[i]);
+        const char *value = strata_weights_note(f, model_keys[i]);
         if (value) STRATA_TRY(strata_recipe_set(s->recipe, model_keys[i], value));
     }
-    const char *image = strata_safetensors_note(f, "image"), *classes = strata_safetensors_note(f, "classes");
-    const char *names = strata_safetensors_note(f, "class_names");
+    const char *image = strata_weights_note(f, "image"), *classes = strata_weights_note(f, "classes");
+    const char *names = strata_weights_note(f, "class_names");
     unsigned h = 0, w = 0, c = 0;
     if (image && sscanf(image, "%ux%ux%u", &h, &w, &c) != 3) h = w = c = 0;
     s->task = (strata_task) { h, w, c, classes ? (uint32_t)strtoul(classes, NULL, 10) : 0, 0, 0 };
@@ -123,13 +123,13 @@ static strata_status read_notes(weights_source *s, const strata_safetensors *f)
 
 static strata_status read_weights(weights_source *s, const char *path)
 {
-    strata_safetensors *f = NULL;
+    strata_weights_file *f = NULL;
     s->weights = strata_arena_text(&s->arena, path);
     s->data = "";
     if (!s->weights) return no_memory(path);
-    STRATA_TRY(strata_safetensors_open(&f, path));
+    STRATA_TRY(strata_weights_open(&f, path));
     strata_status status = read_notes(s, f);
-    strata_safetensors_close(f);
+    strata_weights_close(f);
     return status;
 }
 
