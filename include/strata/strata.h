@@ -15,5 +15,6 @@
 #include "strata/recipe.h"
 #include "strata/status.h"
 #include "strata/train.h"
+#include "strata/weights.h"
 
 #endif

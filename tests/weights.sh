@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Weights files of other programs, as a user meets them: what is told, what is written, what is refused.
+#   weights.sh PROGRAM
+golden=$(realpath "$(dirname "$0")/golden")
+. "$(dirname "$0")/lib.sh"
+
+# ---- Inspect ----
+expect 0 "" "$strata" inspect "$golden/views.pth"
+holds out '^taken from the entry  state_dict$'
+holds out '^prefix removed  module\.$'
+holds out '^turned +F32 +\[6,4,5\] +120 '
+
+# ---- Convert ----
+# tables FILE: what inspect says of the tensors, sorted
+tables() { "$strata" inspect "$1" | grep -E '^(tensor|[a-z.0-9]+ +[A-Z0-9]+ +\[)' | sort; }
+expect 0 "" "$strata" convert "$golden/views.pth" views.safetensors
+holds out '^module\.turned -> turned  \[6,4,5\]  F32$'
+holds out '^module\.half -> half  \[40\]  F16 -> F32$'
+holds out '^module\.long -> long  \[2\]  I64$'
+holds out '^views.safetensors: 57 tensors, 57 renamed, 3 of another type$'
+expect 0 "" "$strata" convert "$golden/views.safetensors" other.safetensors
+cmp -s views.safetensors other.safetensors || fail "the same tensors from .pth and .safetensors differ"
+for dtype in f16 bf16; do
+  expect 0 "" "$strata" convert views.safetensors $dtype.safetensors --dtype $dtype
+  holds out "^whole  \[120\]  F32 -> ${dtype^^}$"
+  expect 0 "" "$strata" convert $dtype.safetensors back.safetensors --dtype f32
+  expect 0 "" "$strata" convert back.safetensors back.safetensors --dtype $dtype # in place
+  cmp -s back.safetensors $dtype.safetensors || fail "$dtype is not its own rounding"
+done
+expect 2 "dtype wants f32, f16 or bf16, got 'f8'" "$strata" convert views.safetensors x.safetensors --dtype f8
+expect 2 "x.pth: wanted a name that ends in .safetensors" "$strata" convert views.safetensors x.pth
+expect 4 "nowhere.pth" "$strata" convert nowhere.pth x.safetensors
+head -c 4000 "$golden/views.pth" > cut.pth
+expect 4 "cut.pth: .*was it cut short" "$strata" convert cut.pth x.safetensors
+header='{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  '
+{ bytes '\x38\0\0\0\0\0\0\0'; bytes "$header"; bytes '\0\0\x80\x47'; } > large.safetensors # 65536
+expect 4 "1 values of tensor 'a' are too large for F16" "$strata" convert large.safetensors x.safetensors --dtype f16
+expect 0 "" "$strata" convert large.safetensors y.safetensors --dtype bf16
+absent x.safetensors x.pth
+
+finish
