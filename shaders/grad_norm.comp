@@ -20,7 +20,6 @@ const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
 
 // A workgroup of 64 takes `chunk` blocks and each quarter of it a run of these. So the loads of an invocation
 // lie 256 bytes apart; 1024 made lavapipe three times slower. No shared memory.
-const uint SIDE = 16, EACH = BLOCK_QUADS / SIDE;
 
 void stats()
 {

@@ -1,7 +1,7 @@
 // The rates table and the state, as the kernels over all parameters read them: words, as a flag that is read
 // as a float may be flushed to zero.
 const uint BLOCK_QUADS = 64; // vec4s in STRATA_RATE_BLOCK floats, all owned by one row
-const uint ACTIVE = 1, NESTEROV = 2, FIRST = 4; // STRATA_RATE_* of src/graph/plan.h
+const uint ACTIVE = 1, NESTEROV = 2, FIRST = 4, TRUST = 8; // STRATA_RATE_* of src/graph/plan.h
 
 struct Rate { // strata_rate of src/graph/plan.h
     float lr, momentum, beta2, eps, decay, correction1, correction2;
@@ -13,3 +13,15 @@ Rate unpack_rate(uvec4 low, uvec4 high)
     vec4 a = uintBitsToFloat(low), b = uintBitsToFloat(high);
     return Rate(a.x, a.y, a.z, a.w, b.x, b.y, b.z, high.w);
 }
+
+#ifdef ONE_ROW // for tests/bench: what it costs to look the row up
+#define row_of(block) 0
+#else
+#define row_of(block) owner[block]
+#endif
+
+// An invocation of an optimizer takes this many vec4s, all of one block: they share its row and state.
+const uint EACH = 4, SIDE = BLOCK_QUADS / EACH;
+
+// A workgroup by pieces takes up to 64 blocks of one row; this is the workgroup's number.
+uint piece_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }

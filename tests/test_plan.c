@@ -138,7 +138,7 @@ static void submit_part(net *n, uint64_t step, uint32_t first, bool last, alter_
             pixels[i * lanes + c] = c < CHANNELS
                                         ? uniform((first * dots + i) * CHANNELS + c, 100 + (uint32_t)step)
                                         : NAN;
-    OK(strata_plan_submit_train(p, n->ring, first != 0, last));
+    OK(strata_plan_submit_train(p, n->ring, first != 0, last ? STRATA_UPDATE : STRATA_NO_UPDATE));
 }
 
 static void train(net *n, uint64_t from, uint64_t to, alter_rows *alter)

@@ -140,7 +140,7 @@ static strata_status take_step(outcome *o, strata_plan *p, strata_ring *ring, ui
     STRATA_TRY(write_params(p, probe));
     STRATA_TRY(strata_ring_begin(ring, &in));
     fill_input(p, in, probe);
-    STRATA_TRY(strata_plan_submit_train(p, ring, false, true));
+    STRATA_TRY(strata_plan_submit_train(p, ring, false, STRATA_UPDATE));
     STRATA_TRY(strata_ring_begin(ring, &in));
     STRATA_TRY(strata_ring_result(ring, true, &step, &result));
     if (!result) return strata_fail(STRATA_DEVICE, "a step gave no result");

@@ -10,19 +10,19 @@
 #include "ops/update.h"
 
 enum { ROWS = 7, LOSSES = 70, GUARD = 256 };
-enum { WEIGHTS, GRADS, MOMENT1, MOMENT2, OWNER, RATES, STATE, LOSS, SCRATCH, PARTS };
-static const char *const part_names[] = { "weights", "grads", "moment1", "moment2", "owner",
-                                          "rates",   "state", "loss",    "scratch" };
+enum { WEIGHTS, GRADS, MOMENT1, MOMENT2, OWNER, RATES, STATE, LOSS, SCRATCH, PIECES, TRUST, MOVED, PARTS };
+static const char *const part_names[] = { "weights", "grads", "moment1", "moment2", "owner", "rates",
+                                          "state",   "loss",  "scratch", "pieces",  "trust", "moved" };
 
-/* What is run: 0..2 strata_update_step's optimizers, NORM the norm. */
-enum { SGD, ADAM, ADAMW, NORM };
+/* What is run: strata_update_step's optimizers, NORM the norm. */
+enum { SGD, ADAM, ADAMW, LARS, LAMB, NORM };
 
 typedef struct flat_case {
     const char *name;
     int what;
     uint32_t blocks;
-    bool no_momentum;
-    float clip_norm;
+    bool no_momentum, measured;
+    float clip_norm, trust_clip;
     bool bad_gradient, bad_frozen_gradient, bad_loss,
         was_bad; /* NaN: in an active row, in another, in the loss */
 } flat_case;
@@ -36,6 +36,17 @@ static const flat_case cases[] = {
     { "adam after a NaN", .what = ADAM, .blocks = 7, .was_bad = true },
     { "adamw", .what = ADAMW, .blocks = 331 },
     { "adamw", .what = ADAMW, .blocks = 1 },
+    { "sgd, measured", .what = SGD, .blocks = 331, .measured = true },
+    { "sgd without momentum, measured", .what = SGD, .blocks = 3, .no_momentum = true, .measured = true },
+    { "adamw, measured", .what = ADAMW, .blocks = 331, .measured = true },
+    { "adam after a NaN, measured", .what = ADAM, .blocks = 7, .was_bad = true, .measured = true },
+    { "lars", .what = LARS, .blocks = 331 },
+    { "lars without momentum, clipped", .what = LARS, .blocks = 7, .no_momentum = true, .trust_clip = 1 },
+    { "lars, measured", .what = LARS, .blocks = 331, .measured = true },
+    { "lamb", .what = LAMB, .blocks = 331 },
+    { "lamb, clipped", .what = LAMB, .blocks = 331, .trust_clip = 0.4F },
+    { "lamb, measured", .what = LAMB, .blocks = 331, .measured = true },
+    { "lamb after a NaN", .what = LAMB, .blocks = 7, .was_bad = true },
     { "norm", .what = NORM, .blocks = 1 },
     { "norm, clipped", .what = NORM, .blocks = 331, .clip_norm = 0.5F },
     { "norm, not clipped", .what = NORM, .blocks = 64, .clip_norm = 1e6F },
@@ -48,6 +59,8 @@ static const flat_case cases[] = {
 typedef struct flat {
     strata_judge *judge;
     const flat_case *c;
+    strata_piece *piece;
+    uint32_t n_pieces;
     uint64_t offset[PARTS], bytes[PARTS], total;
     char *before, *want, *got, *again;
 } flat;
@@ -65,7 +78,10 @@ static void place(flat *f)
                                     ROWS * sizeof(strata_rate),
                                     sizeof(strata_state),
                                     4 * LOSSES,
-                                    strata_update_scratch(f->c->blocks) };
+                                    strata_update_scratch(f->c->blocks),
+                                    f->n_pieces * sizeof(strata_piece),
+                                    4 * ROWS,
+                                    8 * ROWS };
     f->total = 0;
     for (int i = 0; i < PARTS; i++) {
         f->offset[i] = strata_align(f->total + GUARD);
@@ -75,7 +91,22 @@ static void place(flat *f)
     f->total = strata_align(f->total + GUARD);
 }
 
-static uint32_t owner_of(uint32_t block) { return block * 5 / 3 % ROWS; }
+/* One run of blocks is longer than a piece. */
+static uint32_t owner_of(uint32_t block) { return block >= 131 && block < 231 ? 2 : block * 5 / 3 % ROWS; }
+
+static bool has_trust(const flat_case *c) { return c->what == LARS || c->what == LAMB; }
+static bool has_moment2(const flat_case *c) { return c->what != SGD && c->what != LARS; }
+static bool by_pieces(const flat_case *c) { return has_trust(c) || c->measured; }
+
+static strata_status make_pieces(flat *f)
+{
+    uint32_t *owner = malloc(f->c->blocks * sizeof *owner);
+    f->piece = malloc(f->c->blocks * sizeof *f->piece);
+    for (uint32_t b = 0; owner && b < f->c->blocks; b++) owner[b] = owner_of(b);
+    if (owner && f->piece) f->n_pieces = strata_update_pieces(f->piece, owner, f->c->blocks);
+    free(owner);
+    return f->n_pieces ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+}
 
 static void fill_rates(strata_rate *rates, int what)
 {
@@ -85,9 +116,10 @@ static void fill_rates(strata_rate *rates, int what)
                                    .beta2 = 0.99F,
                                    .eps = i == 4 ? 0 : 1e-3F,
                                    .weight_decay = i % 2 ? 0.05F : 0,
-                                   .correction1 = what == SGD ? 1 : 1.7F,
+                                   .correction1 = what == SGD || what == LARS ? 1 : 1.7F,
                                    .correction2 = 2.3F,
                                    .flags = STRATA_RATE_ACTIVE };
+        if ((what == LARS || what == LAMB) && i != 1) rates[i].flags |= STRATA_RATE_TRUST;
         if (i == 3) rates[i].flags = 0;
         if (i == 2 || i == 5) rates[i].flags |= STRATA_RATE_NESTEROV;
         if (i == 5 || i == 6) rates[i].flags |= STRATA_RATE_FIRST;
@@ -115,6 +147,8 @@ static void fill(flat *f)
             grads[b * STRATA_RATE_BLOCK + 77] = NAN;
     }
     fill_rates((strata_rate *)(f->before + f->offset[RATES]), c->what);
+    memcpy(f->before + f->offset[PIECES], f->piece, f->bytes[PIECES]);
+    memset(f->before + f->offset[TRUST], 0, f->bytes[TRUST]);
     for (uint32_t i = 0; i < LOSSES; i++) loss[i] = i == 66 && c->bad_loss ? INFINITY : 0.25F * (float)i;
     strata_state *state = (strata_state *)(f->before + f->offset[STATE]);
     *state = (strata_state) { .not_finite = c->was_bad, .grad_norm = 3, .clip = 0.37F, .skipped = 4 };
@@ -138,10 +172,19 @@ static strata_status record(const flat *f, strata_stream *s, const strata_block 
         .blocks = f->c->blocks,
         .n = LOSSES,
         .clip_norm = f->c->clip_norm,
+        .pieces = part(f, block, PIECES),
+        .piece = f->piece,
+        .n_pieces = f->n_pieces,
+        .rows = ROWS,
+        .trust = part(f, block, TRUST),
+        .trust_coefficient = 0.3F,
+        .trust_clip = f->c->trust_clip,
     };
     if (!f->c->no_momentum) u.moment1 = part(f, block, MOMENT1);
-    if (f->c->what != SGD) u.moment2 = part(f, block, MOMENT2);
-    return f->c->what == NORM ? strata_update_norm(s, &u) : strata_update_step(s, &u, f->c->what);
+    if (has_moment2(f->c)) u.moment2 = part(f, block, MOMENT2);
+    if (f->c->measured) u.moved = part(f, block, MOVED);
+    return f->c->what == NORM ? strata_update_norm(s, &u)
+                              : strata_update_step(s, &u, (strata_optimizer)f->c->what);
 }
 
 static strata_status run(flat *f, strata_device *d, void *after)
@@ -170,9 +213,11 @@ done:
 static bool may_write(const flat *f, int i, uint64_t element)
 {
     const flat_case *c = f->c;
-    if (i == SCRATCH) return c->what == NORM;
+    if (i == SCRATCH) return c->what == NORM || by_pieces(c);
     if (i == STATE) return c->what == NORM && element < 4;
-    bool moment = (i == MOMENT1 && !c->no_momentum) || (i == MOMENT2 && c->what != SGD);
+    if (i == TRUST) return has_trust(c);
+    if (i == MOVED) return c->measured;
+    bool moment = (i == MOMENT1 && !c->no_momentum) || (i == MOMENT2 && has_moment2(c));
     return c->what != NORM && (i == WEIGHTS || moment) && !c->was_bad &&
            owner_of((uint32_t)(element / STRATA_RATE_BLOCK)) != 3;
 }
@@ -192,8 +237,27 @@ static void check_kept(const flat *f, const char *after, char *why, size_t room)
     }
 }
 
+/* How many units of 2^-24 a norm or trust ratio may be off: the root of a sum of up to 256 terms of an
+ * invocation's share of a piece, of as many again over the pieces, and of the trees over a workgroup. */
+static double norm_units(const flat *f) { return sqrt(256 + f->n_pieces); }
+
+/* Norms: of the step, which is a difference of weights that each were rounded, and of the weights. */
+static void check_moved(const flat *f, double unit, char *why, size_t room)
+{
+    const float *want = (const float *)(f->want + f->offset[MOVED]),
+                *got = (const float *)(f->got + f->offset[MOVED]);
+    for (uint32_t row = 0; row < ROWS && !*why; row++)
+        for (uint32_t k = 2 * row; k < 2 * row + 2 && !*why; k++) {
+            const double size = (k % 2 ? 0 : (double)want[k + 1]) + norm_units(f) * (double)want[k];
+            if (!(fabs((double)got[k] - (double)want[k]) <= unit * size))
+                snprintf(why, room, "moved, row %u: %.9g, wanted %.9g", (unsigned)row, (double)got[k],
+                         (double)want[k]);
+        }
+}
+
 /* Compare a part's floats. An element may be off by `unit` of the part's rms and of itself, and by four units
- * of how far it moved: Vulkan asks 2.5 units of the last place of a root and of a quotient. */
+ * of how far it moved: Vulkan asks 2.5 units of the last place of a root and of a quotient. A trust ratio
+ * multiplies what moves. */
 static void check_part(const flat *f, int i, double unit, strata_doctor_line *line, char *why, size_t room)
 {
     const float *was = (const float *)(f->before + f->offset[i]),
@@ -204,6 +268,8 @@ static void check_part(const flat *f, int i, double unit, strata_doctor_line *li
     for (uint64_t k = 0; k < n && i != STATE; k++) rms += (double)want[k] * (double)want[k] / (double)n;
     for (uint64_t k = 0; k < n && !*why; k++) {
         double error = fabs((double)got[k] - (double)want[k]), moved = fabs((double)want[k] - (double)was[k]);
+        if (has_trust(f->c)) moved *= norm_units(f);
+        if (i == MOMENT1 && has_trust(f->c)) moved += norm_units(f) * sqrt(rms);
         double bound = unit * (sqrt(rms) + fabs((double)want[k]) + (i == STATE ? 0 : 4 * moved));
         if (i == STATE && (k == 0 || k == 3)) bound = 0; /* a flag, a count: the same bits */
         if (memcmp(&got[k], &want[k], 4) == 0 || (isnan(want[k]) && isnan(got[k]))) continue;
@@ -222,9 +288,10 @@ static strata_status judge_case(strata_judge *j, const flat_case *c)
     strata_status status = STRATA_OK;
     flat f = { .judge = j, .c = c };
     char why[200] = "", sizes[32];
+    STRATA_GO(make_pieces(&f));
     place(&f);
     f.before = malloc(4 * f.total);
-    if (!f.before) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+    if (!f.before) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
     f.want = f.before + f.total;
     f.got = f.want + f.total;
     f.again = f.got + f.total;
@@ -249,12 +316,15 @@ static strata_status judge_case(strata_judge *j, const flat_case *c)
     else
         for (int i = WEIGHTS; i <= MOMENT2; i++)
             check_part(&f, i, JUDGE_FACTOR * 0x1p-24, &line, why, sizeof why);
+    if (has_trust(c)) check_part(&f, TRUST, JUDGE_FACTOR * norm_units(&f) * 0x1p-24, &line, why, sizeof why);
+    if (c->measured) check_moved(&f, JUDGE_FACTOR * 0x1p-24, why, sizeof why);
     if (!why[0] && memcmp(f.got, f.again, f.total) != 0) snprintf(why, sizeof why, "not the same bits twice");
     line.passed = why[0] == '\0';
     line.why = why;
     strata_judge_tell(j, &line);
 done:
     free(f.before);
+    free(f.piece);
     return status;
 }
 

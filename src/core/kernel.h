@@ -54,7 +54,8 @@ static inline strata_slice strata_slice_part(strata_slice s, uint64_t offset, ui
     X(BACKWARD_FINISH)                                                                                       \
     X(TRANSPOSE) /* weights into the order that BACKWARD_X reads */                                          \
     X(REDUCE)    /* fixed-order sum of split-K partials */                                                   \
-    X(EVALUATE)  /* forward in evaluation mode, where it differs */
+    X(EVALUATE)  /* forward in evaluation mode, where it differs */                                          \
+    X(MEASURE)   /* forward, and sums of squares of what it moved */
 
 #define STRATA_PASS_ENUM(name) STRATA_##name,
 typedef enum strata_pass { STRATA_PASS_LIST(STRATA_PASS_ENUM) STRATA_PASSES } strata_pass;

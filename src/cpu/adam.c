@@ -3,24 +3,19 @@
 #include <stdbool.h>
 
 #include "core/thread.h"
+#include "cpu/update.h"
 #include "adam.args.h"
 
-enum { BLOCK = 256, SHARE = 64 /* blocks of one piece of work */ };
-enum { ACTIVE = 1 };
-
-struct rate {
-    float lr, momentum, beta2, eps, decay, correction1, correction2;
-    uint32_t flags;
-};
-
-static void step(const struct adam_args *a, uint32_t block, const struct rate *rate, double clip)
+/* One block; adds what moved and what was there to `sum`. */
+static void step(const struct adam_args *a, uint32_t block, const update_rate *rate, double sum[2])
 {
-    const size_t at = (size_t)block * BLOCK;
+    const size_t at = (size_t)block * UPDATE_BLOCK;
     const float *g = (const float *)strata_slice_host(a->g) + at;
     float *w = (float *)strata_slice_host(a->w) + at, *m = (float *)strata_slice_host(a->m) + at;
     float *v = (float *)strata_slice_host(a->v) + at;
     const double beta1 = (double)rate->momentum, beta2 = (double)rate->beta2;
-    for (int i = 0; i < BLOCK; i++) {
+    const double clip = (double)((const float *)strata_slice_host(a->state))[2];
+    for (int i = 0; i < UPDATE_BLOCK; i++) {
         double weight = (double)w[i], decay = (double)rate->decay * weight;
         double d = clip * (double)g[i] + (a->decoupled ? 0 : decay);
         double moment1 = beta1 * (double)m[i] + (1 - beta1) * d;
@@ -30,6 +25,7 @@ static void step(const struct adam_args *a, uint32_t block, const struct rate *r
         m[i] = (float)moment1;
         v[i] = (float)moment2;
         w[i] = (float)(weight - (double)rate->lr * (move + (a->decoupled ? decay : 0)));
+        update_add(sum, (double)w[i] - weight, weight);
     }
 }
 
@@ -37,16 +33,30 @@ static void share(void *context, uint32_t i)
 {
     const struct adam_args *a = context;
     const uint32_t *owner = strata_slice_host(a->owner);
-    const struct rate *rates = strata_slice_host(a->rates);
-    const float *state = strata_slice_host(a->state);
-    for (uint32_t b = i * SHARE; b < (i + 1) * SHARE && b < a->blocks; b++)
-        if (rates[owner[a->first + b]].flags & ACTIVE)
-            step(a, b, &rates[owner[a->first + b]], (double)state[2]);
+    const update_rate *rates = strata_slice_host(a->rates);
+    double ignored[2] = { 0 };
+    for (uint32_t b = i * UPDATE_SHARE; b < (i + 1) * UPDATE_SHARE && b < a->blocks; b++)
+        if (rates[owner[a->first + b]].flags & UPDATE_ACTIVE)
+            step(a, b, &rates[owner[a->first + b]], ignored);
+}
+
+static void piece(void *context, uint32_t i)
+{
+    const struct adam_args *a = context;
+    const update_piece *p = (const update_piece *)strata_slice_host(a->pieces) + a->first_piece + i;
+    const update_rate *rate = (const update_rate *)strata_slice_host(a->rates) + p->row;
+    float *partial = (float *)strata_slice_host(a->partial) + 2 * (size_t)(a->first_piece + i);
+    double sum[2] = { 0 };
+    if (rate->flags & UPDATE_ACTIVE && *(const uint32_t *)strata_slice_host(a->state) == 0)
+        for (uint32_t b = 0; b < p->blocks; b++) step(a, p->first - a->first + b, rate, sum);
+    partial[0] = (float)sum[0], partial[1] = (float)sum[1];
 }
 
 void strata_cpu_adam(const struct adam_args *a, strata_pass pass)
 {
-    (void)pass;
-    if (*(const uint32_t *)strata_slice_host(a->state) != 0) return; /* not finite */
-    strata_thread_for((a->blocks + SHARE - 1) / SHARE, share, (void *)a);
+    const bool finite = *(const uint32_t *)strata_slice_host(a->state) == 0;
+    if (pass == STRATA_MEASURE)
+        strata_thread_for(a->n_pieces, piece, (void *)a);
+    else if (finite)
+        strata_thread_for((a->blocks + UPDATE_SHARE - 1) / UPDATE_SHARE, share, (void *)a);
 }

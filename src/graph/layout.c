@@ -97,11 +97,15 @@ static uint64_t lay_in(strata_plan *p)
     return strata_align(end + tensor_bytes(g->input));
 }
 
+static uint64_t moved_bytes(const strata_graph *g) { return 2 * sizeof(float) * (uint64_t)g->n_rows; }
+
 static uint64_t lay_result(strata_plan *p)
 {
     const strata_graph *g = p->graph;
     p->result_loss = strata_align(sizeof(strata_state));
     p->result_train_bytes = p->result_loss + (g->loss ? 4 * (uint64_t)g->loss->shape.n : 0);
+    p->result_moved = strata_align(p->result_train_bytes);
+    if (p->config.train) p->result_train_bytes = p->result_moved + moved_bytes(g);
     p->result_logits = strata_align(p->result_train_bytes);
     return p->result_logits + tensor_bytes(g->logits);
 }
@@ -131,7 +135,8 @@ static void put_lasting(strata_plan *p, list *l)
         if (g->node[i]->scratch_bytes > scratch) scratch = g->node[i]->scratch_bytes;
     uint64_t update = strata_update_scratch((uint32_t)(weights / (4 * STRATA_RATE_BLOCK)));
     if (c->train && update > scratch) scratch = update;
-    bool adam = c->optimizer != STRATA_SGD;
+    const bool adam = c->optimizer != STRATA_SGD && c->optimizer != STRATA_LARS;
+    const bool trust = c->optimizer == STRATA_LARS || c->optimizer == STRATA_LAMB;
     put(l, &p->in, "the inputs of a step", lay_in(p), 0, end);
     put(l, &p->result, "the results of a step", lay_result(p), 0, end);
     put(l, &p->scratch, "the scratch memory", scratch, 0, end);
@@ -142,6 +147,8 @@ static void put_lasting(strata_plan *p, list *l)
     put(l, &p->moment1, "the first moments", c->train && (adam || c->momentum) ? weights : 0, 0, end);
     put(l, &p->moment2, "the second moments", c->train && adam ? weights : 0, 0, end);
     put(l, &p->owner, "the rows of the parameters", c->train ? weights / STRATA_RATE_BLOCK : 0, 0, end);
+    put(l, &p->pieces, "the pieces of the parameters", p->n_pieces * sizeof(strata_piece), 0, end);
+    put(l, &p->trust, "the trust ratios", c->train && trust ? 4 * (uint64_t)g->n_rows : 0, 0, end);
 }
 
 strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
@@ -189,11 +196,13 @@ void layout_parts(strata_plan *p)
     if (share) {
         p->weights = share->weights, p->running = share->running, p->grads = share->grads;
         p->moment1 = share->moment1, p->moment2 = share->moment2, p->owner = share->owner;
+        p->pieces = share->pieces, p->trust = share->trust;
     }
     p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));
     p->rates = strata_slice_part(p->in, p->in_rates, (uint64_t)g->n_rows * sizeof(strata_rate));
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);
     p->state = strata_slice_part(p->result, 0, sizeof(strata_state));
+    p->moved = strata_slice_part(p->result, p->result_moved, moved_bytes(g));
     g->input->data = strata_slice_part(p->in, p->in_pixels, tensor_bytes(g->input));
     if (g->target) g->target->data = strata_slice_part(p->in, p->in_target, tensor_bytes(g->target));
     if (g->loss) {

@@ -91,20 +91,49 @@ static strata_status clear(strata_plan *p)
     return STRATA_OK;
 }
 
+static uint32_t blocks_of(const strata_param *param)
+{
+    if (param->running) return 0;
+    return (uint32_t)((strata_param_floats(param) + STRATA_RATE_BLOCK - 1) / STRATA_RATE_BLOCK);
+}
+
+/* The row of each block of parameters, in order; one element at least. Owner: caller. NULL: no memory. */
+static uint32_t *list_owners(const strata_graph *g, uint32_t *n)
+{
+    *n = 0;
+    for (uint32_t i = 0; i < g->n_params; i++) *n += blocks_of(g->param[i]);
+    uint32_t *owner = malloc((*n + 1) * sizeof *owner), at = 0;
+    for (uint32_t i = 0; owner && i < g->n_params; i++)
+        for (uint32_t b = blocks_of(g->param[i]); b > 0; b--) owner[at++] = g->param[i]->row;
+    return owner;
+}
+
+static strata_status list_pieces(strata_plan *p)
+{
+    const strata_plan *share = p->config.share;
+    if (!p->config.train) return STRATA_OK;
+    if (share) {
+        p->piece = share->piece;
+        p->n_pieces = share->n_pieces;
+        return STRATA_OK;
+    }
+    uint32_t blocks, *owner = list_owners(p->graph, &blocks);
+    if (owner) p->n_pieces = strata_update_pieces(NULL, owner, blocks);
+    p->piece = owner ? malloc((p->n_pieces + 1) * sizeof *p->piece) : NULL;
+    if (p->piece) strata_update_pieces(p->piece, owner, blocks);
+    free(owner);
+    return p->piece ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
+}
+
 static strata_status write_owners(strata_plan *p)
 {
     if (!p->owner.block || p->config.share) return STRATA_OK;
-    uint32_t *owner = malloc(p->owner.bytes), at = 0;
+    uint32_t blocks, *owner = list_owners(p->graph, &blocks);
     if (!owner) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
-    for (uint32_t i = 0; i < p->graph->n_params; i++) {
-        const strata_param *param = p->graph->param[i];
-        if (param->running) continue;
-        uint64_t blocks = (strata_param_floats(param) + STRATA_RATE_BLOCK - 1) / STRATA_RATE_BLOCK;
-        for (uint64_t b = 0; b < blocks; b++) owner[at++] = param->row;
-    }
     strata_status status = strata_device_write(p->device, p->owner, owner);
     free(owner);
-    return status;
+    STRATA_TRY(status);
+    return strata_device_write(p->device, p->pieces, p->piece);
 }
 
 /* ---- Recordings ------------------------------------------------------------------------------ */
@@ -158,7 +187,7 @@ static strata_status record_backward(strata_plan *p, strata_part *part, bool add
     return STRATA_OK;
 }
 
-static strata_status record_update(strata_plan *p, strata_part *part)
+static strata_status record_update(strata_plan *p, strata_part *part, bool measured)
 {
     const strata_update u = {
         p->weights,
@@ -173,19 +202,26 @@ static strata_status record_update(strata_plan *p, strata_part *part)
         .blocks = (uint32_t)(p->owner.bytes / 4),
         .n = p->graph->loss->shape.n,
         .clip_norm = p->config.clip_norm,
+        .pieces = p->pieces,
+        .piece = p->piece,
+        .n_pieces = p->n_pieces,
+        .rows = p->graph->n_rows,
+        .trust = p->trust,
+        .moved = measured ? p->moved : (strata_slice) { 0 },
+        .trust_coefficient = p->config.trust_coefficient,
+        .trust_clip = p->config.trust_clip,
     };
-    int adam = p->config.optimizer == STRATA_SGD ? 0 : p->config.optimizer == STRATA_ADAM ? 1 : 2;
     strata_stream_label(current(part), "update");
     STRATA_TRY(strata_update_norm(current(part), &u));
-    return strata_update_step(current(part), &u, adam);
+    return strata_update_step(current(part), &u, p->config.optimizer);
 }
 
 static strata_status record_part(strata_plan *p, int which)
 {
     strata_part *part = &p->part[which];
     STRATA_TRY(begin_segment(p, part));
-    if (which == STRATA_PART_UPDATE)
-        STRATA_TRY(record_update(p, part));
+    if (which == STRATA_PART_UPDATE || which == STRATA_PART_MEASURE)
+        STRATA_TRY(record_update(p, part, which == STRATA_PART_MEASURE));
     else
         STRATA_TRY(
             record_forward(p, part, which == STRATA_PART_EVALUATE ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
@@ -246,6 +282,7 @@ static strata_status record(strata_plan *p)
     if (p->config.train) {
         STRATA_TRY(record_prefix(p));
         STRATA_TRY(record_part(p, STRATA_PART_UPDATE));
+        STRATA_TRY(record_part(p, STRATA_PART_MEASURE));
     }
     STRATA_TRY(record_part(p, STRATA_PART_EVALUATE));
     p->config.hold = NULL; /* the caller's memory; p->kept has a copy */
@@ -258,11 +295,12 @@ static uint32_t gather(strata_stream **out, uint32_t n, const strata_part *part)
     return n + part->n;
 }
 
-strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, bool update)
+strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, strata_ending end)
 {
     strata_stream *work[2 * STRATA_SEGMENTS];
     uint32_t n = gather(work, 0, &p->part[next ? STRATA_PART_NEXT : STRATA_PART_FIRST]);
-    if (update) n = gather(work, n, &p->part[STRATA_PART_UPDATE]);
+    if (end == STRATA_UPDATE) n = gather(work, n, &p->part[STRATA_PART_UPDATE]);
+    if (end == STRATA_UPDATE_MEASURED) n = gather(work, n, &p->part[STRATA_PART_MEASURE]);
     return strata_ring_submit(r, work, n);
 }
 
@@ -281,6 +319,7 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
     *out = NULL;
     if (!p) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     *p = (strata_plan) { .graph = g, .device = d, .config = *config };
+    STRATA_GO(list_pieces(p));
     STRATA_GO(allocate(p));
     STRATA_GO(clear(p));
     STRATA_GO(write_owners(p));
@@ -299,6 +338,7 @@ void strata_plan_close(strata_plan *p)
     for (uint32_t b = 0; p->block && b < p->n_blocks; b++) strata_block_close(&p->block[b], p->device);
     free(p->block);
     free(p->grad_home);
+    if (!p->config.share) free(p->piece);
     free(p);
 }
 

@@ -5,14 +5,13 @@
 #define STRATA_GRAPH_PLAN_H
 
 #include "graph/graph.h"
-
-typedef enum strata_optimizer { STRATA_SGD, STRATA_ADAM, STRATA_ADAMW } strata_optimizer;
+#include "ops/update.h"
 
 /* One row of the rates table, in the order the optimizer kernels read it. All in the units of one step. */
 typedef struct strata_rate {
     float lr;
     float momentum; /* SGD: momentum; Adam: beta1 */
-    float beta2;
+    float beta2;    /* LARS: the rate before its multiplier */
     float eps;
     float weight_decay;
     float correction1; /* 1 / (1 - beta1^t), computed in double on the host; SGD: 1 */
@@ -23,7 +22,8 @@ typedef struct strata_rate {
 enum {
     STRATA_RATE_ACTIVE = 1, /* without it the row's tensor and its moments stay bit-equal */
     STRATA_RATE_NESTEROV = 2,
-    STRATA_RATE_FIRST = 4 /* SGD: the first active step: momentum buffer = gradient, as PyTorch */
+    STRATA_RATE_FIRST = 4, /* SGD: the first active step: momentum buffer = gradient, as PyTorch */
+    STRATA_RATE_TRUST = 8  /* LARS, LAMB: the row has a trust ratio; else it is 1 */
 };
 
 /* What the device keeps across the steps and gives back with each of them. */
@@ -38,8 +38,9 @@ typedef struct strata_state {
 typedef struct strata_plan_config {
     bool train; /* false: forward in evaluation mode only */
     strata_optimizer optimizer;
-    bool momentum;          /* SGD keeps a momentum buffer; Adam always keeps two */
-    float clip_norm;        /* 0: gradients are not clipped */
+    bool momentum; /* SGD and LARS keep a momentum buffer; Adam and LAMB always keep two */
+    float trust_coefficient, trust_clip; /* as strata_update has them */
+    float clip_norm;                     /* 0: gradients are not clipped */
     uint32_t micro_batches; /* of graph batch size each, that one step accumulates; 0 counts as 1 */
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
     const bool *hold; /* [n_nodes] batch norms that hold their running statistics, and normalise by them;
@@ -56,7 +57,14 @@ typedef struct strata_plan_config {
 /* What a step is made of. A part is a list of segments, recordings of some tens of launches: they are
  * submitted together, and can be submitted in pieces where a driver's watchdog limits how long one submission
  * may take. */
-enum { STRATA_PART_FIRST, STRATA_PART_NEXT, STRATA_PART_UPDATE, STRATA_PART_EVALUATE, STRATA_PARTS };
+enum {
+    STRATA_PART_FIRST,
+    STRATA_PART_NEXT,
+    STRATA_PART_UPDATE,
+    STRATA_PART_MEASURE, /* in the place of UPDATE: measures each row's step */
+    STRATA_PART_EVALUATE,
+    STRATA_PARTS
+};
 enum { STRATA_SEGMENTS = 30, STRATA_SEGMENT_LAUNCHES = 48 };
 typedef struct strata_part {
     strata_stream *segment[STRATA_SEGMENTS];
@@ -84,18 +92,22 @@ typedef struct strata_plan {
     strata_slice in;
     uint64_t in_step, in_rates, in_target, in_weights, in_pixels; /* strata_step_values, strata_rate[n_rows],
                       target, f32 [n] weights, f32 NHWC pixels */
-    /* One contiguous range given back: strata_state, then f32 [n] losses; in evaluation also f32 [n,
-     * lanes(k)] logits. */
+    /* One contiguous range given back: strata_state, then f32 [n] losses, then of a measured step f32
+     * [n_rows, 2] norms of each row's step and weights; in evaluation also f32 [n, lanes(k)] logits. */
     strata_slice result;
-    uint64_t result_loss, result_logits;
-    uint64_t result_train_bytes; /* what a training step downloads: up to the end of the losses */
+    uint64_t result_loss, result_moved, result_logits;
+    uint64_t result_train_bytes; /* what a training step downloads: up to the end of `moved` */
 
     strata_slice weights, grads, moment1,
-        moment2;          /* flat, same layout: trained parameters in rows of blocks */
-    strata_slice owner;   /* [weights bytes / 1024] u32: the rates row of each block of 256 floats */
+        moment2;         /* flat, same layout: trained parameters in rows of blocks */
+    strata_slice owner;  /* [weights bytes / 1024] u32: the rates row of each block of 256 floats */
+    strata_slice pieces; /* [n_pieces] of strata_update_pieces */
+    strata_piece *piece; /* the same on the host: owned, but shared with `config.share` */
+    uint32_t n_pieces;
+    strata_slice trust;   /* [n_rows] f32: LARS, LAMB: the ratios of the last step */
     strata_slice running; /* running statistics of all batch norms, flat */
-    strata_slice state, rates, step_values, sample_weights; /* parts of `in` and `result` */
-    strata_slice scratch;                                   /* of the largest node and of the update */
+    strata_slice state, rates, step_values, sample_weights, moved; /* parts of `in` and `result` */
+    strata_slice scratch;                                          /* of the largest node and of the update */
     strata_slice *grad_home; /* [n_tensors] each tensor's gradient memory, whether the frozen prefix leaves it
                                 in use or not */
 
@@ -119,8 +131,13 @@ void strata_plan_close(strata_plan *p);
 strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bool *hold);
 
 /* Submit one micro-batch through a ring: forward and backward (`next`: gradients are added to, not assigned),
- * and with `update` the optimizer after it. Or a forward pass in evaluation mode. */
-strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, bool update);
+ * and the optimizer after it. Or a forward pass in evaluation mode. */
+typedef enum strata_ending {
+    STRATA_NO_UPDATE,
+    STRATA_UPDATE,
+    STRATA_UPDATE_MEASURED /* `moved` of the result is then of this step: see strata_update_step */
+} strata_ending;
+strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, strata_ending end);
 strata_status strata_plan_submit_evaluate(const strata_plan *p, strata_ring *r);
 
 /* Move one parameter (or, with `grad`, its gradient) in file order. values [strata_param_count]. Waits. */

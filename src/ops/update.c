@@ -1,15 +1,18 @@
-/* Host side of shaders/grad_norm.comp, sgd.comp and adam.comp. Parameters are flat here: a launch takes any
- * number of whole blocks. */
+/* Host side of shaders/grad_norm.comp, sgd.comp, adam.comp, lamb.comp and trust.comp. Parameters are flat
+ * here: a launch takes any number of whole blocks. */
 #include "ops/update.h"
 
 #include "ops/op.h"
 #include "adam.args.h"
 #include "grad_norm.args.h"
+#include "lamb.args.h"
 #include "sgd.args.h"
+#include "trust.args.h"
 
 enum { BLOCK_BYTES = 4 * STRATA_RATE_BLOCK };
 enum { GROUP = 64, QUADS_EACH = 4 };
 enum { MAX_PARTS = 1024, LEAST_CHUNK = 16 };
+#define NONE ((strata_slice) { 0 })
 
 /* Blocks that one workgroup of grad_norm adds up: at most MAX_PARTS workgroups. Slices are whole chunks. */
 static uint32_t chunk_of(uint32_t blocks)
@@ -25,7 +28,13 @@ static uint32_t partials_of(uint32_t blocks)
     return (blocks + chunk - 1) / chunk * GROUP;
 }
 
-uint64_t strata_update_scratch(uint32_t blocks) { return strata_align(4 * (uint64_t)partials_of(blocks)); }
+static uint64_t piece_bytes(uint32_t pieces) { return 2 * sizeof(float) * (uint64_t)pieces; }
+
+uint64_t strata_update_scratch(uint32_t blocks)
+{
+    const uint64_t norm = 4 * (uint64_t)partials_of(blocks), pieces = piece_bytes(blocks); /* at most */
+    return strata_align(norm > pieces ? norm : pieces);
+}
 
 /* Blocks of one launch: a multiple of `grain`, or all. */
 static strata_status blocks_per_slice(uint32_t *out, strata_stream *s, const strata_update *u, uint32_t grain)
@@ -74,51 +83,190 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
     return strata_stream_launch(s, &grad_norm_kernel, &how, &finish);
 }
 
-static strata_status launch_sgd(strata_stream *s, const strata_update *u, strata_launch *how, uint32_t first,
-                                uint32_t blocks)
+/* ---- The optimizers --------------------------------------------------------------------------- */
+
+enum { PIECE = 64 }; /* blocks at most: 64 KiB of weights */
+
+uint32_t strata_update_pieces(strata_piece *out, const uint32_t *owner, uint32_t blocks)
 {
+    uint32_t n = 0;
+    for (uint32_t b = 0, first = 0; b < blocks; b++) {
+        if (b + 1 < blocks && owner[b + 1] == owner[b] && b + 1 - first < PIECE) continue;
+        if (out) out[n] = (strata_piece) { first, b + 1 - first, owner[b], 0 };
+        n++;
+        first = b + 1;
+    }
+    return n;
+}
+
+/* What one launch takes: blocks, in passes by pieces those of whole ones. */
+typedef struct share {
+    uint32_t first, blocks, first_piece, pieces;
+} share;
+
+static bool next_share(share *p, const strata_update *u, uint32_t most, bool by_pieces)
+{
+    p->first += p->blocks;
+    p->first_piece += p->pieces;
+    p->blocks = p->pieces = 0;
+    if (!by_pieces) p->blocks = u->blocks - p->first < most ? u->blocks - p->first : most;
+    for (uint32_t i = p->first_piece; by_pieces && i < u->n_pieces; i++) {
+        if (p->blocks + u->piece[i].blocks > most) break;
+        p->blocks += u->piece[i].blocks;
+        p->pieces++;
+    }
+    return p->blocks > 0;
+}
+
+static strata_slice partial_of(const strata_update *u)
+{
+    return strata_slice_part(u->scratch, 0, piece_bytes(u->n_pieces));
+}
+
+static strata_status launch_sgd(strata_stream *s, const strata_update *u, const strata_launch *how,
+                                const share *p, strata_optimizer optimizer)
+{
+    const bool by_pieces = how->pass != STRATA_FORWARD, trust = optimizer == STRATA_LARS;
     const struct sgd_args args = {
-        .w = blocks_part(u->weights, first, blocks),
-        .g = blocks_part(u->grads, first, blocks),
-        .m = blocks_part(u->moment1, first, blocks),
+        .w = blocks_part(u->weights, p->first, p->blocks),
+        .g = blocks_part(u->grads, p->first, p->blocks),
+        .m = blocks_part(u->moment1, p->first, p->blocks),
         .owner = u->owner,
         .rates = u->rates,
         .state = u->state,
-        .first = first,
-        .blocks = blocks,
+        .trust = trust ? u->trust : NONE,
+        .pieces = by_pieces ? u->pieces : NONE,
+        .partial = by_pieces ? partial_of(u) : NONE,
+        .first = p->first,
+        .blocks = p->blocks,
         .has_m = u->moment1.block != NULL,
+        .has_trust = trust,
+        .first_piece = p->first_piece,
+        .n_pieces = p->pieces,
     };
     return strata_stream_launch(s, &sgd_kernel, how, &args);
 }
 
-static strata_status launch_adam(strata_stream *s, const strata_update *u, strata_launch *how, uint32_t first,
-                                 uint32_t blocks, bool decoupled)
+static strata_status launch_adam(strata_stream *s, const strata_update *u, const strata_launch *how,
+                                 const share *p, strata_optimizer optimizer)
 {
+    const bool by_pieces = how->pass != STRATA_FORWARD;
     const struct adam_args args = {
-        .w = blocks_part(u->weights, first, blocks),
-        .g = blocks_part(u->grads, first, blocks),
-        .m = blocks_part(u->moment1, first, blocks),
-        .v = blocks_part(u->moment2, first, blocks),
+        .w = blocks_part(u->weights, p->first, p->blocks),
+        .g = blocks_part(u->grads, p->first, p->blocks),
+        .m = blocks_part(u->moment1, p->first, p->blocks),
+        .v = blocks_part(u->moment2, p->first, p->blocks),
         .owner = u->owner,
         .rates = u->rates,
         .state = u->state,
-        .first = first,
-        .blocks = blocks,
-        .decoupled = decoupled,
+        .pieces = by_pieces ? u->pieces : NONE,
+        .partial = by_pieces ? partial_of(u) : NONE,
+        .first = p->first,
+        .blocks = p->blocks,
+        .decoupled = optimizer == STRATA_ADAMW,
+        .first_piece = p->first_piece,
+        .n_pieces = p->pieces,
     };
     return strata_stream_launch(s, &adam_kernel, how, &args);
 }
 
-strata_status strata_update_step(strata_stream *s, const strata_update *u, int adam)
+static strata_status launch_lamb(strata_stream *s, const strata_update *u, const strata_launch *how,
+                                 const share *p, strata_optimizer optimizer)
 {
+    const bool by_pieces = how->pass != STRATA_FORWARD, stats = how->pass == STRATA_STATS;
+    (void)optimizer;
+    const struct lamb_args args = {
+        .w = blocks_part(u->weights, p->first, p->blocks),
+        .g = stats ? blocks_part(u->grads, p->first, p->blocks) : NONE,
+        .m = blocks_part(u->moment1, p->first, p->blocks),
+        .v = blocks_part(u->moment2, p->first, p->blocks),
+        .owner = u->owner,
+        .rates = u->rates,
+        .state = u->state,
+        .trust = stats ? NONE : u->trust,
+        .pieces = by_pieces ? u->pieces : NONE,
+        .partial = by_pieces ? partial_of(u) : NONE,
+        .first = p->first,
+        .blocks = p->blocks,
+        .first_piece = p->first_piece,
+        .n_pieces = p->pieces,
+    };
+    return strata_stream_launch(s, &lamb_kernel, how, &args);
+}
+
+static strata_status launch_norms(strata_stream *s, const strata_update *u, const strata_launch *how,
+                                  const share *p, strata_optimizer optimizer)
+{
+    (void)optimizer;
+    const struct trust_args args = {
+        .w = blocks_part(u->weights, p->first, p->blocks),
+        .g = blocks_part(u->grads, p->first, p->blocks),
+        .pieces = u->pieces,
+        .rates = u->rates,
+        .partial = partial_of(u),
+        .first = p->first,
+        .first_piece = p->first_piece,
+        .n_pieces = p->pieces,
+    };
+    return strata_stream_launch(s, &trust_kernel, how, &args);
+}
+
+typedef strata_status launcher(strata_stream *s, const strata_update *u, const strata_launch *how,
+                               const share *p, strata_optimizer optimizer);
+
+/* One pass over all blocks, in as many launches as a binding's limit wants. */
+static strata_status run_over(strata_stream *s, const strata_update *u, strata_optimizer optimizer,
+                              strata_pass pass, launcher *launch)
+{
+    const bool by_pieces = pass != STRATA_FORWARD;
     uint32_t most = 0;
-    STRATA_TRY(blocks_per_slice(&most, s, u, 1));
-    for (uint32_t first = 0; first < u->blocks; first += most) {
-        const uint32_t blocks = u->blocks - first < most ? u->blocks - first : most;
-        strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = "" };
-        strata_grid(how.groups, (uint64_t)blocks * (STRATA_RATE_BLOCK / 4 / QUADS_EACH), GROUP);
-        STRATA_TRY(adam ? launch_adam(s, u, &how, first, blocks, adam == 2)
-                        : launch_sgd(s, u, &how, first, blocks));
+    share p = { 0 };
+    STRATA_TRY(blocks_per_slice(&most, s, u, by_pieces ? PIECE : 1));
+    while (next_share(&p, u, most, by_pieces)) {
+        strata_launch how = { .pass = pass, .variant = "plain", .defines = u->defines ? u->defines : "" };
+        if (by_pieces)
+            strata_grid(how.groups, p.pieces, 1);
+        else
+            strata_grid(how.groups, (uint64_t)p.blocks * (STRATA_RATE_BLOCK / 4 / QUADS_EACH), GROUP);
+        STRATA_TRY(launch(s, u, &how, &p, optimizer));
     }
     return STRATA_OK;
+}
+
+/* A row's sums over its pieces: its trust ratio of them, or with MEASURE the two norms. */
+static strata_status finish_norms(strata_stream *s, const strata_update *u, strata_optimizer optimizer,
+                                  strata_pass pass)
+{
+    const struct trust_args args = {
+        .pieces = u->pieces,
+        .rates = u->rates,
+        .state = u->state,
+        .partial = partial_of(u),
+        .trust = pass == STRATA_MEASURE ? NONE : u->trust,
+        .moved = pass == STRATA_MEASURE ? u->moved : NONE,
+        .n_pieces = u->n_pieces,
+        .rows = u->rows,
+        .lars = optimizer == STRATA_LARS,
+        .coefficient = u->trust_coefficient,
+        .most = u->trust_clip,
+    };
+    strata_launch how = { .pass = pass, .variant = "plain", .defines = "" };
+    strata_grid(how.groups, u->rows, 1);
+    return strata_stream_launch(s, &trust_kernel, &how, &args);
+}
+
+strata_status strata_update_step(strata_stream *s, const strata_update *u, strata_optimizer optimizer)
+{
+    static launcher *const launch[] = { [STRATA_SGD] = launch_sgd,
+                                        [STRATA_ADAM] = launch_adam,
+                                        [STRATA_ADAMW] = launch_adam,
+                                        [STRATA_LARS] = launch_sgd,
+                                        [STRATA_LAMB] = launch_lamb };
+    const bool lars = optimizer == STRATA_LARS, measured = u->moved.block != NULL;
+    if (lars || optimizer == STRATA_LAMB) {
+        STRATA_TRY(run_over(s, u, optimizer, STRATA_STATS, lars ? launch_norms : launch_lamb));
+        STRATA_TRY(finish_norms(s, u, optimizer, STRATA_STATS_FINISH));
+    }
+    STRATA_TRY(run_over(s, u, optimizer, measured ? STRATA_MEASURE : STRATA_FORWARD, launch[optimizer]));
+    return measured ? finish_norms(s, u, optimizer, STRATA_MEASURE) : STRATA_OK;
 }

@@ -5,8 +5,27 @@
 
 #include "ops/device.h"
 
+typedef enum strata_optimizer {
+    STRATA_SGD,
+    STRATA_ADAM,  /* L2 decay */
+    STRATA_ADAMW, /* decoupled decay */
+    STRATA_LARS,  /* SGD with a trust ratio for each row */
+    STRATA_LAMB   /* Adam with decoupled decay and a trust ratio for each row */
+} strata_optimizer;
+
 /* The flat ranges. Blocks of STRATA_RATE_BLOCK floats, each owned by one row of the rates table. */
 enum { STRATA_RATE_BLOCK = 256, STRATA_RATE_WORDS = 8 };
+
+/* Blocks of one row that lie together: what one workgroup adds up. */
+typedef struct strata_piece {
+    uint32_t first, blocks, row, zero;
+} strata_piece;
+
+/* The pieces of all blocks, in order.
+ *   out    out: [pieces]; NULL: count them
+ *   owner  [blocks] row
+ * Returns how many there are. */
+uint32_t strata_update_pieces(strata_piece *out, const uint32_t *owner, uint32_t blocks);
 
 typedef struct strata_update {
     strata_slice weights, grads, moment1,
@@ -18,6 +37,15 @@ typedef struct strata_update {
     strata_slice scratch; /* strata_update_scratch() bytes at least */
     uint32_t blocks, n;
     float clip_norm; /* 0: none */
+
+    /* For LARS, LAMB and for measured steps. */
+    strata_slice pieces;       /* [n_pieces] strata_piece */
+    const strata_piece *piece; /* the same, borrowed while it is recorded */
+    uint32_t n_pieces, rows;
+    strata_slice trust; /* [rows] f32: LARS, LAMB: each row's ratio in this step */
+    strata_slice moved; /* [rows, 2] f32, see strata_update_step; none: nothing is measured */
+    float trust_coefficient, trust_clip; /* of LARS; of both, 0: none */
+    const char *defines;                 /* for the kernels, in benchmarks; NULL */
 } strata_update;
 
 uint64_t strata_update_scratch(uint32_t blocks);
@@ -29,8 +57,7 @@ uint64_t strata_update_scratch(uint32_t blocks);
 strata_status strata_update_norm(strata_stream *s, const strata_update *u);
 
 /* Record the optimizer step: reads state.clip, skips everything (bit-equal) when state.not_finite is set or a
- * row is not active. `adam`: 0 SGD, 1 Adam with L2 decay, 2 AdamW. In slices of whole blocks where a range
- * exceeds max_range.
+ * row is not active. In slices of whole blocks where a range exceeds max_range.
  *
  *   SGD    g = clip g + wd w;  m = momentum m + g (first step: m = g)
  *          w -= lr m, or with Nesterov's lr (g + momentum m)
@@ -40,8 +67,21 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u);
  *
  *   AdamW  g = clip g, then as Adam, and w -= lr wd w
  *
+ *   LARS   g = t (clip g + wd w), then as SGD;  t = trust_coefficient |w| / (clip |g| + wd |w| + eps), with a
+ *          trust_clip c: min(t / r, c), r being the rate before its multiplier, which is in beta2
+ *
+ *   LAMB   m, v as AdamW;  u = correction1 m / (sqrt(v) correction2 + eps) + wd w
+ *          w -= lr t u;  t = |w| / |u|, at most trust_clip
+ *
+ * t is that of timm: 1 where one of its norms is 0; and of rows without STRATA_RATE_TRUST. So gradients are
+ * clipped first, then comes the ratio, then the row's rate with its multiplier.
+ *
+ * With `moved` a step writes there the norms of each active row's step, as its f32 weights took it, and of
+ * its weights before it; 0 and 0 for other rows. The weights are bit for bit those of a step that is not
+ * measured.
+ *
  * 1 - b1 and 1 - b2 are taken of the f32 in the table. Corrections made from the same rounded betas match
  * them; made from the doubles they leave an error of 6e-6 in v at beta2 = 0.999. */
-strata_status strata_update_step(strata_stream *s, const strata_update *u, int adam);
+strata_status strata_update_step(strata_stream *s, const strata_update *u, strata_optimizer optimizer);
 
 #endif

@@ -17,11 +17,17 @@ static void keep_result(strata_trainer *t, const void *bytes)
     for (uint32_t i = 0; i < part->images; i++) t->partial += (double)loss[i];
     t->taken++;
     if (!part->last) return;
-    trainer_result *r = &t->result[(t->first_result + t->n_results++) % TRAINER_RESULTS];
+    const uint32_t place = (t->first_result + t->n_results++) % TRAINER_RESULTS;
+    trainer_result *r = &t->result[place];
     *r = (trainer_result) { .step = part->step,
                             .images = part->step_images,
                             .loss = t->partial / part->step_images };
     memcpy(&r->state, bytes, sizeof r->state);
+    if (part->measured) {
+        const size_t room = 2 * (size_t)t->main.model->graph->n_rows;
+        r->moved = memcpy(t->moved + place * room, (const char *)bytes + p->result_moved,
+                          room * sizeof *t->moved);
+    }
     t->partial = 0;
 }
 
@@ -124,7 +130,8 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
         (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)(t->step - 1), t->sample, epoch, { 0 }
     };
     trainer_rows(t, out->rates);
-    t->flight[t->submitted % STRATA_RING_SLOTS] = (trainer_part) { t->step - 1, images, step_images, last };
+    t->flight[t->submitted % STRATA_RING_SLOTS] = (trainer_part) { t->step - 1, images, step_images, last,
+                                                                   t->measure };
     t->fresh = first;
     t->open = !last;
     t->sample += images;
@@ -133,8 +140,11 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
 
 strata_status trainer_submit(strata_trainer *t)
 {
-    bool last = t->flight[t->submitted % STRATA_RING_SLOTS].last;
-    STRATA_TRY(strata_plan_submit_train(t->current->plan, t->current->train, !t->fresh, last));
+    const trainer_part *part = &t->flight[t->submitted % STRATA_RING_SLOTS];
+    const strata_ending end = !part->last      ? STRATA_NO_UPDATE
+                              : part->measured ? STRATA_UPDATE_MEASURED
+                                               : STRATA_UPDATE;
+    STRATA_TRY(strata_plan_submit_train(t->current->plan, t->current->train, !t->fresh, end));
     t->submitted++;
     return STRATA_OK;
 }
@@ -281,6 +291,8 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
     STRATA_GO(engine_open(&t->main, device, t->recipe, &config));
     STRATA_GO(trainer_keep_groups(t->recipe, t->main.model));
     STRATA_GO(trainer_rates_open(t));
+    t->moved = calloc(TRAINER_RESULTS, 2 * sizeof *t->moved * (t->main.model->graph->n_rows + 1));
+    if (!t->moved) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a trainer"));
     STRATA_GO(
         strata_model_init_plan(t->main.model, t->main.plan, (uint64_t)recipe_number(t->recipe, "seed")));
     if (*strata_recipe_get(t->recipe, "init"))
@@ -300,6 +312,7 @@ void strata_trainer_close(strata_trainer *t)
     engine_close(&t->tail);
     engine_close(&t->main);
     strata_recipe_close(t->recipe);
+    free(t->moved);
     free(t);
 }
 

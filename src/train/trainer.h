@@ -11,6 +11,9 @@ typedef struct trainer_result {
     uint32_t images;
     double loss;        /* mean over the batch, summed in double in image order */
     strata_state state; /* after the step */
+    /* [n_rows, 2] norms of each row's step and of its weights before it; of a step that is not measured NULL.
+     * Borrowed until the next result is taken. */
+    const float *moved;
 } trainer_result;
 
 enum { TRAINER_RESULTS = 2 * STRATA_RING_SLOTS, TRAINER_NORMALIZE = 192 };
@@ -19,15 +22,16 @@ enum { TRAINER_RESULTS = 2 * STRATA_RING_SLOTS, TRAINER_NORMALIZE = 192 };
 typedef struct trainer_part {
     uint64_t step;
     uint32_t images, step_images; /* real ones: in this micro-batch, in its step */
-    bool last;                    /* of its step */
+    bool last, measured;          /* of its step; that is measured */
 } trainer_part;
 
 /* What the recipe says of every row of the rates table; read once, so that no step parses text. */
 typedef struct trainer_rule {
     float beta2, eps;
-    double decay, norm_rate, bias_rate; /* weight decay; factors of norm parameters and of biases */
-    bool adam, nesterov, decay_by_base;
-    bool spare_norm, spare_bias; /* no weight decay */
+    double decay, norm_rate, bias_rate;       /* weight decay; factors of norm parameters and of biases */
+    bool adam, lars, nesterov, decay_by_base; /* adam: two moments and corrections */
+    bool trust, trust_all;                    /* trust ratios: of rows that decay, or of all */
+    bool spare_norm, spare_bias;              /* no weight decay */
     bool train_frozen_norm, hold_stats;
 } trainer_rule;
 
@@ -56,6 +60,7 @@ struct strata_trainer {
     uint64_t *row_steps; /* [n_rows] active steps each row has taken: Adam's t */
     uint64_t step;       /* steps begun */
     engine *current;     /* with work in flight or a step begun */
+    bool measure;        /* the step begun next, and those after it, are measured: what each row moves by */
     bool open,
         fresh; /* the step begun last wants more micro-batches; the micro-batch begun last is its first */
     uint32_t sample; /* images of that step before the next micro-batch */
@@ -63,6 +68,7 @@ struct strata_trainer {
     uint64_t submitted, taken; /* micro-batches of `current` */
     double partial;            /* loss of the step whose micro-batches are coming back */
     trainer_result result[TRAINER_RESULTS];
+    float *moved; /* [TRAINER_RESULTS, n_rows, 2] */
     uint32_t n_results, first_result;
 };
 
