@@ -156,6 +156,15 @@ expect 0 "" "$strata" train --resume grouped --quiet
 same own grouped
 expect 0 "" "$strata" evaluate grouped/checkpoints/last.safetensors builtin:digits
 
+# ---- Trust ratios ----
+trust=(--opt lamb --lr 1e-5:1e-2 --no-decay norm,bias)
+expect 0 "" "$strata" train builtin:digits "${common[@]}" "${trust[@]}" --run-dir trust
+begin cut 50 "${trust[@]}"
+kill -KILL "$process"
+wait "$process" 2> /dev/null
+expect 0 "" "$strata" train --resume cut --quiet
+same trust cut
+
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet
 [ "$(wc -l < kept/steps.jsonl)" = 23 ] || fail "--last keep takes $(wc -l < kept/steps.jsonl) steps, wanted 23"

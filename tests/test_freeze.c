@@ -263,6 +263,44 @@ static void rows_are_what_was_asked_for(void **state)
     close_job(&j);
 }
 
+/* Ratios are of rows that decay, and LARS's rows hold the rate before its multiplier beside the one after. */
+static void rows_of_trust_ratios(void **state)
+{
+    (void)state;
+    const double lr[] = { 1e-6, 1e-3, 1e-1 };
+    for (int all = 0; all < 2; all++) {
+        job j;
+        open_job(&j, (const char *const[]) { "opt", "lars", "lr", "1e-6,1e-3,1e-1", "no-decay", "norm,bias",
+                                             "trust-all", all ? "true" : "false", NULL });
+        const strata_model *m = trainer_model(j.trainer);
+        strata_rate row[64];
+        step(&j, 0);
+        trainer_rows(j.trainer, row);
+        for (uint32_t i = 0; i < m->graph->n_params; i++) {
+            const strata_param *param = m->graph->param[i];
+            if (param->running) continue;
+            const strata_rate *r = &row[param->row];
+            const bool decays = !param->norm && !param->bias;
+            assert_true(r->lr == (float)lr[m->group_of_row[param->row]]);
+            assert_true(r->beta2 == (float)1e-1);
+            assert_true(r->weight_decay == (decays ? 5e-4F : 0));
+            assert_int_equal(!!(r->flags & STRATA_RATE_TRUST), decays || all);
+        }
+        assert_null(j.trainer->main.plan->moment2.block);
+        close_job(&j);
+    }
+    job j = { 0 };
+    OK(strata_recipe_open(&j.recipe));
+    OK(strata_recipe_set(j.recipe, "opt", "lamb"));
+    OK(strata_recipe_set(j.recipe, "weight-decay", "0"));
+    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
+    assert_int_equal(
+        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
+        STRATA_BAD_ARG);
+    assert_non_null(strstr(strata_message(), "--opt lamb has trust ratios for parameters with weight decay"));
+    close_job(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +311,7 @@ int main(void)
         cmocka_unit_test(statistics_hold_behind_what_learns),
         cmocka_unit_test(a_prefix_is_recorded_once),
         cmocka_unit_test(rows_are_what_was_asked_for),
+        cmocka_unit_test(rows_of_trust_ratios),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -245,6 +245,7 @@ static void close_recordings(strata_plan *p)
     }
     free(p->kept);
     close_part(&p->part[STRATA_PART_UPDATE]);
+    close_part(&p->part[STRATA_PART_MEASURE]);
     close_part(&p->part[STRATA_PART_EVALUATE]);
 }
 

@@ -7,6 +7,8 @@
 static strata_optimizer optimizer(const strata_recipe *r)
 {
     if (recipe_is(r, "opt", "sgd")) return STRATA_SGD;
+    if (recipe_is(r, "opt", "lars")) return STRATA_LARS;
+    if (recipe_is(r, "opt", "lamb")) return STRATA_LAMB;
     return recipe_is(r, "opt", "adam") ? STRATA_ADAM : STRATA_ADAMW;
 }
 
@@ -33,6 +35,8 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         .optimizer = optimizer(r),
         .momentum = recipe_number(r, "momentum") > 0,
         .clip_norm = (float)recipe_number(r, "clip-norm"),
+        .trust_coefficient = (float)recipe_number(r, "trust"),
+        .trust_clip = (float)recipe_number(r, "trust-clip"),
         .micro_batches = c->micro_batches,
         .share = c->share ? c->share->plan : NULL,
         .variants = *variants ? variants : NULL,

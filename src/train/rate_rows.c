@@ -63,19 +63,20 @@ static strata_rate row_of(const strata_trainer *t, const strata_param *param)
     /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
      * step with it if the correction is not off alike. */
     const float beta1 = (float)t->momentum, beta2 = r->beta2;
-    const double n = (double)t->row_steps[param->row], lr = rate_of(t, param);
+    const double n = (double)t->row_steps[param->row], lr = rate_of(t, param), decay = decay_of(t, param, lr);
     if (!moves(t, t->group, param))
         return (strata_rate) { .beta2 = beta2, .correction1 = 1, .correction2 = 1 };
     return (strata_rate) {
         .lr = (float)lr,
         .momentum = beta1,
-        .beta2 = beta2,
+        .beta2 = r->lars ? (float)group_of(t, t->group, param)->uniform : beta2,
         .eps = r->eps,
-        .weight_decay = (float)decay_of(t, param, lr),
+        .weight_decay = (float)decay,
         .correction1 = r->adam ? (float)(1 / (1 - pow((double)beta1, n))) : 1,
         .correction2 = r->adam ? (float)(1 / sqrt(1 - pow((double)beta2, n))) : 1,
         .flags = STRATA_RATE_ACTIVE | (r->nesterov ? STRATA_RATE_NESTEROV : 0) |
-                 (n == 1 ? STRATA_RATE_FIRST : 0),
+                 (n == 1 ? STRATA_RATE_FIRST : 0) |
+                 (r->trust && (decay > 0 || r->trust_all) ? STRATA_RATE_TRUST : 0),
     };
 }
 
@@ -124,13 +125,17 @@ static void count_parameters(double *n, const strata_model *m)
 static trainer_rule read_rule(const strata_recipe *r)
 {
     const char *no_decay = strata_recipe_get(r, "no-decay");
+    const bool lars = recipe_is(r, "opt", "lars"), lamb = recipe_is(r, "opt", "lamb");
     return (trainer_rule) {
         .beta2 = strtof(strchr(strata_recipe_get(r, "betas"), ',') + 1, NULL),
         .eps = (float)recipe_number(r, "eps"),
         .decay = recipe_number(r, "weight-decay"),
         .norm_rate = recipe_number(r, "norm-rate"),
         .bias_rate = recipe_number(r, "bias-rate"),
-        .adam = !recipe_is(r, "opt", "sgd"),
+        .adam = !recipe_is(r, "opt", "sgd") && !lars,
+        .lars = lars,
+        .trust = lars || lamb,
+        .trust_all = recipe_flag(r, "trust-all"),
         .nesterov = recipe_flag(r, "nesterov"),
         .decay_by_base = recipe_is(r, "decay-by", "base"),
         .spare_norm = listed(no_decay, "norm"),
@@ -147,6 +152,11 @@ strata_status trainer_rates_open(strata_trainer *t)
     if (t->rule.decay_by_base && !recipe_is(t->recipe, "opt", "adamw"))
         return strata_fail(STRATA_BAD_ARG,
                            "--decay-by base wants --opt adamw: the decay of %s is in its gradient",
+                           strata_recipe_get(t->recipe, "opt"));
+    if (t->rule.trust && !(t->rule.decay > 0) && !t->rule.trust_all)
+        return strata_fail(STRATA_BAD_ARG,
+                           "--opt %s has trust ratios for parameters with weight decay, and --weight-decay "
+                           "is 0: give one, or --trust-all",
                            strata_recipe_get(t->recipe, "opt"));
     double *n = calloc(m->n_groups, sizeof *n);
     if (!n) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
