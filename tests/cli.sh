@@ -6,7 +6,7 @@
 # ---- Texts ----
 expect 0 "" "$strata" --help
 holds out '^Examples:'
-for command in train evaluate predict devices doctor models inspect convert; do
+for command in train evaluate predict devices doctor bench models inspect convert; do
   expect 0 "" "$strata" "$command" --help
   head -1 out | grep -qE '^Examples?:$' || fail "$command --help does not begin with an example"
   holds out "strata $command"
@@ -29,9 +29,6 @@ done
 expect 0 "" "$strata" --man
 holds out '^\.TH STRATA 1'
 holds out 'weight\\-decay'
-for later in bench; do
-  expect 2 "there is no command '$later'" "$strata" "$later"
-done
 
 # ---- Rates without a run ----
 expect 0 "effectively frozen" "$strata" rates --model resnet18 --lr 1e-6:1e-2 --schedule one-cycle:fastai1 \
@@ -103,6 +100,10 @@ expect 2 "no command 'data digts'; did you mean 'data digits'" "$strata" data di
 expect 2 "at least 20 steps" "$strata" lr-find builtin:digits --points 5
 expect 2 "--low wants a rate above 0, got '-1'" "$strata" lr-find builtin:digits --low=-1
 expect 2 "0 < low < high" "$strata" lr-find builtin:digits --low 1 --high 0.1
+
+# ---- The bench, where no device is wanted ----
+expect 2 "--size wants" "$strata" bench --size 0
+expect 2 "'--sise'.*did you mean '--size'" "$strata" bench --sise 9
 
 # ---- Words and options ----
 expect 2 "'trian'.*did you mean 'train'" "$strata" trian

@@ -5,6 +5,7 @@
 #ifndef STRATA_H
 #define STRATA_H
 
+#include "strata/bench.h"
 #include "strata/data.h"
 #include "strata/device.h"
 #include "strata/doctor.h"

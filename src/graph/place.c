@@ -64,6 +64,19 @@ strata_status place_items(place_item *items, uint32_t n, uint64_t limit, uint64_
     return STRATA_OK;
 }
 
+uint64_t place_least(const place_item *items, uint32_t n)
+{
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < n; i++) { /* the worst time is one when something begins to live */
+        uint64_t alive = 0;
+        for (uint32_t j = 0; j < n; j++)
+            if (items[j].first <= items[i].first && items[i].first <= items[j].last)
+                alive += strata_align(items[j].bytes);
+        if (alive > most) most = alive;
+    }
+    return most;
+}
+
 void place_bind(const place_item *items, uint32_t n, const strata_block *blocks)
 {
     for (uint32_t i = 0; i < n; i++)

@@ -25,6 +25,9 @@ typedef struct place_item {
 strata_status place_items(place_item *items, uint32_t n, uint64_t limit, uint64_t *block_bytes,
                           uint32_t max_blocks, uint32_t *n_blocks);
 
+/* The bytes that live at the time when most do: less cannot do. */
+uint64_t place_least(const place_item *items, uint32_t n);
+
 /* Point every item's slice into the blocks. */
 void place_bind(const place_item *items, uint32_t n, const strata_block *blocks);
 

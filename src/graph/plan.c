@@ -15,6 +15,7 @@ static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_item
 {
     const strata_caps *caps = strata_device_caps(p->device);
     STRATA_TRY(layout_items(p, items, n_items));
+    p->least_bytes = place_least(items, *n_items);
     STRATA_TRY(place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS, &p->n_blocks));
     for (uint32_t b = 0; b < p->n_blocks; b++) p->device_bytes += bytes[b];
     return STRATA_OK;

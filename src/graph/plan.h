@@ -86,6 +86,7 @@ typedef struct strata_plan {
     strata_block *block; /* [n_blocks] owned */
     uint32_t n_blocks;
     uint64_t device_bytes; /* of all blocks: the peak, as nothing else is allocated */
+    uint64_t least_bytes;  /* alive at once at the worst time: no placement takes less */
 
     /* One contiguous range filled by the host for each micro-batch, and where its parts begin in it (bytes).
      */

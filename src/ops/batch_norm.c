@@ -247,6 +247,20 @@ static strata_status backward(strata_stream *s, const strata_node *n)
     return wants_dx ? over_pixels(s, n, &c, frozen, STRATA_BACKWARD) : STRATA_OK;
 }
 
+/* Sums over x come before the first y, and sums over x and dy before the first dx: both are read twice. */
+static strata_work work(const strata_node *n, strata_pass pass)
+{
+    const strata_shape shape = n->in[0]->shape;
+    const double elements = (double)strata_pixels(shape) * shape.c;
+    const double again = n->frozen_stats ? 0 : 4.0 * (double)strata_shape_floats(shape);
+    strata_work w = strata_tensor_work(n, pass);
+    if (pass == STRATA_FORWARD) w.bytes += again;
+    if (pass == STRATA_BACKWARD) w.bytes += 2 * again;
+    /* x gain + bias; before it d = x - guess, sums of d and d d; backward sums of dy and dy xhat, then dx. */
+    w.flops = elements * (pass == STRATA_EVALUATE || n->frozen_stats ? 2 : pass == STRATA_FORWARD ? 6 : 10);
+    return w;
+}
+
 const strata_op strata_op_batch_norm = {
     .name = "batch_norm",
     .min_in = 1,
@@ -259,4 +273,5 @@ const strata_op strata_op_batch_norm = {
     .infer = infer,
     .forward = forward,
     .backward = backward,
+    .work = work,
 };

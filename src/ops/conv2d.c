@@ -68,6 +68,16 @@ conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted)
     return c;
 }
 
+/* Multiplications of zeros in the padding are counted, as everybody does. */
+strata_work conv2d_work(const strata_node *n, strata_pass pass)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    strata_work w = strata_tensor_work(n, pass);
+    if (pass == STRATA_BACKWARD_X && !n->in[0]->grad.block) return (strata_work) { 0 };
+    w.flops = 2.0 * n->out->shape.n * z.pixels * z.taps * z.depth * z.width * z.groups;
+    return w;
+}
+
 /* ---- Shapes and parameters ---------------------------------------------------------------------- */
 
 static strata_status infer_side(uint32_t *out, const strata_node *n, uint32_t in, int side)
@@ -170,4 +180,6 @@ const strata_op strata_op_conv2d = {
     .infer = infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .split_backward = true,
+    .work = conv2d_work,
 };

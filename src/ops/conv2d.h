@@ -76,6 +76,7 @@ bool conv2d_texels(const strata_caps *caps, strata_slice s);
 strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank);
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
 uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass);
+strata_work conv2d_work(const strata_node *n, strata_pass pass);
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode);
 strata_status conv2d_backward(strata_stream *s, const strata_node *n);
 

@@ -126,6 +126,8 @@ void strata_device_close(strata_device *d)
 
 const strata_caps *strata_device_caps(const strata_device *d) { return &d->caps; }
 
+bool strata_device_tells_time(const strata_device *d) { return !d->gpu || strata_gpu_tells_time(d->gpu); }
+
 unsigned strata_device_complaints(const strata_device *d, const char **first)
 {
     if (d->gpu) return strata_gpu_complaints(d->gpu, first);

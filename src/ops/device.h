@@ -65,6 +65,14 @@ strata_status strata_stream_end(strata_stream *s);
 /* Run it once and wait. For tests and one-off work; a training step goes through a ring. */
 strata_status strata_stream_run(strata_stream *s);
 
+/* Run it once with the time of each launch, and wait. seconds [launches] out. A second recording is made for
+ * it at the first call, in which every launch waits for the one before it: their sum is more than what the
+ * recording takes. Times are the device's own where strata_device_tells_time, else the host's around a
+ * submission of each launch; with `processor` the time of all threads of this process around it, which is
+ * what a software device works, whatever else the machine does. */
+strata_status strata_stream_time(strata_stream *s, double *seconds, bool processor);
+bool strata_device_tells_time(const strata_device *d);
+
 /* What was recorded, launch by launch; borrowed until the stream closes. NULL past the end. */
 typedef struct strata_recorded {
     const char *label, *stem, *variant;

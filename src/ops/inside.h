@@ -30,6 +30,8 @@ struct strata_stream {
     const char *label, *forced;
     strata_slice step_values;
     strata_gpu_recording *recording; /* after the end; NULL on the reference */
+    strata_gpu_recording *timed;     /* made when times are first asked for */
+    bool timed_apart;
     bool ended;
 };
 

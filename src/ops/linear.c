@@ -41,4 +41,6 @@ const strata_op strata_op_linear = {
     .infer = infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .split_backward = true,
+    .work = conv2d_work,
 };

@@ -129,6 +129,14 @@ strata_status strata_builder_param(strata_builder *b, strata_node *n, uint32_t s
 /* Which of its tensors an op's backward pass reads: what the plan must keep until then. */
 enum { STRATA_READS_IN0 = 1, STRATA_READS_IN1 = 2, STRATA_READS_ALL_IN = 0xff, STRATA_READS_OUT = 0x100 };
 
+/* The least work of a pass of a node, from its shapes: what its speed is told by. An algorithm that
+ * multiplies less does not change it. */
+typedef struct strata_work {
+    double flops; /* additions, multiplications, comparisons, each counted as 1 */
+    double bytes; /* read and written, each tensor once for each time that a sum has to be over before the
+                     next begins */
+} strata_work;
+
 /* The mode of a recording. */
 typedef enum strata_mode { STRATA_TRAIN, STRATA_EVALUATE_MODE } strata_mode;
 
@@ -139,6 +147,7 @@ struct strata_op {
     size_t options_bytes;
     uint32_t backward_reads; /* STRATA_READS_* */
     bool view;               /* out is the same memory as in[0]: no launches at all */
+    bool split_backward;     /* has the passes BACKWARD_X and BACKWARD_W in place of BACKWARD */
     bool loss; /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
 
     /* Variants by name, the plain one first, ended by NULL; NULL: one variant named "plain". */
@@ -157,7 +166,22 @@ struct strata_op {
      * caps->max_range. */
     strata_status (*forward)(strata_stream *s, const strata_node *n, strata_mode mode);
     strata_status (*backward)(strata_stream *s, const strata_node *n);
+
+    /* What strata_node_work gives for FORWARD, EVALUATE, BACKWARD, BACKWARD_X and BACKWARD_W. NULL: one
+     * operation for each element of the largest input or of the output. */
+    strata_work (*work)(const strata_node *n, strata_pass pass);
 };
+
+/* The work of a pass of a planned node. An op has either BACKWARD or BACKWARD_X and BACKWARD_W; what it lacks
+ * is no work. */
+strata_work strata_node_work(const strata_node *n, strata_pass pass);
+
+/* What an op's `work` begins with. Bytes of the node's tensors that the pass touches: inputs and output
+ * forward; gradients, and what STRATA_READS_* says, backward. Flops: 0. */
+strata_work strata_tensor_work(const strata_node *n, strata_pass pass);
+
+/* Which of those passes a launch of this node belongs to: STATS to FORWARD, TRANSPOSE to BACKWARD_X. */
+strata_pass strata_node_pass(const strata_node *n, strata_pass launch);
 
 /* Every op, ended by NULL; and one by name (NULL: none). */
 extern const strata_op *const strata_ops[];

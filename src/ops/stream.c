@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "ops/inside.h"
 
 strata_status strata_stream_open(strata_stream **out, strata_device *d)
@@ -19,6 +20,7 @@ void strata_stream_close(strata_stream *s)
 {
     if (!s) return;
     strata_gpu_recording_close(s->recording);
+    strata_gpu_recording_close(s->timed);
     strata_arena_free(&s->arena);
     free(s->launch);
     free(s);
@@ -141,17 +143,24 @@ strata_status strata_stream_launch(strata_stream *s, const strata_kernel *kernel
 
 /* ---- The whole -------------------------------------------------------------------------------- */
 
+typedef enum recording_kind { RUN, TIMED, TIMED_APART } recording_kind;
+
+static strata_status record_as(recording_kind kind, strata_gpu_recording **out, const strata_stream *s)
+{
+    strata_gpu *g = s->device->gpu;
+    strata_gpu_launch *launch = calloc(s->n ? s->n : 1, sizeof *launch);
+    if (!launch) return strata_fail(STRATA_NO_MEMORY, "a list of %u launches", s->n);
+    for (uint32_t i = 0; i < s->n; i++) launch[i] = gpu_launch(s->launch[i]);
+    strata_status status = kind == RUN ? strata_gpu_record(out, g, launch, s->n)
+                                       : strata_gpu_record_timed(out, g, launch, s->n, kind == TIMED_APART);
+    free(launch);
+    return status;
+}
+
 strata_status strata_stream_end(strata_stream *s)
 {
     if (s->ended) return strata_fail(STRATA_BAD_ARG, "a recording ended twice");
-    if (s->device->gpu) {
-        strata_gpu_launch *launch = calloc(s->n ? s->n : 1, sizeof *launch);
-        if (!launch) return strata_fail(STRATA_NO_MEMORY, "a list of %u launches", s->n);
-        for (uint32_t i = 0; i < s->n; i++) launch[i] = gpu_launch(s->launch[i]);
-        strata_status status = strata_gpu_record(&s->recording, s->device->gpu, launch, s->n);
-        free(launch);
-        STRATA_TRY(status);
-    }
+    if (s->device->gpu) STRATA_TRY(record_as(RUN, &s->recording, s));
     s->ended = true;
     return STRATA_OK;
 }
@@ -167,6 +176,27 @@ strata_status strata_stream_run(strata_stream *s)
     if (!s->ended) return strata_fail(STRATA_BAD_ARG, "a recording run before its end");
     if (s->device->gpu) return strata_gpu_run(s->device->gpu, s->recording);
     stream_run_on_cpu(s);
+    return STRATA_OK;
+}
+
+strata_status strata_stream_time(strata_stream *s, double *seconds, bool processor)
+{
+    strata_gpu *g = s->device->gpu;
+    if (!s->ended) return strata_fail(STRATA_BAD_ARG, "a recording timed before its end");
+    if (g) {
+        if (s->timed && s->timed_apart != processor) {
+            strata_gpu_recording_close(s->timed);
+            s->timed = NULL;
+        }
+        s->timed_apart = processor;
+        if (!s->timed) STRATA_TRY(record_as(processor ? TIMED_APART : TIMED, &s->timed, s));
+        return strata_gpu_run_timed(g, s->timed, seconds, processor);
+    }
+    for (uint32_t i = 0; i < s->n; i++) {
+        const double start = processor ? strata_process_time() : strata_now();
+        s->launch[i]->kernel->cpu(s->launch[i]->args, s->launch[i]->recorded.pass);
+        seconds[i] = (processor ? strata_process_time() : strata_now()) - start;
+    }
     return STRATA_OK;
 }
 

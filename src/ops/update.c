@@ -270,3 +270,10 @@ strata_status strata_update_step(strata_stream *s, const strata_update *u, strat
     STRATA_TRY(run_over(s, u, optimizer, measured ? STRATA_MEASURE : STRATA_FORWARD, launch[optimizer]));
     return measured ? finish_norms(s, u, optimizer, STRATA_MEASURE) : STRATA_OK;
 }
+
+strata_work strata_update_work(double bytes, uint32_t moments, bool norm)
+{
+    if (norm) return (strata_work) { bytes / 4 * 2, bytes };
+    /* Parameters and moments are read and written, gradients read. */
+    return (strata_work) { bytes / 4 * (4 + 5.0 * moments), bytes * (3 + 2.0 * moments) };
+}

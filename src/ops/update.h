@@ -3,7 +3,7 @@
 #ifndef STRATA_OPS_UPDATE_H
 #define STRATA_OPS_UPDATE_H
 
-#include "ops/device.h"
+#include "ops/op.h"
 
 typedef enum strata_optimizer {
     STRATA_SGD,
@@ -83,5 +83,9 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u);
  * 1 - b1 and 1 - b2 are taken of the f32 in the table. Corrections made from the same rounded betas match
  * them; made from the doubles they leave an error of 6e-6 in v at beta2 = 0.999. */
 strata_status strata_update_step(strata_stream *s, const strata_update *u, strata_optimizer optimizer);
+
+/* The work of strata_update_norm (`norm`) or of strata_update_step over `bytes` of parameters with so many
+ * moments. */
+strata_work strata_update_work(double bytes, uint32_t moments, bool norm);
 
 #endif

@@ -31,6 +31,7 @@ typedef struct gpu_physical {
     bool subgroup_size_control;       /* a pipeline may ask for its subgroup size */
     VkSubgroupFeatureFlags subgroups; /* operations of compute shaders */
     uint32_t subgroup;                /* as reported */
+    uint32_t time_bits;               /* of the queue's timestamps; 0: it has none */
 } gpu_physical;
 
 struct strata_gpu {

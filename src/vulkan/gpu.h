@@ -59,6 +59,16 @@ strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const
 void strata_gpu_recording_close(strata_gpu_recording *r);
 strata_status strata_gpu_run(strata_gpu *g, const strata_gpu_recording *r);
 
+/* The same for measuring: each launch waits for the one before it and its time is taken, by timestamps of the
+ * queue, or by the host with a submission for each launch: where the queue has none (strata_gpu_tells_time is
+ * false), and where `apart` asks for it. seconds [n] out; `processor`: of the host's threads, of those taken
+ * apart. */
+strata_status strata_gpu_record_timed(strata_gpu_recording **out, strata_gpu *g,
+                                      const strata_gpu_launch *launch, uint32_t n, bool apart);
+strata_status strata_gpu_run_timed(strata_gpu *g, const strata_gpu_recording *r, double *seconds,
+                                   bool processor);
+bool strata_gpu_tells_time(const strata_gpu *g);
+
 typedef struct strata_gpu_ring strata_gpu_ring;
 
 enum { STRATA_GPU_RING_SLOTS = 3, STRATA_GPU_RING_RECORDINGS = 64 };

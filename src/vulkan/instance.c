@@ -150,13 +150,17 @@ static const char *type_name(VkPhysicalDeviceType type)
 /* The family of the compute queue; UINT32_MAX: none. The first one that computes is the one drivers serve
  * best: a queue of compute alone may lack time slices of the desktop, but is often limited to part of the
  * device. */
-static uint32_t compute_family(VkPhysicalDevice physical)
+static uint32_t compute_family(uint32_t *time_bits, VkPhysicalDevice physical)
 {
     VkQueueFamilyProperties family[16];
     uint32_t n = 16;
     vkGetPhysicalDeviceQueueFamilyProperties(physical, &n, family);
+    *time_bits = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (family[i].queueCount > 0 && (family[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) return i;
+        if (family[i].queueCount > 0 && (family[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) {
+            *time_bits = family[i].timestampValidBits;
+            return i;
+        }
     return UINT32_MAX;
 }
 
@@ -318,7 +322,8 @@ static strata_status describe(gpu_physical *out, VkPhysicalDevice handle)
 {
     VkExtensionProperties *extension = NULL;
     uint32_t n = 0;
-    *out = (gpu_physical) { .handle = handle, .family = compute_family(handle) };
+    *out = (gpu_physical) { .handle = handle };
+    out->family = compute_family(&out->time_bits, handle);
     vkGetPhysicalDeviceProperties(handle, &out->properties);
     out->entry.type = type_name(out->properties.deviceType);
     out->entry.caps.cores = strata_threads();

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "vulkan/hazard.h"
 #include "vulkan/kernel.h"
 
@@ -139,6 +140,17 @@ static strata_status record_launch(strata_gpu_recording *r, const gpu_kernel *k,
 
 /* ---- The recording ---------------------------------------------------------------------------------- */
 
+/* A launch is timed alone: all before it is over, and the time is told when it is over. */
+static void tell_time(strata_gpu_recording *r, uint32_t i)
+{
+    const strata_gpu *g = r->gpu;
+    const VkPipelineStageFlags compute = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT;
+    if (!r->times) return;
+    gpu_barrier(g, r->commands, compute, VK_ACCESS_SHADER_WRITE_BIT, compute,
+                VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT);
+    g->vk.vkCmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->times, i);
+}
+
 static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const *kernel,
                                 const strata_gpu_launch *launch, uint32_t n, hazard_list *hazards)
 {
@@ -152,6 +164,8 @@ static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const
     /* Whatever ran before may have written what is used here, or still read what is written here. */
     gpu_barrier(g, r->commands, compute | VK_PIPELINE_STAGE_TRANSFER_BIT,
                 VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT, compute, uses);
+    if (r->times) g->vk.vkCmdResetQueryPool(r->commands, r->times, 0, n + 1);
+    tell_time(r, 0);
     for (uint32_t i = 0; i < n; i++) {
         bool barrier;
         if (!hazard_add(hazards, &barrier, launch[i].args, launch[i].layout->n_slices,
@@ -162,13 +176,24 @@ static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const
         if (barrier) gpu_barrier(g, r->commands, compute, VK_ACCESS_SHADER_WRITE_BIT, compute, uses);
         r->n_barriers += barrier;
         STRATA_TRY(record_launch(r, kernel[i], &launch[i]));
+        tell_time(r, i + 1);
     }
     GPU_TRY(g->vk.vkEndCommandBuffer(r->commands));
     return STRATA_OK;
 }
 
-strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
-                                uint32_t n)
+static strata_status open_times(strata_gpu_recording *r, uint32_t n)
+{
+    const strata_gpu *g = r->gpu;
+    const VkQueryPoolCreateInfo pool = { .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                         .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                         .queryCount = n + 1 };
+    GPU_TRY(g->vk.vkCreateQueryPool(g->device, &pool, NULL, &r->times));
+    return STRATA_OK;
+}
+
+static strata_status record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
+                            uint32_t n, bool timed)
 {
     strata_status status = STRATA_OK;
     hazard_list hazards = { 0 };
@@ -177,6 +202,7 @@ strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const
     strata_gpu_recording *r = calloc(1, sizeof *r);
     if (!kernel || !r) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "the record of %u launches", n));
     r->gpu = g;
+    if (timed) STRATA_GO(open_times(r, n));
     STRATA_GO(kernel_make_all(g, launch, n));
     for (uint32_t i = 0; i < n; i++) kernel[i] = kernel_find(g, launch[i].layout, launch[i].defines);
     STRATA_GO(open_pools(r, kernel, n));
@@ -190,11 +216,41 @@ done:
     return status;
 }
 
+strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
+                                uint32_t n)
+{
+    return record(out, g, launch, n, false);
+}
+
+strata_status strata_gpu_record_timed(strata_gpu_recording **out, strata_gpu *g,
+                                      const strata_gpu_launch *launch, uint32_t n, bool apart)
+{
+    if (g->physical.time_bits && !apart) {
+        STRATA_TRY(record(out, g, launch, n, true));
+        (*out)->n_launches = n;
+        return STRATA_OK;
+    }
+    strata_gpu_recording *r = calloc(1, sizeof *r);
+    *out = r;
+    if (r) r->single = calloc(n ? n : 1, sizeof(strata_gpu_recording *));
+    strata_status status = r && r->single ? STRATA_OK
+                                          : strata_fail(STRATA_NO_MEMORY, "the record of %u launches", n);
+    for (; status == STRATA_OK && r->n_launches < n; r->n_launches++)
+        status = record(&r->single[r->n_launches], g, &launch[r->n_launches], 1, false);
+    if (status == STRATA_OK) return STRATA_OK;
+    strata_gpu_recording_close(r);
+    *out = NULL;
+    return status;
+}
+
 void strata_gpu_recording_close(strata_gpu_recording *r)
 {
     if (!r) return;
+    for (uint32_t i = 0; r->single && i < r->n_launches; i++) strata_gpu_recording_close(r->single[i]);
+    free(r->single);
     if (r->gpu) {
         const strata_gpu *g = r->gpu;
+        g->vk.vkDestroyQueryPool(g->device, r->times, NULL);
         for (uint32_t i = 0; i < r->n_views; i++) g->vk.vkDestroyBufferView(g->device, r->view[i], NULL);
         g->vk.vkDestroyDescriptorPool(g->device, r->descriptors, NULL);
         g->vk.vkDestroyCommandPool(g->device, r->pool, NULL);
@@ -206,4 +262,39 @@ void strata_gpu_recording_close(strata_gpu_recording *r)
 strata_status strata_gpu_run(strata_gpu *g, const strata_gpu_recording *r)
 {
     return gpu_submit_and_wait(g, (const VkCommandBuffer[]) { r->commands, g->to_host }, 2);
+}
+
+bool strata_gpu_tells_time(const strata_gpu *g) { return g->physical.time_bits != 0; }
+
+static strata_status run_singles(strata_gpu *g, const strata_gpu_recording *r, double *seconds,
+                                 bool processor)
+{
+    for (uint32_t i = 0; i < r->n_launches; i++) {
+        const double start = processor ? strata_process_time() : strata_now();
+        STRATA_TRY(strata_gpu_run(g, r->single[i]));
+        seconds[i] = (processor ? strata_process_time() : strata_now()) - start;
+    }
+    return STRATA_OK;
+}
+
+strata_status strata_gpu_run_timed(strata_gpu *g, const strata_gpu_recording *r, double *seconds,
+                                   bool processor)
+{
+    const uint32_t n = r->n_launches;
+    if (r->single) return run_singles(g, r, seconds, processor);
+    strata_status status = STRATA_OK;
+    uint64_t *ticks = calloc(n + 1, sizeof *ticks);
+    if (!ticks) return strata_fail(STRATA_NO_MEMORY, "the times of %u launches", n);
+    STRATA_GO(strata_gpu_run(g, r));
+    const VkResult got = g->vk.vkGetQueryPoolResults(g->device, r->times, 0, n + 1, (n + 1) * sizeof *ticks,
+                                                     ticks, sizeof *ticks,
+                                                     VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
+    if (got != VK_SUCCESS) STRATA_GO(gpu_fail(got, "vkGetQueryPoolResults"));
+    const uint64_t mask = g->physical.time_bits < 64 ? ((uint64_t)1 << g->physical.time_bits) - 1
+                                                     : UINT64_MAX;
+    const double period = 1e-9 * (double)g->physical.properties.limits.timestampPeriod;
+    for (uint32_t i = 0; i < n; i++) seconds[i] = period * (double)((ticks[i + 1] - ticks[i]) & mask);
+done:
+    free(ticks);
+    return status;
 }

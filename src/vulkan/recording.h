@@ -14,6 +14,10 @@ struct strata_gpu_recording {
     uint32_t n_views;
     uint32_t n_barriers; /* between launches */
     uint32_t n_dummies;  /* bound so far */
+    VkQueryPool times;   /* [n_launches + 1] of a timed one: before the first launch and after each */
+    strata_gpu_recording **single; /* [n_launches] of a timed one where the queue tells no time: one of each
+                                      launch */
+    uint32_t n_launches;           /* of a timed one */
 };
 
 #endif

@@ -1,0 +1,85 @@
+/* How fast is a device, and where does the time of a training step go? */
+#ifndef STRATA_BENCH_H
+#define STRATA_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "strata/device.h"
+#include "strata/recipe.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a device was seen to do at best, by shaders that do nothing else. */
+typedef struct strata_limits {
+    double flops_per_s; /* multiplications and additions of f32, each counted as 1 */
+    double bytes_per_s; /* a copy of 64 MiB, on a processor of 16, or what the device binds; reads and
+                           writes both count */
+    double submit_s;    /* an empty submission, until the host knows that it is over */
+    double dispatch_s;  /* a launch that does nothing, among others, without a barrier */
+    bool timestamps;    /* launches are timed by the device's own clock; else by the host's, with a submission
+                        for each: short ones then seem longer */
+} strata_limits;
+
+/* Measure them; about a second. processor_time: as in strata_bench_config.
+ * Waits.  Errors: those of memory and of a lost device. */
+STRATA_API strata_status strata_device_measure(strata_limits *out, strata_device *d, bool processor_time);
+
+typedef struct strata_bench_config {
+    const strata_recipe *recipe; /* model, stem, head, opt, batch, variants, device, ...; NULL: defaults */
+    uint32_t h, w, c, classes;   /* of the images; 0: 32, 32, 3, 10 */
+    uint32_t steps;              /* timed training steps, and as many batches of inference; 0: 8 */
+    bool processor_time; /* launches and limits are timed by the processor time of this process, with a
+                            submission for each launch: what a software device works, whatever else the
+                            machine does. Rates are then for a second of one core */
+    const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
+} strata_bench_config;
+
+/* The launches of one pass of one layer. */
+typedef struct strata_bench_line {
+    const char *node, *op;      /* "layer1.0.conv1", "conv2d"; "update", "sgd" or "grad_norm" */
+    const char *phase;          /* "train" or "infer" */
+    const char *pass, *variant; /* "FORWARD", "BACKWARD_X"; the main kernel's variant */
+    const char *shape;          /* "64x32x32x64 -> 64x32x32x64, kernel 3x3" */
+    uint32_t launches;
+    double seconds;      /* the least of all rounds */
+    double flops, bytes; /* the least that the pass has to do, from its shapes: see strata_limits */
+} strata_bench_line;
+
+typedef struct strata_bench {
+    strata_caps caps;
+    strata_limits limits;
+    const char *model; /* "resnet18" */
+    uint32_t batch, h, w, c, classes, steps;
+    bool processor_time; /* of lines and limits */
+    uint64_t parameters;
+    double train_images_per_s, infer_images_per_s; /* with steps in flight as in a run; medians */
+    double train_s, infer_s;                       /* of a step, of a batch: batch / images_per_s */
+    double host_s; /* processor time of the host's own work in a step: rates, submission, results */
+    double cpu_s; /* processor time of all threads of the process in a step: on a software device, its work */
+    double infer_cpu_s;
+    double kernel_s, infer_kernel_s; /* sums of `seconds` below */
+    double outside;                  /* share of a training step that is in no kernel: median over rounds of
+                       1 - kernels / step, measured in turn; noise can make it negative */
+    double open_s;         /* from nothing to recordings on the device: compiling shaders included */
+    double start_s;        /* the same and the first step */
+    uint64_t memory;       /* bytes on the device, all of it */
+    uint64_t least_memory; /* what is alive at once at the worst moment of this schedule: no placement takes
+                              less */
+    const strata_bench_line *line; /* [n_lines], in the order they run */
+    uint32_t n_lines;
+} strata_bench;
+
+/* Train and evaluate a recipe's network on made-up images, and time every launch.
+ * Owner:  caller; release with strata_bench_close (NULL is allowed). On failure *out is NULL.
+ * Waits:  for the device.
+ * Errors: those of strata_trainer_open. */
+STRATA_API strata_status strata_bench_open(const strata_bench **out, const strata_bench_config *config);
+STRATA_API void strata_bench_close(const strata_bench *b);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

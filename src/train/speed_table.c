@@ -1,0 +1,185 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "ops/update.h"
+#include "train/speed.h"
+
+static const int parts[SPEED_PARTS] = { STRATA_PART_FIRST, STRATA_PART_UPDATE, STRATA_PART_EVALUATE };
+
+static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the times"); }
+
+/* ---- What a line says ------------------------------------------------------------------------- */
+
+static void put_field(strata_text *t, const strata_node *n, const strata_field *f)
+{
+    const char *at = (const char *)n->options + f->offset;
+    uint32_t whole[2];
+    float number;
+    if (f->type == STRATA_FIELD_FLOAT) {
+        memcpy(&number, at, sizeof number);
+        if (number != (float)f->fallback || f->required)
+            strata_text_format(t, " %s=%g", f->name, (double)number);
+        return;
+    }
+    memcpy(whole, at, f->type == STRATA_FIELD_PAIR ? sizeof whole : sizeof *whole);
+    if (f->type != STRATA_FIELD_PAIR) whole[1] = whole[0];
+    if (!f->required && whole[0] == (uint32_t)f->fallback && whole[1] == whole[0]) return;
+    strata_text_format(t, " %s=%u", f->name, whole[0]);
+    if (whole[1] != whole[0]) strata_text_format(t, ",%u", whole[1]);
+}
+
+/* "[64,32,32,64] -> [64,32,32,64] kernel=3 pad=1": the options that are not the default. */
+static const char *shape_of(strata_arena *a, const strata_node *n)
+{
+    strata_text t = { 0 };
+    strata_text_format(&t, "%s -> %s", strata_shape_text(n->in[0]->shape).s,
+                       strata_shape_text(n->out->shape).s);
+    for (const strata_field *f = n->op->fields; f && f->name; f++)
+        if (strcmp(f->name, "out") != 0) put_field(&t, n, f);
+    const char *text = t.failed ? NULL : strata_arena_text(a, t.s);
+    strata_text_free(&t);
+    return text;
+}
+
+static const strata_node *find_node(const strata_graph *g, const char *name)
+{
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        if (strcmp(g->node[i]->name, name) == 0) return g->node[i];
+    return NULL;
+}
+
+/* A launch of the update works on all parameters at once. */
+static strata_status describe_update(speed_table *t, strata_bench_line *l, const strata_recorded *r)
+{
+    const strata_plan *p = t->plan;
+    const uint32_t moments = (p->moment1.block ? 1u : 0u) + (p->moment2.block ? 1u : 0u);
+    char shape[48];
+    snprintf(shape, sizeof shape, "%llu floats", (unsigned long long)(p->weights.bytes / 4));
+    strata_work w = strata_update_work((double)p->weights.bytes, moments, strcmp(r->stem, "grad_norm") == 0);
+    if (strcmp(r->stem, "trust") == 0) w = (strata_work) { 0 }; /* a few floats a row */
+    l->op = r->stem;
+    l->pass = strata_pass_name(STRATA_FORWARD);
+    l->flops = w.flops;
+    l->bytes = w.bytes;
+    l->shape = strata_arena_text(&t->arena, shape);
+    return l->shape ? STRATA_OK : no_memory();
+}
+
+static strata_status describe_node(speed_table *t, strata_bench_line *l, const strata_node *n,
+                                   strata_pass pass, bool train)
+{
+    const strata_work w = strata_node_work(n, pass == STRATA_FORWARD && !train ? STRATA_EVALUATE : pass);
+    l->op = n->op->name;
+    l->pass = strata_pass_name(pass);
+    l->flops = w.flops;
+    l->bytes = w.bytes;
+    l->shape = shape_of(&t->arena, n);
+    return l->shape ? STRATA_OK : no_memory();
+}
+
+/* The line that a launch belongs to, among those from `from` on; a new one where there is none yet. */
+static strata_status take_line(speed_table *t, uint32_t *out, uint32_t from, bool train,
+                               const strata_recorded *r)
+{
+    const strata_node *n = find_node(t->plan->graph, r->label);
+    const strata_pass pass = n ? strata_node_pass(n, r->pass) : STRATA_FORWARD;
+    const char *op = n ? n->op->name : r->stem;
+    strata_bench_line *l = &t->line[from];
+    while (l < t->line + t->n && (strcmp(l->node, r->label) != 0 || strcmp(l->op, op) != 0 ||
+                                  strcmp(l->pass, strata_pass_name(pass)) != 0))
+        l++;
+    *out = (uint32_t)(l - t->line);
+    if (*out == t->n) {
+        t->n++;
+        *l = (strata_bench_line) { .node = r->label, .phase = train ? "train" : "infer" };
+        l->variant = r->variant;
+        STRATA_TRY(n ? describe_node(t, l, n, pass, train) : describe_update(t, l, r));
+    }
+    const bool main = r->pass == pass && !t->main[*out]; /* a helper's variant is not the pass's */
+    if (main) l->variant = r->variant;
+    t->main[*out] = t->main[*out] || main;
+    l->launches++;
+    return STRATA_OK;
+}
+
+static uint32_t launches_of(const strata_part *p)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < p->n; s++)
+        for (uint32_t i = 0; strata_stream_recorded(p->segment[s], i); i++) n++;
+    return n;
+}
+
+static strata_status take_part(speed_table *t, speed_part *out, int part, uint32_t from)
+{
+    const strata_part *p = &t->plan->part[part];
+    const strata_recorded *r;
+    *out = (speed_part) { .part = p, .n = launches_of(p) };
+    out->line = strata_arena_take(&t->arena, (out->n + 1) * sizeof *out->line);
+    if (!out->line) return no_memory();
+    uint32_t at = 0;
+    for (uint32_t s = 0; s < p->n; s++)
+        for (uint32_t i = 0; (r = strata_stream_recorded(p->segment[s], i)); i++)
+            STRATA_TRY(take_line(t, &out->line[at++], from, part != STRATA_PART_EVALUATE, r));
+    return STRATA_OK;
+}
+
+strata_status speed_table_open(speed_table *t, const strata_plan *p, bool processor)
+{
+    strata_status status = STRATA_OK;
+    uint32_t room = 1;
+    *t = (speed_table) { .plan = p, .processor = processor };
+    for (int i = 0; i < SPEED_PARTS; i++) room += launches_of(&p->part[parts[i]]);
+    t->line = strata_arena_take(&t->arena, room * sizeof *t->line);
+    t->main = strata_arena_take(&t->arena, room * sizeof *t->main);
+    t->seconds = strata_arena_take(&t->arena, room * sizeof *t->seconds);
+    t->launch = strata_arena_take(&t->arena, room * sizeof *t->launch);
+    if (!t->line || !t->main || !t->seconds || !t->launch) STRATA_GO(no_memory());
+    for (int i = 0; i < SPEED_PARTS; i++)
+        STRATA_GO(take_part(t, &t->part[i], parts[i], parts[i] == STRATA_PART_EVALUATE ? t->n : 0));
+    return STRATA_OK;
+done:
+    speed_table_free(t);
+    return status;
+}
+
+void speed_table_free(speed_table *t)
+{
+    strata_arena_free(&t->arena);
+    *t = (speed_table) { 0 };
+}
+
+/* ---- Rounds ---------------------------------------------------------------------------------------- */
+
+static strata_status time_part(speed_table *t, const speed_part *part, uint32_t round, double *sum)
+{
+    const uint32_t *line = part->line;
+    for (uint32_t s = 0; s < part->part->n; s++) {
+        strata_stream *stream = part->part->segment[s];
+        STRATA_TRY(strata_stream_time(stream, t->launch, t->processor));
+        for (uint32_t i = 0; strata_stream_recorded(stream, i); i++) {
+            t->seconds[*line++][round] += t->launch[i];
+            *sum += t->launch[i];
+        }
+    }
+    return STRATA_OK;
+}
+
+strata_status speed_table_round(speed_table *t, uint32_t round, bool train, double *sum)
+{
+    *sum = 0;
+    for (int i = 0; i < SPEED_PARTS; i++)
+        if ((parts[i] != STRATA_PART_EVALUATE) == train) STRATA_TRY(time_part(t, &t->part[i], round, sum));
+    return STRATA_OK;
+}
+
+void speed_table_end(speed_table *t, uint32_t rounds)
+{
+    for (uint32_t i = 0; i < t->n; i++) {
+        double least = t->seconds[i][0];
+        for (uint32_t r = 1; r < rounds; r++)
+            if (t->seconds[i][r] < least) least = t->seconds[i][r];
+        t->line[i].seconds = least;
+    }
+}
