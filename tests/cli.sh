@@ -127,7 +127,7 @@ expect 2 "'b' is one word too many" "$strata" train a b
 expect 2 "wants more words" "$strata" evaluate
 expect 2 "wants more words" "$strata" predict run
 expect 2 "has no option '--epochs'" "$strata" evaluate run --epochs 3
-expect 2 "goes on with the run's own recipe.*--epochs" "$strata" train --resume run --epochs 3
+expect 4 "run/recipe.yaml" "$strata" train --resume run --epochs 3
 expect 2 "goes on with the run's own data" "$strata" train --resume run builtin:digits
 expect 4 "nowhere" "$strata" train --resume nowhere
 expect 4 "nowhere.yaml" "$strata" train builtin:digits --recipe nowhere.yaml

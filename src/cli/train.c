@@ -179,6 +179,33 @@ static char *command_line(const cli_arguments *a)
     return text;
 }
 
+/* What is given beside --resume must be what the run has; the device may be another. */
+static strata_status same_recipe(const cli_arguments *a, const char *run)
+{
+    char path[4096], differences[2048] = "";
+    strata_recipe *own = NULL;
+    uint32_t n;
+    const strata_option *option = strata_options(&n);
+    if (!cli_option_given(a, "recipe") && a->n_recipe_keys == 0) return STRATA_OK;
+    STRATA_TRY(strata_recipe_open(&own));
+    snprintf(path, sizeof path, "%s/recipe.yaml", run);
+    strata_status status = strata_recipe_load(own, path);
+    for (uint32_t i = 0; status == STRATA_OK && i < n; i++) {
+        const char *key = option[i].key, *given = strata_recipe_get(a->recipe, key),
+                   *has = strata_recipe_get(own, key);
+        const size_t used = strlen(differences);
+        if (!strata_recipe_is_set(a->recipe, key) || strcmp(given, has) == 0) continue;
+        if (strcmp(key, "device") == 0 || strcmp(key, "run-dir") == 0 || strcmp(key, "overwrite") == 0)
+            continue;
+        snprintf(differences + used, sizeof differences - used, "%s--%s is '%s', not '%s'", used ? "; " : "",
+                 key, has, given);
+    }
+    strata_recipe_close(own);
+    STRATA_TRY(status);
+    if (!*differences) return STRATA_OK;
+    return cli_fail(STRATA_BAD_ARG, "--resume %s goes on with the run's own recipe: %s", run, differences);
+}
+
 static strata_status resume(const cli_arguments *a, const char *run, const strata_observer *observer)
 {
     const char *device = getenv("STRATA_DEVICE");
@@ -186,17 +213,9 @@ static strata_status resume(const cli_arguments *a, const char *run, const strat
     if (a->n_words)
         return cli_fail(STRATA_BAD_ARG, "--resume %s goes on with the run's own data; got '%s' too", run,
                         a->word[0]);
-    if (cli_option_given(a, "recipe"))
-        return cli_fail(STRATA_BAD_ARG, "--resume %s goes on with the run's own recipe; got --recipe too",
-                        run);
-    for (uint32_t i = 0; i < a->n_recipe_keys; i++) {
-        if (strcmp(a->recipe_key[i].key, "device") != 0)
-            return cli_fail(STRATA_BAD_ARG,
-                            "--resume %s goes on with the run's own recipe, on another --device at most; got "
-                            "--%s too",
-                            run, a->recipe_key[i].key);
-        device = a->recipe_key[i].value;
-    }
+    STRATA_TRY(same_recipe(a, run));
+    for (uint32_t i = 0; i < a->n_recipe_keys; i++)
+        if (strcmp(a->recipe_key[i].key, "device") == 0) device = a->recipe_key[i].value;
     return strata_resume(run, device, observer);
 }
 

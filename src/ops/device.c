@@ -36,12 +36,13 @@ static strata_status take_limit(strata_caps *c, const char *pair, size_t length)
         if (strcmp(name, "shared") == 0) member = &c->shared_bytes;
         if (strcmp(name, "texels") == 0) member = &c->max_texels;
         if (strcmp(name, "subgroup") == 0) member = &c->subgroup;
+        if (strcmp(name, "cores") == 0) member = &c->cores;
     }
     const unsigned long long value = strtoull(text, &end, 10);
     if ((!wide_member && !member) || (member && value > UINT32_MAX))
         return strata_fail(
             STRATA_BAD_ARG,
-            "limits: wanted range, block, memory, group, shared, texels or subgroup = a number, "
+            "limits: wanted range, block, memory, group, shared, texels, subgroup or cores = a number, "
             "came \"%.*s\"",
             (int)length, pair);
     if (wide_member) *wide_member = value;
@@ -68,7 +69,7 @@ static strata_caps reference_caps(const strata_caps *ceiling)
 {
     strata_caps c = *ceiling;
     c.subgroup = 0;
-    c.cores = strata_threads();
+    if (!c.cores) c.cores = strata_threads();
     return c;
 }
 

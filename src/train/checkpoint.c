@@ -8,6 +8,8 @@
 
 #include "core/text.h"
 #include "model/safetensors.h"
+#include "train/keep.h"
+#include "train/recipe.h"
 
 /* The flat ranges of a plan that a resumed run starts from, in device order. */
 enum { RANGES = 4 };
@@ -53,14 +55,15 @@ static strata_status take_events(strata_rates *rates, const char *text, const ch
     return STRATA_OK;
 }
 
-static strata_status write_state(const char *path, strata_trainer *t, const loop_state *loop)
+static strata_status write_state(const char *path, strata_trainer *t, const loop_state *loop,
+                                 const strata_recipe *recipe)
 {
     strata_status status = STRATA_OK;
     held h = { { 0 } };
     strata_slice slice[RANGES];
     strata_stored tensor[RANGES + 2];
     char text[7][40];
-    strata_text events = { 0 };
+    strata_text events = { 0 }, keys = { 0 };
     uint32_t n = 0, rows = t->main.model->graph->n_rows;
     ranges(t->main.plan, slice);
     for (int i = 0; i < RANGES; i++) {
@@ -91,6 +94,8 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     snprintf(text[5], sizeof text[5], "%d", loop->finished);
     snprintf(text[6], sizeof text[6], "%" PRIu64, t->look.step);
     STRATA_GO(put_events(&events, strata_rates_observed(t->rates)));
+    recipe_text(&keys, recipe);
+    if (keys.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for the checkpoint", path));
     const strata_note notes[] = { { "events", events.s ? events.s : "" },
                                   { "step", text[0] },
                                   { "epoch_loss", text[1] },
@@ -98,10 +103,12 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
                                   { "best", text[3] },
                                   { "seconds", text[4] },
                                   { "finished", text[5] },
-                                  { "look_step", text[6] } };
+                                  { "look_step", text[6] },
+                                  { "recipe", keys.s } };
     STRATA_GO(strata_safetensors_write(path, tensor, n, notes, sizeof notes / sizeof *notes));
 done:
     strata_text_free(&events);
+    strata_text_free(&keys);
     release(&h);
     return status;
 }
@@ -112,14 +119,17 @@ static strata_status named(char **out, const run_folder *f, const char *name)
     return *out ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
 }
 
-strata_status checkpoint_write(run_folder *f, strata_trainer *t, const loop_state *loop)
+strata_status checkpoint_write(run_folder *f, strata_trainer *t, const loop_state *loop,
+                               const strata_recipe *recipe, uint32_t keep)
 {
     strata_status status = STRATA_OK;
     char *weights = NULL, *state = NULL;
     STRATA_GO(named(&weights, f, "checkpoints/last.safetensors"));
     STRATA_GO(named(&state, f, "checkpoints/last.state.safetensors"));
+    if (keep > 1 && loop->saved && loop->saved != loop->step) STRATA_GO(keep_last(f, loop->saved));
     STRATA_GO(strata_trainer_save(t, weights));
-    STRATA_GO(write_state(state, t, loop));
+    STRATA_GO(write_state(state, t, loop, recipe));
+    STRATA_GO(keep_prune(f, keep - 1));
 done:
     free(weights);
     free(state);
@@ -187,25 +197,54 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
         return strata_fail(
             STRATA_FILE, "%s: its metadata wants a step of at most %" PRIu64 ", epoch_loss and epoch_images",
             s->path, t->task.steps);
-    *loop = (loop_state) { (uint64_t)step,
-                           sum,
-                           (uint64_t)images,
-                           note_number(s, "best"),
-                           note_number(s, "seconds"),
-                           note_number(s, "finished") != 0 };
+    *loop = (loop_state) { .step = (uint64_t)step,
+                           .epoch_loss = sum,
+                           .epoch_images = (uint64_t)images,
+                           .best = note_number(s, "best"),
+                           .seconds = note_number(s, "seconds"),
+                           .finished = note_number(s, "finished") != 0,
+                           .saved = (uint64_t)step };
     t->step = loop->step;
     STRATA_TRY(read_look(s, t));
     return take_events(t->rates, strata_safetensors_note(s, "events"), s->path);
 }
 
-strata_status checkpoint_read(run_folder *f, strata_trainer *t, loop_state *loop, bool *found)
+strata_status checkpoint_check(const run_folder *f, const strata_recipe *recipe, bool *found)
+{
+    strata_status status = STRATA_OK;
+    strata_safetensors *s = NULL;
+    strata_recipe *was = NULL;
+    strata_text differences = { 0 };
+    char *path = NULL;
+    STRATA_TRY(named(&path, f, "checkpoints/last.state.safetensors"));
+    *found = strata_path_exists(path);
+    if (!*found) goto done;
+    STRATA_GO(strata_safetensors_open(&s, path));
+    const char *text = strata_safetensors_note(s, "recipe");
+    if (!text) STRATA_GO(strata_fail(STRATA_FILE, "%s: its metadata has no recipe", path));
+    STRATA_GO(strata_recipe_open(&was));
+    STRATA_GO(recipe_read(was, text, strlen(text), path));
+    recipe_differences(&differences, was, recipe);
+    if (differences.length)
+        STRATA_GO(
+            strata_fail(STRATA_BAD_ARG,
+                        "%s/recipe.yaml is not the recipe that the run was begun with: %s; a run goes on as "
+                        "it began, another one is begun with --recipe",
+                        f->path, differences.s));
+done:
+    strata_text_free(&differences);
+    strata_recipe_close(was);
+    strata_safetensors_close(s);
+    free(path);
+    return status;
+}
+
+strata_status checkpoint_read(run_folder *f, strata_trainer *t, loop_state *loop)
 {
     char *path = NULL;
     strata_safetensors *s = NULL;
     strata_status status = STRATA_OK;
     STRATA_TRY(named(&path, f, "checkpoints/last.state.safetensors"));
-    *found = strata_path_exists(path);
-    if (!*found) goto done;
     STRATA_GO(strata_safetensors_open(&s, path));
     STRATA_GO(read_state(s, t, loop));
 done:

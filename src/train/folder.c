@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "train/keep.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(void)
@@ -57,7 +58,8 @@ static strata_status sweep(const run_folder *f)
         unlink(path);
         free(path);
     }
-    return STRATA_OK;
+    keep_sweep(f);
+    return keep_prune(f, 0);
 }
 
 static strata_status choose_path(run_folder *f, const strata_recipe *r, const char *data_name)
@@ -105,6 +107,18 @@ static strata_status start_json(run_folder *f, const char *command)
     return folder_status(f, "started", "");
 }
 
+strata_status folder_check(const strata_recipe *r)
+{
+    const char *path = strata_recipe_get(r, "run-dir");
+    if (!*path || !strata_path_exists(path) || strata_folder_empty(path) || recipe_flag(r, "overwrite"))
+        return STRATA_OK;
+    return strata_fail(
+        STRATA_BAD_ARG,
+        "--run-dir %s exists and is not empty: name another, continue it with --resume, or replace "
+        "it with --overwrite",
+        path);
+}
+
 strata_status folder_make(run_folder *f, const strata_recipe *r, const char *data_name, const char *command)
 {
     strata_status status = STRATA_OK;
@@ -112,14 +126,8 @@ strata_status folder_make(run_folder *f, const strata_recipe *r, const char *dat
     bool ours = false; /* what is in the folder now was put there here */
     *f = (run_folder) { 0 };
     STRATA_GO(choose_path(f, r, data_name));
-    if (strata_path_exists(f->path) && !strata_folder_empty(f->path)) {
-        if (!recipe_flag(r, "overwrite"))
-            STRATA_GO(strata_fail(STRATA_BAD_ARG,
-                                  "--run-dir %s exists and is not empty: name another, continue it with "
-                                  "--resume, or replace it with --overwrite",
-                                  f->path));
-        STRATA_GO(sweep(f));
-    }
+    STRATA_GO(folder_check(r));
+    if (strata_path_exists(f->path) && !strata_folder_empty(f->path)) STRATA_GO(sweep(f));
     checkpoints = folder_file(f, "checkpoints");
     recipe = folder_file(f, "recipe.yaml");
     if (!checkpoints || !recipe) STRATA_GO(no_memory());

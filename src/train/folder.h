@@ -28,6 +28,9 @@ typedef struct run_folder {
 strata_status folder_make(run_folder *out, const strata_recipe *r, const char *data_name,
                           const char *command);
 
+/* Would folder_make be refused because of what is at --run-dir? Errors: STRATA_BAD_ARG. */
+strata_status folder_check(const strata_recipe *r);
+
 /* Open the folder of an earlier run: reads run.json; folder_cut cuts the logs back to what lies before `step`
  * and opens them to append; before step 0 lies nothing, and folder_begin_logs follows. */
 strata_status folder_reopen(run_folder *out, const char *path);

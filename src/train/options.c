@@ -256,6 +256,13 @@ const option_rule option_rules[] = {
       1e9,
       NULL },
 
+    { { "keep", "N", "1", "run",
+        "the last N checkpoints are kept: last, and step-NUMBER before it; best is, too" },
+      OPTION_WHOLE,
+      1,
+      1e6,
+      NULL },
+
     { { "device", "auto|N|NAME|cpu", "auto", "device", "see `strata devices`; cpu is the plain reference" },
       OPTION_TEXT,
       0,
@@ -272,7 +279,8 @@ const option_rule option_rules[] = {
       0,
       NULL },
     { { "limits", "LIST", "", "device",
-        "pretend to a smaller device: range=BYTES,group=N,shared=BYTES,texels=N,subgroup=0,memory=BYTES" },
+        "pretend to another device: "
+        "range=BYTES,group=N,shared=BYTES,texels=N,subgroup=0,memory=BYTES,cores=N" },
       OPTION_TEXT,
       0,
       0,

@@ -162,9 +162,9 @@ static bool kept_in_file(const option_rule *rule)
     return strcmp(rule->option.key, "overwrite") != 0 && strcmp(rule->option.key, "run-dir") != 0;
 }
 
-strata_status strata_recipe_save(const strata_recipe *r, const char *path)
+void recipe_text(strata_text *out, const strata_recipe *r)
 {
-    strata_text t = { 0 };
+    strata_text t = *out;
     const char *topic = "";
     strata_text_format(&t, "# A recipe of strata: strata train --recipe FILE repeats the run.\n");
     for (uint32_t i = 0; i < n_option_rules; i++) {
@@ -180,6 +180,13 @@ strata_status strata_recipe_save(const strata_recipe *r, const char *path)
         }
         strata_text_append(&t, "\"\n", 2);
     }
+    *out = t;
+}
+
+strata_status strata_recipe_save(const strata_recipe *r, const char *path)
+{
+    strata_text t = { 0 };
+    recipe_text(&t, r);
     strata_status status = t.failed ? strata_fail(STRATA_NO_MEMORY, "%s: no memory for its text", path)
                                     : strata_file_write(path, t.s, t.length);
     strata_text_free(&t);
@@ -236,18 +243,13 @@ static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const ch
     return STRATA_OK;
 }
 
-strata_status strata_recipe_load(strata_recipe *r, const char *path)
+strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const char *path)
 {
     strata_status status = STRATA_OK;
-    char *text = NULL;
-    size_t n = 0;
     yaml_parser_t parser;
     yaml_document_t doc;
-    STRATA_TRY(strata_file_read(&text, &n, path));
-    if (!yaml_parser_initialize(&parser)) {
-        free(text);
+    if (!yaml_parser_initialize(&parser))
         return strata_fail(STRATA_NO_MEMORY, "%s: no memory to read it", path);
-    }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, n);
     if (!yaml_parser_load(&parser, &doc)) {
         status = strata_fail(STRATA_FILE, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem);
@@ -256,6 +258,32 @@ strata_status strata_recipe_load(strata_recipe *r, const char *path)
         yaml_document_delete(&doc);
     }
     yaml_parser_delete(&parser);
+    return status;
+}
+
+strata_status strata_recipe_load(strata_recipe *r, const char *path)
+{
+    char *text = NULL;
+    size_t n = 0;
+    STRATA_TRY(strata_file_read(&text, &n, path));
+    strata_status status = recipe_read(r, text, n, path);
     free(text);
     return status;
+}
+
+void recipe_differences(strata_text *out, const strata_recipe *was, const strata_recipe *is)
+{
+    /* What a resumed run may do differently: none of these changes what it computes. */
+    static const char *const free_keys[] = { "device",     "variants",         "limits",
+                                             "shader-dir", "validate",         "save",
+                                             "log-every",  "checkpoint-every", "keep" };
+    for (uint32_t i = 0; i < n_option_rules; i++) {
+        const char *key = option_rules[i].option.key;
+        bool may = !kept_in_file(&option_rules[i]);
+        for (size_t k = 0; k < sizeof free_keys / sizeof *free_keys; k++)
+            may = may || strcmp(free_keys[k], key) == 0;
+        const char *a = strata_recipe_get(was, key), *b = strata_recipe_get(is, key);
+        if (!may && strcmp(a, b) != 0)
+            strata_text_format(out, "%s%s was '%s' and is '%s'", out->length ? ", " : "", key, a, b);
+    }
 }

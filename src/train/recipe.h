@@ -3,12 +3,25 @@
 #define STRATA_TRAIN_RECIPE_H
 
 #include "core/status.h"
+#include "core/text.h"
 #include "strata/recipe.h"
 
 double recipe_number(const strata_recipe *r,
                      const char *key); /* 0 where nothing is set and there is no default */
 bool recipe_flag(const strata_recipe *r, const char *key);
 bool recipe_is(const strata_recipe *r, const char *key, const char *value);
+
+/* Append the text of recipe.yaml. Read such a text over what is set; `path` is for messages. */
+void recipe_text(strata_text *out, const strata_recipe *r);
+strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const char *path);
+
+/* Append "epochs was '3' and is '5', ..." for keys by which a run would be another one; nothing where it is
+ * the same. */
+void recipe_differences(strata_text *out, const strata_recipe *was, const strata_recipe *is);
+
+/* Make the paths of a recipe absolute, so that the run goes on from any folder: those of data, model, init,
+ * save, shader-dir and of the schedule's file. */
+strata_status recipe_place(strata_recipe *r);
 
 /* A copy; NULL gives all defaults. Owner: caller; release with strata_recipe_close. */
 strata_status recipe_copy(strata_recipe **out, const strata_recipe *from);

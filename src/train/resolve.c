@@ -1,6 +1,10 @@
 /* What a recipe leaves open is decided here, by the shape of the data, and then written down. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "core/file.h"
 
 #include "train/recipe.h"
 #include "train/trainer.h"
@@ -43,5 +47,50 @@ strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_
         uint64_t batch = (uint64_t)recipe_number(r, "batch");
         if (!strata_recipe_is_set(r, "batch") && images < batch) STRATA_TRY(set_count(r, "batch", images));
     }
+    return STRATA_OK;
+}
+
+/* ---- Paths --------------------------------------------------------------------------------------- */
+
+/* Put the folder that the process is in before the path that begins at `at` of a key's value. */
+static strata_status place(strata_recipe *r, const char *key, size_t at)
+{
+    strata_text whole = { 0 };
+    char *here = getcwd(NULL, 0), *path = NULL;
+    const char *value = strata_recipe_get(r, key);
+    if (!here) return strata_fail(STRATA_FILE, "the folder that this runs in has no path");
+    strata_status status = strata_path_join(&path, here, value + at);
+    if (status == STRATA_OK) {
+        strata_text_format(&whole, "%.*s%s", (int)at, value, path);
+        status = whole.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for --%s", key)
+                              : strata_recipe_set(r, key, whole.s);
+    }
+    strata_text_free(&whole);
+    free(path);
+    free(here);
+    return status;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    const size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+strata_status recipe_place(strata_recipe *r)
+{
+    static const char *const files[] = { "init", "save", "shader-dir" };
+    static const char csv[] = "csv:";
+    const char *data = strata_recipe_get(r, "data"), *model = strata_recipe_get(r, "model"),
+               *schedule = strata_recipe_get(r, "schedule");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const char *path = strata_recipe_get(r, files[i]);
+        if (*path && *path != '/') STRATA_TRY(place(r, files[i], 0));
+    }
+    if (*data && *data != '/' && strata_path_exists(data)) STRATA_TRY(place(r, "data", 0));
+    if (*model != '/' && (ends_with(model, ".yaml") || ends_with(model, ".yml")))
+        STRATA_TRY(place(r, "model", 0));
+    if (strncmp(schedule, csv, sizeof csv - 1) == 0 && schedule[sizeof csv - 1] != '/')
+        STRATA_TRY(place(r, "schedule", sizeof csv - 1));
     return STRATA_OK;
 }

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "train/checkpoint.h"
 #include "train/events.h"
+#include "train/keep.h"
 #include "train/rate_list.h"
 #include "train/recipe.h"
 #include "train/score.h"
@@ -17,13 +18,14 @@
 #include "train/variants.h"
 
 typedef struct run {
-    strata_recipe *recipe;
+    strata_recipe *recipe, *told;    /* what things are opened by; what the run is, as recipe.yaml has it */
+    uint32_t cores;                  /* that an earlier sitting's sums were split for; 0: none was */
     const strata_observer *observer; /* may be NULL */
     strata_data *data;
     strata_device *device;
     strata_trainer *trainer;
     run_folder folder;
-    bool made; /* the folder, by this call */
+    bool recorded; /* this sitting, in run.json */
     strata_batcher train, valid;
     uint32_t *order; /* [train images] of the current epoch; NULL: sequential */
     uint64_t steps_per_epoch;
@@ -85,6 +87,8 @@ done:
     return status;
 }
 
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
 static strata_status introduce(run *r)
 {
     const strata_caps *c = strata_device_caps(r->device);
@@ -95,19 +99,19 @@ static strata_status introduce(run *r)
     STRATA_TRY(note(r, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
                     (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
                     (unsigned)d->train.w, (unsigned)d->train.c));
-    STRATA_TRY(note(r, "model  %s: %" PRIu64 " parameters in %u tensors, %u groups (%s)", m->name,
+    STRATA_TRY(note(r, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
-                    m->scheme));
+                    plural(m->n_groups), m->scheme));
     STRATA_TRY(note(r, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(r->trainer) / 1048576,
                     r->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
     strata_text rates = { 0 };
     const double *peak = strata_rates_peak(r->trainer->rates);
     for (uint32_t g = 0; g < m->n_groups; g++)
         strata_text_format(&rates, ", %s %.3g", m->group_name[g], peak[g]);
-    strata_status status = note(r, "rates  %s, %s, batch %u, %u epochs, %" PRIu64 " steps%s",
-                                strata_recipe_get(r->recipe, "opt"), strata_recipe_get(r->recipe, "schedule"),
-                                (unsigned)r->trainer->batch, (unsigned)r->epochs, r->trainer->task.steps,
-                                rates.s ? rates.s : "");
+    strata_status status = note(
+        r, "rates  %s, %s, batch %u, %u epoch%s, %" PRIu64 " step%s%s", strata_recipe_get(r->recipe, "opt"),
+        strata_recipe_get(r->recipe, "schedule"), (unsigned)r->trainer->batch, (unsigned)r->epochs,
+        plural(r->epochs), r->trainer->task.steps, plural(r->trainer->task.steps), rates.s ? rates.s : "");
     strata_text_free(&rates);
     STRATA_TRY(status);
     STRATA_TRY(introduce_rates(r));
@@ -207,7 +211,10 @@ static strata_status checkpoint(run *r)
     loop_state state = r->loop;
     state.step = r->trainer->step;
     state.seconds += now() - r->started;
-    return checkpoint_write(&r->folder, r->trainer, &state);
+    STRATA_TRY(
+        checkpoint_write(&r->folder, r->trainer, &state, r->told, (uint32_t)recipe_number(r->told, "keep")));
+    r->loop.saved = state.step;
+    return STRATA_OK;
 }
 
 static strata_status end_epoch(run *r, uint32_t epoch)
@@ -337,17 +344,35 @@ static strata_status check_save(const strata_recipe *r)
                                (int)(slash + 1 - path), path);
 }
 
-static strata_status open_device(run *r)
+static strata_status open_device_for(run *r, uint32_t cores)
 {
     const char *limits = strata_recipe_get(r->recipe, "limits"),
                *folder = strata_recipe_get(r->recipe, "shader-dir");
+    strata_text all = { 0 };
+    strata_text_format(&all, "%s", limits);
+    if (cores) strata_text_format(&all, "%scores=%u", *limits ? "," : "", (unsigned)cores);
+    if (all.failed) return strata_fail(STRATA_NO_MEMORY, "no memory for the device's limits");
     const strata_device_config config = {
         .name = strata_recipe_get(r->recipe, "device"),
         .shader_dir = *folder ? folder : NULL,
-        .limits = *limits ? limits : NULL,
+        .limits = *all.s ? all.s : NULL,
         .validate = recipe_flag(r->recipe, "validate"),
     };
-    return strata_device_open(&r->device, &config);
+    strata_status status = strata_device_open(&r->device, &config);
+    strata_text_free(&all);
+    return status;
+}
+
+/* Sums are split for the processor's cores: a sitting with more or fewer of them splits as the first did, if
+ * it is the same device. */
+static strata_status open_device(run *r)
+{
+    const char *was = json_string_value(json_object_get(json_object_get(r->folder.run, "device"), "name"));
+    STRATA_TRY(open_device_for(r, r->cores));
+    if (!r->cores || (was && strcmp(was, strata_device_caps(r->device)->name) == 0)) return STRATA_OK;
+    strata_device_close(r->device);
+    r->device = NULL;
+    return open_device_for(r, 0);
 }
 
 /* What a weights file must say for others to feed the network: how pixels were scaled, the classes' names. */
@@ -392,7 +417,11 @@ static strata_status open_trainer(run *r)
     if (!r->epoch_lr) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
     r->events = (run_events) { .trainer = r->trainer, .folder = &r->folder, .say = say, .context = r };
     STRATA_TRY(events_begin(&r->events));
-    STRATA_TRY(check_watched(r));
+    return check_watched(r);
+}
+
+static strata_status begin_record(run *r)
+{
     const strata_data_info info = strata_data_describe(r->data);
     STRATA_TRY(folder_describe(&r->folder, r->trainer, &info));
     return folder_status(&r->folder, "running", "");
@@ -412,9 +441,7 @@ static strata_status train(run *r)
 /* Close what is open; what happened is written into run.json first, where there is one. */
 static strata_status finish(run *r, strata_status status)
 {
-    if (r->folder.run && r->made && !r->trainer && status != STRATA_OK) {
-        folder_discard(&r->folder); /* the message says all that there is to know */
-    } else if (r->folder.run) {
+    if (r->folder.run && r->recorded) { /* what was refused before it began changes no record */
         char why[4096];
         snprintf(why, sizeof why, "%s", status == STRATA_OK ? "" : strata_message());
         const char *word = status == STRATA_OK            ? "finished"
@@ -432,6 +459,7 @@ static strata_status finish(run *r, strata_status status)
     strata_data_close(r->data);
     folder_close(&r->folder);
     strata_recipe_close(r->recipe);
+    strata_recipe_close(r->told);
     free(r->order);
     free(r->epoch_lr);
     events_free(&r->events);
@@ -448,11 +476,15 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(trainer_resolve(r.recipe, &task, r.data->train.n));
     STRATA_GO(count_steps(&r, &task));
     STRATA_GO(trainer_check(r.recipe, &task));
-    STRATA_GO(score_batcher(&r.train, r.data, false, r.recipe, 1));
     STRATA_GO(check_save(r.recipe));
-    STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command));
-    r.made = true;
+    STRATA_GO(recipe_place(r.recipe));
+    STRATA_GO(recipe_copy(&r.told, r.recipe));
+    STRATA_GO(score_batcher(&r.train, r.data, false, r.recipe, 1));
+    STRATA_GO(folder_check(r.recipe));
     STRATA_GO(open_trainer(&r));
+    STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command)); /* --overwrite removes a run here */
+    r.recorded = true;
+    STRATA_GO(begin_record(&r));
     STRATA_GO(folder_begin_logs(&r.folder, r.trainer));
     STRATA_GO(train(&r));
 done:
@@ -490,7 +522,11 @@ static strata_status open_same(run *r)
     if (before) variants_force(&forced, before);
     strata_status status = forced.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the run's variants")
                                          : strata_recipe_set(r->recipe, "variants", forced.s);
+    r->cores = (uint32_t)json_integer_value(
+        json_object_get(json_object_get(r->folder.run, "device"), "cores"));
     if (status == STRATA_OK) status = open_trainer(r);
+    r->recorded = status == STRATA_OK;
+    if (status == STRATA_OK) status = begin_record(r);
     if (status == STRATA_OK && before)
         variants_compare(before, json_object_get(r->folder.run, "launches"), tell_variant, r);
     strata_text_free(&forced);
@@ -506,11 +542,15 @@ static strata_status resume(run *r, const char *device)
     strata_status status = strata_recipe_load(r->recipe, path);
     free(path);
     STRATA_TRY(status);
+    STRATA_TRY(recipe_copy(&r->told, r->recipe));
+    STRATA_TRY(checkpoint_check(&r->folder, r->told, &found));
     if (device && *device) STRATA_TRY(strata_recipe_set(r->recipe, "device", device));
+    if (found) STRATA_TRY(strata_recipe_set(r->recipe, "init", "")); /* its file may be gone */
+    keep_sweep(&r->folder);
     STRATA_TRY(open_data(r));
     STRATA_TRY(check_data(r));
     STRATA_TRY(open_same(r));
-    STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop, &found));
+    if (found) STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop));
     STRATA_TRY(folder_cut(&r->folder, r->recipe, r->loop.step));
     if (r->loop.step == 0) STRATA_TRY(folder_begin_logs(&r->folder, r->trainer));
     STRATA_TRY(note(

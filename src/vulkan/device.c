@@ -40,6 +40,7 @@ static void take_least(strata_caps *c, const strata_caps *ceiling)
     LEAST(max_block);
     LEAST(max_texels);
     LEAST(memory);
+    if (ceiling->cores) c->cores = ceiling->cores; /* how sums are split, also for more than there are */
     if (ceiling->subgroup < c->subgroup) c->subgroup = 0; /* a smaller one cannot be had */
 }
 
