@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What bad files get: the exit code, a message that names the file and what was wanted, and nothing half-written.
 #   files.sh PROGRAM
+golden=$(realpath "$(dirname "$0")")/golden/pictures
 . "$(dirname "$0")/lib.sh"
 train=("$strata" train --quiet --device cpu --model tiny.yaml --steps 2 --run-dir run)
 
@@ -53,6 +54,30 @@ head -c $truncated /dev/zero > cifar/data_batch_3.bin
 refused 4 "cifar/data_batch_3.bin.*3073.*7 of them left over" cifar
 { bytes '\x63'; head -c 6145 /dev/zero; } > cifar/data_batch_3.bin
 refused 4 "cifar/data_batch_3.bin.*label 99" cifar
+
+# ---- Folders of pictures: what is bad is named once and left out, and the run goes on ----
+for class in a b; do
+  mkdir -p pictures/train/$class pictures/valid/$class
+  for i in 0 1 2 3 4 5 6 7; do cp "$golden/rgb.png" "pictures/train/$class/$i.png"; done
+  cp "$golden/smooth.jpg" pictures/valid/$class/x.jpg
+done
+head -c 200 "$golden/rgb.png" > pictures/train/a/corrupt.png
+: > pictures/train/a/nothing.jpeg
+# a JPEG whose header says 6000 x 5000
+{ head -c 2 "$golden/smooth.jpg"; bytes '\xff\xc0\0\x0b\x08\x13\x88\x17\x70\x01\x01\x11\0'; } > pictures/train/b/huge.jpg
+ln -s vanished pictures/train/b/vanishing.gif
+touch pictures/train/b/movie.mp4
+expect 0 "" "$strata" train pictures --device cpu --model tiny.yaml --size 8 --channels 1 --steps 2 --run-dir run
+for name in corrupt.png nothing.jpeg huge.jpg vanishing.gif movie.mp4; do
+  [ "$(grep -c "skip .*$name" err)" = 1 ] || fail "$name is not named once: $(cat err)"
+  [ "$(grep -c "skip .*$name" run/log.txt)" = 1 ] || fail "$name is not once in the log"
+done
+holds err 'data +pictures: 16 train, 2 valid, 2 classes, 8x8x1'
+expect 0 "" "$strata" evaluate run --device cpu
+expect 0 "" "$strata" predict run pictures/valid/a/x.jpg --device cpu
+rm -rf run
+refused 2 "size wants pixels" pictures --size 0
+refused 2 "background wants white" pictures --background pink
 
 # ---- Weights ----
 expect 0 "" "$strata" inspect $weights

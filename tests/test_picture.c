@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <zlib.h>
@@ -107,6 +108,17 @@ static void bad_pictures_are_named(void **state)
     write_png("tall.png", pixels, (const uint32_t[3]) { H, W, 3 },
               8192); /* allowed, but the rows are missing */
     assert_refused("tall.png", "is damaged");
+    static const char *const cut[] = { "grey.pgm", "rgb.ppm", "rgb.bmp" };
+    for (int i = 0; i < 3; i++) {
+        char path[512];
+        snprintf(path, sizeof path, SOURCE_DIR "/tests/golden/pictures/%s", cut[i]);
+        assert_int_equal(strata_file_read(&bytes, &n, path), STRATA_OK);
+        assert_int_equal(strata_file_write(cut[i], bytes, n - 1), STRATA_OK);
+        free(bytes);
+        assert_refused(cut[i], "is damaged");
+    }
+    assert_int_equal(strata_file_write("dark.pgm", "P5 #x\n1 1 15\n\1", 14), STRATA_OK);
+    assert_refused("dark.pgm", "the largest sample is 15");
     write_png("good.png", pixels, (const uint32_t[3]) { H, W, 3 }, 0);
     assert_int_equal(strata_file_read(&bytes, &n, "good.png"), STRATA_OK);
     assert_int_equal(strata_file_write("cut.png", bytes, n / 2), STRATA_OK);
@@ -142,6 +154,94 @@ static void random_damage_never_crashes(void **state)
         bytes[at] = (char)(bytes[at] ^ 1 << r.v[3] % 8);
     }
     free(bytes);
+}
+
+/* Every form that Pillow wrote (tests/golden/make_pictures.py) comes out as Pillow reads it. */
+static void every_form_is_read(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "grey-alpha.png", "grey.pgm",  "grey.png", "grey16.png", "palette-transparent.png",
+        "palette.gif",    "rgb.bmp",   "rgb.png",  "rgb.ppm",    "rgb.tga",
+        "rgba.png",       "smooth.jpg"
+    };
+    const int n = sizeof names / sizeof *names;
+    char *wanted, path[512];
+    size_t bytes;
+    assert_int_equal(strata_file_read(&wanted, &bytes, SOURCE_DIR "/tests/golden/pictures/decoded.bin"),
+                     STRATA_OK);
+    assert_int_equal(bytes, n * H * W * 3);
+    for (int i = 0; i < n; i++) {
+        strata_picture picture;
+        uint8_t out[H * W * 3];
+        snprintf(path, sizeof path, SOURCE_DIR "/tests/golden/pictures/%s", names[i]);
+        assert_int_equal(strata_picture_read(&picture, path), STRATA_OK);
+        assert_int_equal(strata_picture_fit(out, H, W, 3, &picture), STRATA_OK);
+        const int most = strstr(path, ".jpg") ? 2 : 0; /* two inverse transforms and colour matrices round */
+        for (int k = 0; k < H * W * 3; k++) {
+            const int off = abs((int)out[k] - (int)(uint8_t)wanted[i * H * W * 3 + k]);
+            if (off > most) fail_msg("%s: value %d is %d off", names[i], k, off);
+        }
+        strata_picture_free(&picture);
+    }
+    free(wanted);
+}
+
+/* A JPEG with an Exif segment of one entry put behind its first two bytes. */
+static size_t with_orientation(uint8_t *out, const char *jpeg, size_t n, int orientation, bool little)
+{
+    static const uint8_t le[] = { 'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0 };
+    static const uint8_t be[] = { 'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1 };
+    const uint8_t value[8] = {
+        [0] = (uint8_t)(little ? orientation : 0), [1] = (uint8_t)(little ? 0 : orientation)
+    };
+    uint8_t *to = out;
+    memcpy(to, jpeg, 2);
+    memcpy(to + 2,
+           "\xff\xe1\0\x22"
+           "Exif\0",
+           10); /* 34 = 2 + 6 + 18 + 8 */
+    memcpy(to + 12, little ? le : be, 18);
+    memcpy(to + 30, value, 8);
+    memcpy(to + 38, jpeg + 2, n - 2);
+    return n + 36;
+}
+
+/* Exif names, for each orientation, the sides of the upright picture that the first row and column lie on. */
+static void exif_turns_a_picture_upright(void **state)
+{
+    (void)state;
+    static const struct {
+        bool sideways, row_last,
+            column_last; /* the first row is the bottom or right; column: right, bottom */
+    } cases[9] = { [1] = { 0, 0, 0 }, [2] = { 0, 0, 1 }, [3] = { 0, 1, 1 }, [4] = { 0, 1, 0 },
+                   [5] = { 1, 0, 0 }, [6] = { 1, 1, 0 }, [7] = { 1, 1, 1 }, [8] = { 1, 0, 1 } };
+    char *jpeg;
+    size_t n;
+    strata_picture stored;
+    assert_int_equal(strata_file_read(&jpeg, &n, SOURCE_DIR "/tests/golden/pictures/smooth.jpg"), STRATA_OK);
+    assert_int_equal(strata_picture_decode(&stored, jpeg, n, "stored"), STRATA_OK);
+    for (int i = 0; i < 16; i++) {
+        const int o = i / 2 + 1;
+        uint8_t file[2000];
+        strata_picture turned, shape;
+        const size_t bytes = with_orientation(file, jpeg, n, o, i % 2);
+        assert_int_equal(strata_picture_decode(&turned, file, bytes, "turned"), STRATA_OK);
+        assert_int_equal(strata_picture_look(&shape, file, bytes, "turned"), STRATA_OK);
+        assert_true(turned.h == (cases[o].sideways ? W : H) && turned.w == (cases[o].sideways ? H : W));
+        assert_true(shape.h == turned.h && shape.w == turned.w && !shape.pixels);
+        for (uint32_t row = 0; row < H; row++)
+            for (uint32_t column = 0; column < W; column++) {
+                const uint32_t a = cases[o].row_last ? H - 1 - row : row;
+                const uint32_t b = cases[o].column_last ? W - 1 - column : column;
+                const uint32_t y = cases[o].sideways ? b : a, x = cases[o].sideways ? a : b;
+                assert_memory_equal(turned.pixels + (y * turned.w + x) * 3,
+                                    stored.pixels + (row * W + column) * 3, 3);
+            }
+        strata_picture_free(&turned);
+    }
+    strata_picture_free(&stored);
+    free(jpeg);
 }
 
 /* ---- Fitting ------------------------------------------------------------------------ */
@@ -182,6 +282,50 @@ static void fitting_is_pillows_bilinear(void **state)
     assert_int_equal(fitted(&(const strata_picture) { big, 337, 501, 1 }, 28, 28, 1), 0x99662d6f);
 }
 
+/* Checksums of make_pictures.py: Pillow's resize to 11 x 14, torchvision's Resize(15) and CenterCrop(15). */
+static void fitting_is_pillows_and_torchvisions(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t h, w, crc[4]; /* bilinear: stretched, cropped; bicubic likewise */
+    } cases[] = { { 37, 50, { 0x6506fd38, 0xe898a5fc, 0xfe6e198f, 0x8e5271fc } },
+                  { 61, 20, { 0x61571f3d, 0xae475c5, 0x6c133bfd, 0xad3b7354 } },
+                  { 9, 13, { 0xa55b1059, 0x711b20c9, 0xc2da23bc, 0x278f1c9f } },
+                  { 30, 36, { 0xe3fd6711, 0x71433626, 0x7dc3c7b0, 0xd0e58e71 } } };
+    static uint8_t pixels[61 * 50 * 3], out[15 * 15 * 3];
+    for (int i = 0; i < 4; i++) {
+        const uint32_t h = cases[i].h, w = cases[i].w;
+        uint8_t *to = pixels;
+        for (uint32_t y = 0; y < h; y++)
+            for (uint32_t x = 0; x < w; x++)
+                for (uint32_t k = 0; k < 3; k++) *to++ = (uint8_t)(x * 37 + y * y * 11 + k * 90 + x * y * 5);
+        for (int k = 0; k < 4; k++) {
+            const strata_picture_style style = { k % 2 ? STRATA_FIT_CROP : STRATA_FIT_STRETCH,
+                                                 k / 2 ? STRATA_FILTER_BICUBIC : STRATA_FILTER_BILINEAR,
+                                                 { 0 } };
+            const uint32_t size[3] = { k % 2 ? 15 : 14, k % 2 ? 15 : 11, 3 };
+            assert_int_equal(
+                strata_picture_fit_as(out, size, &(const strata_picture) { pixels, h, w, 3 }, &style),
+                STRATA_OK);
+            assert_int_equal(crc32(0, out, size[0] * size[1] * 3), cases[i].crc[k]);
+        }
+    }
+}
+
+static void padding_is_the_background(void **state)
+{
+    (void)state;
+    uint8_t pixels[2 * 4] = { 50, 50, 50, 50, 50, 50, 50, 50 }, out[4 * 4 * 3];
+    const strata_picture picture = { pixels, 2, 4, 1 };
+    const strata_picture_style style = { STRATA_FIT_PAD, STRATA_FILTER_BILINEAR, { 1, 2, 3 } };
+    assert_int_equal(strata_picture_fit_as(out, (const uint32_t[3]) { 4, 4, 3 }, &picture, &style),
+                     STRATA_OK);
+    for (int i = 0; i < 48; i++) assert_int_equal(out[i], i / 12 == 0 || i / 12 == 3 ? i % 3 + 1 : 50);
+    assert_int_equal(strata_picture_fit_as(out, (const uint32_t[3]) { 4, 4, 1 }, &picture, &style),
+                     STRATA_OK);
+    assert_int_equal(out[0], 2); /* the luma of 1, 2, 3 */
+}
+
 static void colours_convert_and_alpha_lies_on_white(void **state)
 {
     (void)state;
@@ -205,7 +349,11 @@ int main(void)
         cmocka_unit_test(png_arrives_to_the_byte),
         cmocka_unit_test(bad_pictures_are_named),
         cmocka_unit_test(random_damage_never_crashes),
+        cmocka_unit_test(every_form_is_read),
+        cmocka_unit_test(exif_turns_a_picture_upright),
         cmocka_unit_test(fitting_is_pillows_bilinear),
+        cmocka_unit_test(fitting_is_pillows_and_torchvisions),
+        cmocka_unit_test(padding_is_the_background),
         cmocka_unit_test(colours_convert_and_alpha_lies_on_white),
     };
     return cmocka_run_group_tests_name("picture", tests, folder_enter, folder_leave);

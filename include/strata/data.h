@@ -2,6 +2,7 @@
 #ifndef STRATA_DATA_H
 #define STRATA_DATA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "strata/status.h"
@@ -12,13 +13,56 @@ extern "C" {
 
 typedef struct strata_data strata_data;
 
+/* How a picture of another shape becomes one of the wanted size. */
+typedef enum strata_fit {
+    STRATA_FIT_CROP,    /* scaled until it covers the size, the middle taken: Resize and CenterCrop */
+    STRATA_FIT_STRETCH, /* scaled to the size, its shape not kept */
+    STRATA_FIT_PAD      /* scaled until it fits into the size, the background around it */
+} strata_fit;
+
+typedef enum strata_filter {
+    STRATA_FILTER_BILINEAR, /* a triangle as wide as the shrinkage */
+    STRATA_FILTER_BICUBIC   /* Keys's cubic of a = -0.5, likewise */
+} strata_filter;
+
+/* How the pictures of an image folder are read; all-zero is valid. Other sets look at none of it. */
+typedef struct strata_data_config {
+    uint32_t h, w;     /* pixels; 0: the pictures' own size where all of them have one, else 64 x 64 */
+    uint32_t channels; /* 1 or 3; 0: 1 where all pictures are grey, else 3 */
+    strata_fit fit;
+    strata_filter filter;
+    bool background_set;   /* else white */
+    uint8_t background[3]; /* RGB, under what is transparent and around what is padded */
+    uint64_t max_pixels;   /* a picture that has more is skipped; 0: 25,000,000 */
+    double valid_fraction; /* for validation, where no folder is for it, below 1: by a hash
+                              of file name and seed; 0: 0.2; below 0: none */
+    uint64_t seed;
+    uint32_t threads; /* that decode; 0: all cores but one, at least one */
+} strata_data_config;
+
 /* Open a data set.
  *   source  "builtin:digits" (UCI handwritten digits, 8x8, in the library), a folder of IDX files, gzipped
- *           or not (MNIST, Fashion-MNIST), or a CIFAR-10 binary folder
+ *           or not (MNIST, Fashion-MNIST), a CIFAR-10 binary folder, or an image folder:
+ *           train/CLASS/FILE and valid/CLASS/FILE (or val, or test), or CLASS/FILE alone; a FILE may lie
+ *           deeper. PNG, JPEG (turned as its Exif orientation says), BMP, GIF (the first frame), TGA, PGM
+ *           and PPM are read. Pictures that cannot be read and files of other types are skipped, and
+ *           described
+ *   config  NULL: all defaults
+ * The images of an image folder are in the order of class and file name, whatever the number of threads.
  * Owner:  caller; release with strata_data_close. On failure *out is NULL.
- * Errors: STRATA_BAD_ARG (no such built-in set), STRATA_FILE (missing, damaged, mislabelled: by name). */
-STRATA_API strata_status strata_data_open(strata_data **out, const char *source);
-STRATA_API void strata_data_close(strata_data *data); /* NULL is allowed */
+ * Errors: STRATA_BAD_ARG (no such built-in set, a size that is none), STRATA_FILE (missing, damaged,
+ *         mislabelled: by name; no picture left), STRATA_NO_MEMORY. */
+STRATA_API strata_status strata_data_load(strata_data **out, const char *source,
+                                          const strata_data_config *config);
+STRATA_API strata_status strata_data_open(strata_data **out, const char *source); /* by all defaults */
+STRATA_API void strata_data_close(strata_data *data);                             /* NULL is allowed */
+
+/* What of an image folder was left out. */
+typedef struct strata_skipped {
+    const char *file; /* its path below the folder; of files of other types the first */
+    const char *why;  /* a whole line, which names it */
+    uint32_t files;   /* how many: 1 of a picture that cannot be read */
+} strata_skipped;
 
 typedef struct strata_data_info {
     const char *name;
@@ -26,6 +70,8 @@ typedef struct strata_data_info {
     uint32_t h, w, c, classes;
     const char *const *class_names; /* [classes] */
     uint64_t fingerprint;           /* of shapes, pixels and labels */
+    const strata_skipped *skipped;  /* [n_skipped] in the order of their names */
+    uint32_t n_skipped;
 } strata_data_info;
 
 /* What a data set holds; pointers are borrowed from it. */

@@ -61,7 +61,8 @@ const cli_command cli_evaluate = {
         "win "
         "over those that the run or the file recorded.",
     .options = options,
-    .keys = "normalize model stem head groups batch device variants shader-dir limits validate",
+    .keys = "normalize fit filter background max-pixels valid-fraction data-threads seed model stem head "
+            "groups batch device variants shader-dir limits validate",
     .least = 1,
     .most = 2,
     .run = run,

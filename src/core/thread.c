@@ -50,13 +50,20 @@ uint32_t strata_threads(void)
 
 void strata_threads_set(uint32_t n) { atomic_store(&wanted, n); }
 
-void strata_thread_for(uint32_t n, void (*work)(void *context, uint32_t i), void *context)
+void strata_thread_for_on(uint32_t threads, uint32_t n, void (*work)(void *context, uint32_t i),
+                          void *context)
 {
     pthread_t helper[MAX_THREADS];
-    uint32_t threads = strata_threads(), started = 0;
+    uint32_t started = 0;
     job j = { .work = work, .context = context, .n = n };
     if (threads > n) threads = n;
+    if (threads > MAX_THREADS) threads = MAX_THREADS;
     while (started + 1 < threads && pthread_create(&helper[started], NULL, run, &j) == 0) started++;
     run(&j); /* this thread works too, so a failed pthread_create only costs time */
     for (uint32_t i = 0; i < started; i++) pthread_join(helper[i], NULL);
+}
+
+void strata_thread_for(uint32_t n, void (*work)(void *context, uint32_t i), void *context)
+{
+    strata_thread_for_on(strata_threads(), n, work, context);
 }

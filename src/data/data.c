@@ -2,7 +2,7 @@
  * deviation, fingerprint. */
 #define _XOPEN_SOURCE 700 /* realpath, strdup */
 #include "core/file.h"
-#include "data/source.h"
+#include "data/folder.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -16,7 +16,7 @@
     "t10k-images-idx3-ubyte "                                                                                \
     "and t10k-labels-idx1-ubyte (each may be gzipped, .gz), or with data_batch_1.bin .. data_batch_5.bin "   \
     "and "                                                                                                   \
-    "test_batch.bin (CIFAR-10)"
+    "test_batch.bin (CIFAR-10), or with pictures in train/CLASS and valid/CLASS, or in CLASS alone"
 
 /* Fashion-MNIST's own class list, and its fingerprint: the folder may be called anything. */
 static const char fashion_names[] =
@@ -29,8 +29,8 @@ strata_status data_reserve(strata_data *data, int part, const strata_image_set *
 {
     strata_image_set *set = part ? &data->valid : &data->train;
     const size_t bytes = (size_t)shape->n * shape->h * shape->w * shape->c;
-    data->owned.pixels[part] = malloc(bytes);
-    data->owned.labels[part] = malloc(shape->n * sizeof(int32_t));
+    data->owned.pixels[part] = malloc(bytes + 1); /* a set may be empty */
+    data->owned.labels[part] = malloc((shape->n + 1) * sizeof(int32_t));
     if (!data->owned.pixels[part] || !data->owned.labels[part])
         return strata_fail(STRATA_NO_MEMORY, "no memory for %u images of %ux%ux%u: %zu bytes wanted",
                            shape->n, shape->h, shape->w, shape->c, bytes);
@@ -192,7 +192,8 @@ static strata_status name_after_folder(strata_data *data, const char *folder)
     return STRATA_OK;
 }
 
-static strata_status load_folder(strata_data *data, const char *folder, bool *named)
+static strata_status load_folder(strata_data *data, const char *folder, const strata_data_config *config,
+                                 bool *named)
 {
     if (!strata_folder_exists(folder))
         return strata_fail(STRATA_FILE, "data \"%s\" is %s; wanted " ACCEPTED, folder,
@@ -201,18 +202,22 @@ static strata_status load_folder(strata_data *data, const char *folder, bool *na
         STRATA_TRY(idx_load(data, folder, named));
         return name_after_folder(data, folder);
     }
-    if (!cifar_found(folder))
+    if (cifar_found(folder)) {
+        strcpy(data->name, "cifar-10");
+        return cifar_load(data, folder);
+    }
+    if (!pictures_found(folder))
         return strata_fail(STRATA_FILE, "folder %s holds no data set; wanted " ACCEPTED, folder);
-    strcpy(data->name, "cifar-10");
-    return cifar_load(data, folder);
+    STRATA_TRY(pictures_load(data, folder, config));
+    return name_after_folder(data, folder);
 }
 
-static strata_status load(strata_data *data, const char *source)
+static strata_status load(strata_data *data, const char *source, const strata_data_config *config)
 {
     static const char prefix[] = "builtin:";
     bool named = true;
     if (strncmp(source, prefix, sizeof prefix - 1) != 0) {
-        STRATA_TRY(load_folder(data, source, &named));
+        STRATA_TRY(load_folder(data, source, config, &named));
     } else if (strcmp(source, "builtin:digits") == 0) {
         strcpy(data->name, "digits");
         STRATA_TRY(digits_load(data));
@@ -227,17 +232,23 @@ static strata_status load(strata_data *data, const char *source)
     return data_name_classes(data, fashion_names, source);
 }
 
-strata_status strata_data_open(strata_data **out, const char *source)
+strata_status strata_data_load(strata_data **out, const char *source, const strata_data_config *config)
 {
+    const strata_data_config defaults = { 0 };
     *out = NULL;
     strata_data *data = calloc(1, sizeof *data);
     if (!data) return strata_fail(STRATA_NO_MEMORY, "no memory to open %s", source);
-    strata_status status = load(data, source);
+    strata_status status = load(data, source, config ? config : &defaults);
     if (status == STRATA_OK)
         *out = data;
     else
         strata_data_close(data);
     return status;
+}
+
+strata_status strata_data_open(strata_data **out, const char *source)
+{
+    return strata_data_load(out, source, NULL);
 }
 
 void strata_data_close(strata_data *data)
@@ -248,5 +259,6 @@ void strata_data_close(strata_data *data)
         free(data->owned.labels[part]);
     }
     free(data->owned.class_names);
+    strata_arena_free(&data->owned.arena);
     free(data);
 }

@@ -1,11 +1,12 @@
-/* Labelled images in memory: opened whole from a built-in set, a folder of IDX files, or CIFAR-10's binary
- * files.
+/* Labelled images in memory: opened whole from a built-in set, a folder of IDX files, CIFAR-10's binary
+ * files, or a folder of pictures.
  *
  * Everything is checked here, so that later stages trust it: counts, shapes and labels are as the structs
  * say. */
 #ifndef STRATA_DATA_DATA_H
 #define STRATA_DATA_DATA_H
 
+#include "core/arena.h"
 #include "core/status.h"
 #include "strata/data.h"
 
@@ -13,8 +14,8 @@
 
 /* n images and a label for each. A view: the strata_data that holds it owns the memory. */
 typedef struct strata_image_set {
-    uint32_t n, h, w, c;            /* n >= 1; c is 1 or 3 */
-    uint32_t classes;               /* 1 .. 256 */
+    uint32_t n, h, w, c;            /* n >= 1 (valid: >= 0); c is 1 or 3 */
+    uint32_t classes;               /* 1 .. 65536 */
     const uint8_t *pixels;          /* [n,h,w,c] 0 .. strata_data.scale */
     const int32_t *labels;          /* [n], each in [0, classes) */
     const char *const *class_names; /* [classes] UTF-8 as the files have it */
@@ -27,10 +28,14 @@ struct strata_data {               /* see strata/data.h */
     float mean[4], std[4]; /* of each channel of train, of pixels scaled to [0, 1]; std of a channel with one
                               value throughout is 1, so that dividing by it is safe; channels >= c: 0 and 1 */
     uint64_t fingerprint;  /* XXH64 of shapes, pixels and labels of both sets, however they are packed */
-    struct {               /* what the views point to; for strata_data_close alone */
+    const struct image_file *file[2]; /* [n] of train and of valid: where each image is from; NULL: no file */
+    const strata_skipped *skipped;    /* [n_skipped] */
+    uint32_t n_skipped;
+    struct { /* what the views point to; for strata_data_close alone */
         uint8_t *pixels[2];
         int32_t *labels[2];
         const char **class_names;
+        strata_arena arena; /* files and what was skipped */
     } owned;
 };
 

@@ -15,6 +15,8 @@ strata_data_info strata_data_describe(const strata_data *d)
         .classes = d->train.classes,
         .class_names = d->train.class_names,
         .fingerprint = d->fingerprint,
+        .skipped = d->skipped,
+        .n_skipped = d->n_skipped,
     };
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "rates/sweep.h"
+#include "train/dataset.h"
 #include "train/recipe.h"
 #include "train/score.h"
 
@@ -173,7 +174,7 @@ static strata_status open_finder(finder *f, strata_recipe *r)
                                           .shader_dir = *folder ? folder : NULL,
                                           .limits = *limits ? limits : NULL,
                                           .validate = recipe_flag(r, "validate") };
-    STRATA_TRY(strata_data_open(&f->data, strata_recipe_get(r, "data")));
+    STRATA_TRY(recipe_data(&f->data, strata_recipe_get(r, "data"), r, NULL));
     const strata_image_set *set = &f->data->train;
     const strata_task task = { set->h, set->w, set->c, set->classes, f->config.steps, 0 };
     STRATA_TRY(trainer_resolve(r, &task, set->n));

@@ -10,6 +10,9 @@ static const char *const on_off[] = { "true", "false", NULL };
 static const char *const optimizers[] = { "sgd", "adam", "adamw", "lars", "lamb", NULL };
 static const char *const orders[] = { "shuffled", "sequential", NULL };
 static const char *const augments[] = { "none", "flip", "crop", "flip,crop", NULL };
+static const char *const channel_counts[] = { "1", "3", NULL };
+static const char *const fits[] = { "crop", "stretch", "pad", NULL };
+static const char *const filters[] = { "bilinear", "bicubic", NULL };
 static const char *const lasts[] = { "drop", "keep", NULL };
 static const char *const valids[] = { "auto", "none", NULL };
 static const char *const decay_bys[] = { "group", "base", NULL };
@@ -20,10 +23,55 @@ static const char *const losses[] = { "softmax", NULL };
 /* key, value, default, topic, help; kind, range or choices */
 const option_rule option_rules[] = {
     { { "data", "DATA", "", "data",
-        "builtin:digits, a folder of IDX files (gzipped or not), or a CIFAR-10 binary folder" },
+        "builtin:digits, a folder of IDX files (gzipped or not), a CIFAR-10 binary folder, or pictures in "
+        "train/CLASS and valid/CLASS, or in CLASS" },
       OPTION_TEXT,
       0,
       0,
+      NULL },
+    { { "size", "N|HxW", "", "data",
+        "pictures: pixels to bring them to; default: their own where all have one, else 64" },
+      OPTION_TEXT,
+      0,
+      0,
+      NULL },
+    { { "channels", "N", "", "data", "pictures: 1 (grey) or 3; default: 1 where none has colour" },
+      OPTION_CHOICE,
+      0,
+      0,
+      channel_counts },
+    { { "fit", "NAME", "crop", "data",
+        "pictures of another shape: crop (the middle), stretch, or pad (with --background)" },
+      OPTION_CHOICE,
+      0,
+      0,
+      fits },
+    { { "filter", "NAME", "bilinear", "data", "pictures are resized by: bilinear or bicubic, antialiased" },
+      OPTION_CHOICE,
+      0,
+      0,
+      filters },
+    { { "background", "COLOUR", "white", "data",
+        "pictures: under what is transparent, around what is padded: white, black, grey, #rrggbb" },
+      OPTION_TEXT,
+      0,
+      0,
+      NULL },
+    { { "max-pixels", "N", "25000000", "data", "pictures that have more are skipped" },
+      OPTION_WHOLE,
+      1,
+      1 << 26,
+      NULL },
+    { { "valid-fraction", "X", "0.2", "data",
+        "pictures: the share for validation where no folder is, drawn by a hash of file name and seed" },
+      OPTION_NUMBER,
+      0,
+      0.999999,
+      NULL },
+    { { "data-threads", "N", "0", "data", "that decode pictures; 0: all cores but one" },
+      OPTION_WHOLE,
+      0,
+      64,
       NULL },
     { { "normalize", "mean=..,std=..", "", "data",
         "per channel, of pixels in [0,1]; default: measured on the training set" },

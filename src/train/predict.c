@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/picture.h"
+#include "train/dataset.h"
 #include "train/recipe.h"
 #include "train/score.h"
 #include "train/source.h"
@@ -44,7 +44,10 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     if (!data || !*data) data = s.data;
     if (!*data)
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say what it was trained on: name the data", what));
-    STRATA_GO(strata_data_open(&set, data));
+    STRATA_GO(recipe_data(&set, data, s.recipe, &s.task));
+    if (set->valid.n == 0)
+        STRATA_GO(strata_fail(STRATA_FILE, "%s has no validation part: give it a folder, or --valid-fraction",
+                              data));
     STRATA_GO(fit_data(&s, set));
     uint32_t batch = (uint32_t)recipe_number(s.recipe, "batch");
     STRATA_GO(source_engine(&e, &device, &s, batch));
@@ -159,12 +162,14 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
     strata_status status = STRATA_OK;
     const strata_task *t = &p->source.task;
     strata_picture image = { 0 };
+    strata_picture_style style;
     const float *logits = NULL;
     double *share = calloc(t->classes, sizeof *share), top = -INFINITY, sum = 0;
     *n = 0;
     if (!share) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its classes", picture);
     STRATA_GO(strata_picture_read(&image, picture));
-    STRATA_GO(strata_picture_fit(p->fitted, t->h, t->w, t->c, &image));
+    STRATA_GO(recipe_style(&style, p->source.recipe));
+    STRATA_GO(strata_picture_fit_as(p->fitted, (const uint32_t[3]) { t->h, t->w, t->c }, &image, &style));
     STRATA_GO(run_one(p, &logits));
     STRATA_GO(source_complaints(p->device, p->source.recipe));
     for (uint32_t k = 0; k < t->classes; k++) top = fmax(top, (double)logits[k]);

@@ -52,9 +52,9 @@ done:
 
 static strata_status unknown_key(const char *key)
 {
-    const char *names[64] = { 0 };
+    const char *names[128] = { 0 };
     uint32_t n = 0;
-    for (; n < n_option_rules && n < 64; n++) names[n] = option_rules[n].option.key;
+    for (; n < n_option_rules && n < 128; n++) names[n] = option_rules[n].option.key;
     const char *near = strata_nearest(key, names, n);
     return strata_fail(STRATA_BAD_ARG, "there is no option '%s'%s%s%s", key, near ? "; did you mean '" : "",
                        near ? near : "", near ? "'?" : "");

@@ -9,6 +9,7 @@
 
 #include "core/text.h"
 #include "train/checkpoint.h"
+#include "train/dataset.h"
 #include "train/events.h"
 #include "train/keep.h"
 #include "train/rate_list.h"
@@ -99,6 +100,7 @@ static strata_status introduce(run *r)
     STRATA_TRY(note(r, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
                     (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
                     (unsigned)d->train.w, (unsigned)d->train.c));
+    for (uint32_t i = 0; i < d->n_skipped; i++) STRATA_TRY(note(r, "skip   %s", d->skipped[i].why));
     STRATA_TRY(note(r, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
                     plural(m->n_groups), m->scheme));
@@ -301,7 +303,7 @@ static strata_status open_data(run *r)
 {
     const char *source = strata_recipe_get(r->recipe, "data");
     if (!*source) return strata_fail(STRATA_BAD_ARG, "training wants data: builtin:digits, or a folder");
-    return strata_data_open(&r->data, source);
+    return recipe_data(&r->data, source, r->recipe, NULL);
 }
 
 static strata_task task_of(const strata_data *d)

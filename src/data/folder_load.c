@@ -1,0 +1,187 @@
+/* The pixels of an image folder. */
+#include "data/folder.h"
+
+#include "core/file.h"
+#include "data/picture.h"
+
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { USUAL_SIZE = 64 };
+
+static strata_status no_memory(const image_list *l)
+{
+    return strata_fail(STRATA_NO_MEMORY, "no memory for the images of %s", l->folder);
+}
+
+/* ---- Shape ------------------------------------------------------------------------------ */
+
+/* What the config leaves open: the common size, and grey where nothing has colour. */
+static strata_status choose_shape(strata_image_set *shape, const image_list *l,
+                                  const strata_data_config *config)
+{
+    const image_file *first = NULL;
+    bool same = true, grey = true;
+    for (uint32_t i = 0; i < l->n; i++) {
+        const image_file *f = &l->file[i];
+        if (f->why) continue;
+        if (!first) first = f;
+        same = same && f->h == first->h && f->w == first->w;
+        grey = grey && f->c < 3;
+    }
+    if (!first)
+        return strata_fail(STRATA_FILE, "%s: none of its %u pictures can be read; the first: %s", l->folder,
+                           (unsigned)l->n, l->file[0].why);
+    *shape = (strata_image_set) { .h = config->h ? config->h
+                                       : same    ? first->h
+                                                 : USUAL_SIZE,
+                                  .w = config->w ? config->w
+                                       : same    ? first->w
+                                                 : USUAL_SIZE,
+                                  .c = config->channels ? config->channels
+                                       : grey           ? 1
+                                                        : 3 };
+    if (shape->h > 4096 || shape->w > 4096 || (shape->c != 1 && shape->c != 3))
+        return strata_fail(STRATA_BAD_ARG,
+                           "%s: wanted images of at most 4096 x 4096 in 1 or 3 channels, got %u x %u in %u",
+                           l->folder, (unsigned)shape->h, (unsigned)shape->w, (unsigned)shape->c);
+    return STRATA_OK;
+}
+
+/* ---- Decoding --------------------------------------------------------------------------- */
+
+typedef struct load {
+    const image_list *list;
+    uint32_t shape[3];
+    strata_picture_style style;
+    uint8_t **pixels; /* [n] where each file's go */
+} load;
+
+static strata_status load_one(void *context, uint32_t i)
+{
+    const load *l = context;
+    const image_file *f = &l->list->file[i];
+    char *bytes;
+    size_t n;
+    strata_picture picture = { 0 };
+    STRATA_TRY(strata_file_read(&bytes, &n, f->path));
+    strata_status status = STRATA_OK;
+    if (XXH64(bytes, n, 0) != f->hash)
+        status = strata_fail(STRATA_FILE, "%s was changed while it was read", f->name);
+    if (status == STRATA_OK) status = strata_picture_decode(&picture, bytes, n, f->name);
+    if (status == STRATA_OK) {
+        status = strata_picture_fit_as(l->pixels[i], l->shape, &picture, &l->style);
+        if (status != STRATA_OK) strata_fail(status, "%s: %s", f->name, strata_message());
+    }
+    strata_picture_free(&picture);
+    free(bytes);
+    return status;
+}
+
+/* ---- The set ---------------------------------------------------------------------------- */
+
+static strata_status reserve(strata_data *data, const image_list *l, strata_image_set shape)
+{
+    for (int part = 0; part < 2; part++) {
+        shape.n = 0;
+        for (uint32_t i = 0; i < l->n; i++) shape.n += !l->file[i].why && l->file[i].valid == (part == 1);
+        const uint64_t bytes = (uint64_t)shape.n * shape.h * shape.w * shape.c;
+        if (bytes > DATA_MOST_BYTES)
+            return strata_fail(
+                STRATA_FILE,
+                "%s: %u images of %ux%ux%u take %llu bytes, at most %llu are read: take a smaller "
+                "size",
+                l->folder, (unsigned)shape.n, (unsigned)shape.h, (unsigned)shape.w, (unsigned)shape.c,
+                (unsigned long long)bytes, (unsigned long long)DATA_MOST_BYTES);
+        STRATA_TRY(data_reserve(data, part, &shape));
+    }
+    return STRATA_OK;
+}
+
+/* Close the gaps that failures left, and give every image its label and its file. */
+static strata_status keep_loaded(strata_data *data, image_list *l, uint8_t *const *pixels)
+{
+    for (int part = 0; part < 2; part++) {
+        strata_image_set *set = part ? &data->valid : &data->train;
+        const size_t bytes = (size_t)set->h * set->w * set->c;
+        image_file *file = strata_arena_take(&l->arena, (set->n + 1) * sizeof *file);
+        if (!file) return no_memory(l);
+        set->n = 0;
+        for (uint32_t i = 0; i < l->n; i++) {
+            if (l->file[i].why || l->file[i].valid != (part == 1)) continue;
+            uint8_t *to = data->owned.pixels[part] + set->n * bytes;
+            if (to != pixels[i]) memmove(to, pixels[i], bytes);
+            data->owned.labels[part][set->n] = (int32_t)l->file[i].label;
+            file[set->n] = l->file[i];
+            set->n++;
+        }
+        data->file[part] = file;
+    }
+    return STRATA_OK;
+}
+
+static strata_status describe_skipped(strata_data *data, image_list *l)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->n; i++) n += l->file[i].why != NULL;
+    strata_skipped *skipped = strata_arena_take(&l->arena, (n + l->n_other + 1) * sizeof *skipped);
+    if (!skipped) return no_memory(l);
+    data->skipped = skipped;
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->file[i].why)
+            skipped[data->n_skipped++] = (strata_skipped) { l->file[i].name, l->file[i].why, 1 };
+    if (l->n_other) memcpy(skipped + data->n_skipped, l->other, l->n_other * sizeof *skipped);
+    data->n_skipped += l->n_other;
+    return STRATA_OK;
+}
+
+static strata_status fill(strata_data *data, image_list *l, const strata_data_config *config)
+{
+    strata_status status = STRATA_OK;
+    strata_image_set shape;
+    uint8_t *at[2];
+    STRATA_TRY(choose_shape(&shape, l, config));
+    STRATA_TRY(reserve(data, l, shape));
+    load job = { .list = l,
+                 .shape = { shape.h, shape.w, shape.c },
+                 .style = { config->fit, config->filter, { 255, 255, 255 } },
+                 .pixels = calloc(l->n, sizeof *job.pixels) };
+    if (!job.pixels) return no_memory(l);
+    if (config->background_set) memcpy(job.style.background, config->background, 3);
+    for (int part = 0; part < 2; part++) at[part] = data->owned.pixels[part];
+    for (uint32_t i = 0; i < l->n; i++) {
+        if (l->file[i].why) continue;
+        job.pixels[i] = at[l->file[i].valid];
+        at[l->file[i].valid] += (size_t)shape.h * shape.w * shape.c;
+    }
+    STRATA_GO(image_list_each(l, config->threads, load_one, &job));
+    STRATA_GO(keep_loaded(data, l, job.pixels));
+    STRATA_GO(describe_skipped(data, l));
+    if (data->train.n == 0)
+        STRATA_GO(strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,
+                              data->n_skipped ? data->skipped[0].why : "all are for validation"));
+done:
+    free(job.pixels);
+    return status;
+}
+
+strata_status pictures_load(strata_data *data, const char *folder, const strata_data_config *config)
+{
+    image_list l = { 0 };
+    strata_status status = image_list_make(&l, folder, config);
+    if (status == STRATA_OK) status = image_list_scan(&l, config);
+    if (status == STRATA_OK) {
+        data->owned.class_names = l.class_name; /* the names themselves are the arena's */
+        data->train.class_names = data->valid.class_names = l.class_name;
+        data->train.classes = data->valid.classes = l.classes;
+        l.class_name = NULL;
+        data->scale = 255;
+        status = fill(data, &l, config);
+    }
+    data->owned.arena = l.arena; /* which holds the names, the files and what was skipped */
+    l.arena = (strata_arena) { 0 };
+    image_list_free(&l);
+    return status;
+}

@@ -1,0 +1,210 @@
+/* Folders of pictures: layouts, what is left out and by which name, the split, the same bits on any number of
+ * threads. */
+#define _XOPEN_SOURCE 700 /* mkdtemp, symlink */
+#include "core/file.h"
+#include "data/folder.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "folder.h"
+
+/* A PPM of one colour but for its first pixel. */
+static void write_ppm(const char *path, uint32_t h, uint32_t w, uint8_t value)
+{
+    char file[8192];
+    int n = snprintf(file, sizeof file, "P6\n%u %u\n255\n", (unsigned)w, (unsigned)h);
+    memset(file + n, value, h * w * 3);
+    file[n] = (char)(value + 50);
+    assert_int_equal(strata_file_write(path, file, (size_t)n + h * w * 3), STRATA_OK);
+}
+
+static void make(const char *folder) { assert_int_equal(strata_folder_make(folder), STRATA_OK); }
+
+/* [folder]/[part]/a with `n` pictures, b with 2; the value of each is its number. */
+static void make_part(const char *folder, const char *part, uint32_t n)
+{
+    char path[256];
+    for (uint32_t i = 0; i < n + 2; i++) {
+        snprintf(path, sizeof path, "%s%s/%s", folder, part, i < n ? "a" : "b");
+        make(path);
+        snprintf(path, sizeof path, "%s%s/%s/%02u.ppm", folder, part, i < n ? "a" : "b", (unsigned)i);
+        write_ppm(path, 6, 5, (uint8_t)i);
+    }
+}
+
+static strata_data *open_data(const char *folder, const strata_data_config *config)
+{
+    strata_data *data;
+    assert_int_equal(strata_data_load(&data, folder, config), STRATA_OK);
+    return data;
+}
+
+static void parts_and_classes(void **state)
+{
+    (void)state;
+    const char *const names[] = { "/valid", "/val", "/test" };
+    for (int i = 2; i >= 0; i--) { /* each is taken before those after it */
+        make_part("whole", "/train", 3);
+        make_part("whole", names[i], (uint32_t)i + 1);
+        strata_data *d = open_data("whole", NULL);
+        const strata_data_info info = strata_data_describe(d);
+        assert_string_equal(info.name, "whole");
+        assert_true(info.train == 5 && info.valid == (uint32_t)i + 3 && info.classes == 2);
+        assert_true(info.h == 6 && info.w == 5 && info.c == 3 && info.n_skipped == 0);
+        assert_string_equal(info.class_names[1], "b");
+        const int32_t labels[5] = { 0, 0, 0, 1, 1 };
+        assert_memory_equal(d->train.labels, labels, sizeof labels);
+        for (uint32_t k = 0; k < 5; k++) {
+            assert_int_equal(d->train.pixels[k * 90], k + 50);
+            assert_int_equal(d->train.pixels[k * 90 + 1], k);
+        }
+        assert_string_equal(d->file[0][4].name, "train/b/04.ppm");
+        strata_data_close(d);
+    }
+}
+
+/* Each bad file is named once, whatever is wrong with it, and the rest is there. */
+static void bad_files_are_named_and_skipped(void **state)
+{
+    (void)state;
+    char *good;
+    size_t n;
+    make_part("bad", "/train", 3);
+    make_part("bad", "/valid", 1);
+    assert_int_equal(strata_file_read(&good, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
+    assert_int_equal(strata_file_write("bad/train/a/cut.png", good, n / 2), STRATA_OK);
+    free(good);
+    assert_int_equal(strata_file_write("bad/train/a/empty.jpg", "", 0), STRATA_OK);
+    assert_int_equal(symlink("nowhere", "bad/train/b/gone.gif"), 0);
+    write_ppm("bad/valid/b/large.ppm", 40, 41, 7);
+    make("bad/train/none");
+    assert_int_equal(strata_file_write("bad/train/b/x.webp", "x", 1), STRATA_OK);
+    assert_int_equal(strata_file_write("bad/train/b/y.WEBP", "x", 1), STRATA_OK);
+    assert_int_equal(strata_file_write("bad/train/notes", "x", 1), STRATA_OK);
+    strata_data *d = open_data("bad", &(const strata_data_config) { .h = 6, .w = 5, .max_pixels = 1639 });
+    const strata_data_info info = strata_data_describe(d);
+    static const char *const wanted[][2] = {
+        { "train/a/cut.png", "train/a/cut.png is damaged" },
+        { "train/a/empty.jpg", "came 0" },
+        { "train/b/gone.gif", "bad/train/b/gone.gif: No such file" },
+        { "valid/b/large.ppm", "41 x 40 pixels are more than the 1639" },
+        { "train/b/x.webp", "2 files *.webp are of a type that is not read, the first is train/b/x.webp" },
+        { "train/notes", "train/notes is of a type that is not read" },
+    };
+    assert_true(info.train == 5 && info.valid == 3 && info.classes == 2);
+    assert_int_equal(info.n_skipped, 6);
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_string_equal(info.skipped[i].file, wanted[i][0]);
+        if (!strstr(info.skipped[i].why, wanted[i][1])) fail_msg("'%s'", info.skipped[i].why);
+        assert_int_equal(info.skipped[i].files, i == 4 ? 2 : 1);
+    }
+    assert_int_equal(d->train.pixels[4 * 90 + 1], 4);
+    strata_data_close(d);
+}
+
+/* Files that fail only when their pixels are wanted: those behind them move up. */
+static void damage_behind_the_header_leaves_no_gap(void **state)
+{
+    (void)state;
+    make_part("late", "/train", 3);
+    make_part("late", "/valid", 1);
+    char *good;
+    size_t n;
+    assert_int_equal(strata_file_read(&good, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
+    assert_int_equal(strata_file_write("late/train/a/01.ppm", good, n / 2), STRATA_OK);
+    free(good);
+    strata_data *d = open_data("late", &(const strata_data_config) { .h = 6, .w = 5 });
+    const int32_t labels[4] = { 0, 0, 1, 1 };
+    assert_int_equal(d->train.n, 4);
+    assert_memory_equal(d->train.labels, labels, sizeof labels);
+    for (uint32_t k = 0; k < 4; k++) assert_int_equal(d->train.pixels[k * 90 + 1], k ? k + 1 : 0);
+    assert_int_equal(d->n_skipped, 1);
+    assert_string_equal(d->skipped[0].file, "train/a/01.ppm");
+    assert_string_equal(d->file[0][1].name, "train/a/02.ppm");
+    strata_data_close(d);
+}
+
+static void what_is_no_set_is_refused(void **state)
+{
+    (void)state;
+    strata_data *d;
+    make("only/train/a");
+    assert_int_equal(strata_data_open(&d, "only"), STRATA_FILE);
+    assert_message("only/train: wanted pictures in a folder for each class");
+    make_part("extra", "/train", 1);
+    make_part("extra", "/valid", 1);
+    make("extra/valid/c");
+    write_ppm("extra/valid/c/0.ppm", 6, 5, 0);
+    assert_int_equal(strata_data_open(&d, "extra"), STRATA_FILE);
+    assert_message("extra/valid/c is a class that the training part does not have");
+    make("dead/a");
+    assert_int_equal(strata_file_write("dead/a/x.png", "x", 1), STRATA_OK);
+    assert_int_equal(strata_data_open(&d, "dead"), STRATA_FILE);
+    assert_message("none of its 1 pictures can be read; the first: a/x.png");
+    assert_null(d);
+}
+
+/* Where an image lies does not change when others come; another seed draws others. */
+static void the_split_is_stable(void **state)
+{
+    (void)state;
+    bool valid[40] = { 0 }, other = false;
+    uint32_t n = 0;
+    make_part("one", "", 38);
+    strata_data *d = open_data("one", NULL);
+    for (uint32_t i = 0; i < d->valid.n; i++) valid[d->valid.pixels[i * 90 + 1]] = true;
+    assert_int_equal(d->train.n + d->valid.n, 40);
+    strata_data_close(d);
+    for (int i = 0; i < 40; i++) n += valid[i];
+    assert_in_range(n, 3, 14); /* 40 draws of 0.2: 8, and 2.3 standard deviations */
+    write_ppm("one/a/000-new.ppm", 6, 5, 90);
+    write_ppm("one/b/new.ppm", 6, 5, 90);
+    d = open_data("one", NULL);
+    for (uint32_t i = 0; i < d->valid.n; i++)
+        if (d->valid.pixels[i * 90 + 1] != 90) n -= valid[d->valid.pixels[i * 90 + 1]];
+    assert_int_equal(n, 0);
+    strata_data_close(d);
+    d = open_data("one", &(const strata_data_config) { .seed = 1 });
+    for (uint32_t i = 0; i < d->valid.n; i++) other = other || !valid[d->valid.pixels[i * 90 + 1] % 40];
+    assert_true(other);
+    strata_data_close(d);
+    d = open_data("one", &(const strata_data_config) { .valid_fraction = -1 });
+    assert_true(d->valid.n == 0 && d->train.n == 42);
+    strata_data_close(d);
+    d = open_data("one", &(const strata_data_config) { .valid_fraction = 0.5 });
+    assert_in_range(d->valid.n, 12, 30);
+    strata_data_close(d);
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    make_part("many", "/train", 60);
+    make_part("many", "/valid", 20);
+    assert_int_equal(strata_file_write("many/train/a/bad.png", "x", 1), STRATA_OK);
+    uint64_t print[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        strata_data *d = open_data("many",
+                                   &(const strata_data_config) { .h = 4, .w = 9, .threads = 1 + 4 * i });
+        print[i] = d->fingerprint;
+        assert_true(d->train.h == 4 && d->train.w == 9 && d->n_skipped == 1);
+        strata_data_close(d);
+    }
+    assert_true(print[0] == print[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parts_and_classes),
+        cmocka_unit_test(bad_files_are_named_and_skipped),
+        cmocka_unit_test(damage_behind_the_header_leaves_no_gap),
+        cmocka_unit_test(what_is_no_set_is_refused),
+        cmocka_unit_test(the_split_is_stable),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+    };
+    return cmocka_run_group_tests_name("folder", tests, folder_enter, folder_leave);
+}
