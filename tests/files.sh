@@ -102,7 +102,16 @@ expect 2 "conv.weight.*\[6,1,3,3\].*\[5,1,3,3\]|conv.weight.*\[5,1,3,3\].*\[6,1,
   "$strata" evaluate $weights good --device cpu --model other.yaml
 refused 2 "conv.weight" good --model other.yaml --init $weights
 sed 's/fc/last/' tiny.yaml > renamed.yaml
-refused 2 "last.weight" good --model renamed.yaml --init $weights
+expect 0 "init .*$weights: 2 tensors taken, 0 resized, 0 skipped, 2 missing, 2 surplus" \
+  "$strata" train good --device cpu --steps 2 --run-dir transferred --model renamed.yaml --init $weights
+holds err '^ +missing  last.weight \['
+holds err '^ +surplus  fc.bias \['
+grep -q 'taken    conv' err && fail "without -v: $(cat err)"
+holds transferred/log.txt '^ +taken    conv.weight \[5,1,3,3\]'
+expect 0 " taken    conv.bias " "$strata" train good --device cpu --steps 2 --run-dir transferred --overwrite -v \
+  --model renamed.yaml --init $weights
+sed 's/\bconv\b/first/g; s/fc/last/' tiny.yaml > stranger.yaml
+refused 2 "has nothing for this network: its first tensor is" good --model stranger.yaml --init $weights
 expect 0 "" "${train[@]}" good --model "$PWD/tiny.yaml"
 cmp -s run/checkpoints/last.safetensors $weights || fail "the weights depend on where the model's file lies"
 rm -rf run

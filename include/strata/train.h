@@ -83,7 +83,8 @@ typedef enum strata_event_kind {
                          */
     STRATA_EVENT_STEP,  /* a step's result came back */
     STRATA_EVENT_EPOCH, /* an epoch ended and was validated */
-    STRATA_EVENT_END    /* the run is over; text: where its folder is */
+    STRATA_EVENT_END,   /* the run is over; text: where its folder is */
+    STRATA_EVENT_DETAIL /* text: a note that few want: a tensor that --init took as it is */
 } strata_event_kind;
 
 typedef struct strata_event {

@@ -15,7 +15,7 @@ typedef enum progress { PROGRESS_NONE, PROGRESS_PLAIN, PROGRESS_BAR } progress;
 /* What is shown of a run while it goes on. */
 typedef struct display {
     progress progress;
-    bool quiet, header;
+    bool quiet, verbose, header;
     double drawn;             /* seconds of the clock: when progress was shown last */
     uint32_t epoch;           /* the one that the figures below are of */
     double epoch_began;       /* when its first step was heard of */
@@ -120,6 +120,9 @@ static void on_event(void *context, const strata_event *e)
     switch (e->kind) {
     case STRATA_EVENT_NOTE:
         if (!d->quiet) cli_note("%s", e->text);
+        break;
+    case STRATA_EVENT_DETAIL:
+        if (d->verbose) cli_note("%s", e->text);
         break;
     case STRATA_EVENT_STEP:
         show_header(d, e);
@@ -235,7 +238,8 @@ static strata_status start(cli_arguments *a, const strata_observer *observer)
 static strata_status run(cli_arguments *a)
 {
     const char *folder = cli_option_given(a, "resume");
-    display d = { .quiet = cli_option_given(a, "quiet") != NULL };
+    display d = { .quiet = cli_option_given(a, "quiet") != NULL,
+                  .verbose = cli_option_given(a, "verbose") != NULL };
     STRATA_TRY(choose_progress(&d.progress, a, d.quiet));
     d.drawn = now(); /* the first plain line comes after a pause */
     const strata_observer observer = { .event = on_event, .context = &d, .interrupt = cli_interrupt_begin() };
@@ -249,6 +253,7 @@ static const cli_option options[] = {
     { 0, "resume", "RUN", "continue the run in this folder from its last checkpoint" },
     { 0, "set", "KEY=VALUE", "the same as --KEY VALUE; a word KEY=VALUE is too" },
     { 0, "progress", "HOW", "auto, bar (one live line), plain (a line now and then) or none" },
+    { 'v', "verbose", NULL, "more notes: every tensor that --init takes" },
     { 'q', "quiet", NULL, "neither notes nor progress, only the table" },
     { 0, NULL, NULL, NULL },
 };

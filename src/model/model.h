@@ -46,8 +46,10 @@ strata_status strata_model_init_plan(const strata_model *m, strata_plan *p, uint
 typedef enum strata_taken {
     STRATA_TAKEN,
     STRATA_MISSING,
-    STRATA_WRONG_SHAPE,
-    STRATA_UNEXPECTED
+    STRATA_WRONG_SHAPE, /* it keeps its values */
+    STRATA_UNEXPECTED,  /* a tensor of the file that the network has no parameter for */
+    STRATA_RESIZED,     /* the first convolution, for another number of channels */
+    STRATA_TAKENS
 } strata_taken;
 typedef void strata_taken_report(void *context, const char *tensor, strata_taken what, const char *shapes);
 
@@ -57,6 +59,15 @@ typedef void strata_taken_report(void *context, const char *tensor, strata_taken
  *   report   may be NULL; called for each tensor */
 strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
                                 strata_taken_report *report, void *context);
+
+/* Begin with the weights of another task: parameters that the file lacks keep their values, and so does the
+ * last layer where it has another number of classes. The first convolution takes filters for m channels over
+ * for n: for one channel their sum, else channel c those of c mod m, times m / n, so that a grey image is
+ * seen as before.
+ * Errors: STRATA_BAD_SHAPE for any other parameter of another shape, before anything is written, and where
+ * the file has nothing for this network. */
+strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const char *path,
+                                    strata_taken_report *report, void *context);
 
 /* Write all parameters and running statistics under torchvision's names, OIHW, f32, with `batches` as the
  * I64 scalars num_batches_tracked, and `notes` [n] as metadata, atomically. Neither time, host nor path is in

@@ -56,8 +56,7 @@ static strata_status check_all(const strata_graph *g, const strata_weights_file 
             return strata_fail(STRATA_BAD_SHAPE, "%s: no tensor '%s' %s", f->path, g->param[i]->name, text);
         case STRATA_WRONG_SHAPE:
             return strata_fail(STRATA_BAD_SHAPE, "%s: tensor '%s': %s", f->path, g->param[i]->name, text);
-        case STRATA_TAKEN:
-        case STRATA_UNEXPECTED: break;
+        default: break;
         }
     return STRATA_OK;
 }
@@ -86,6 +85,97 @@ strata_status strata_model_load(const strata_model *m, strata_plan *p, const cha
     for (uint32_t i = 0; i < g->n_params; i++) {
         const strata_taken what = judge(text, f, g->param[i]);
         if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i]));
+        if (report) report(context, g->param[i]->name, what, text);
+    }
+    for (uint32_t i = 0; report && i < f->n; i++)
+        if (!is_known(g, f->tensor[i].name))
+            report(context, f->tensor[i].name, STRATA_UNEXPECTED, strata_stored_shape(&f->tensor[i]).s);
+done:
+    strata_weights_close(f);
+    return status;
+}
+
+/* ---- From another task ------------------------------------------------------------------------ */
+
+/* Is it the filters of the first convolution, and the file's are the same but for their channels? */
+static bool resizable(const strata_graph *g, const strata_param *p, const strata_stored *got)
+{
+    const strata_stored want = as_stored(p);
+    bool first = false;
+    for (uint32_t i = 0; i < g->n_nodes; i++)
+        first = first || (g->node[i]->in[0] == g->input && strcmp(g->node[i]->name, p->node) == 0);
+    return first && p->groups == 1 && want.rank == 4 && got->rank == 4 && got->dim[1] > 0 &&
+           want.dim[0] == got->dim[0] && want.dim[2] == got->dim[2] && want.dim[3] == got->dim[3];
+}
+
+/* out [co, n, window], from [co, m, window] */
+static void resize(float *out, const float *from, const uint64_t m, const strata_param *p)
+{
+    const uint64_t n = p->ci, window = (uint64_t)p->r * p->s;
+    for (uint64_t o = 0; o < p->co; o++)
+        for (uint64_t c = 0; c < n; c++)
+            for (uint64_t k = 0; k < window; k++) {
+                double sum = 0;
+                for (uint64_t i = 0; n == 1 && i < m; i++) sum += (double)from[(o * m + i) * window + k];
+                if (n > 1) sum = (double)from[(o * m + c % m) * window + k] * (double)m / (double)n;
+                out[(o * n + c) * window + k] = (float)sum;
+            }
+}
+
+static strata_status take_resized(strata_plan *plan, strata_weights_file *f, const strata_param *p)
+{
+    strata_status status = STRATA_OK;
+    const strata_stored *got = strata_weights_find(f, p->name);
+    float *from = malloc(strata_stored_count(got) * sizeof *from),
+          *values = malloc(strata_param_count(p) * sizeof *values);
+    if (!from || !values) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name));
+    STRATA_GO(strata_weights_read_f32(f, got, from));
+    resize(values, from, got->dim[1], p);
+    STRATA_GO(strata_plan_write_param(plan, p, values));
+done:
+    free(from);
+    free(values);
+    return status;
+}
+
+static strata_taken judge_transfer(char text[512], const strata_graph *g, const strata_weights_file *f,
+                                   const strata_param *p)
+{
+    const strata_taken what = judge(text, f, p);
+    return what == STRATA_WRONG_SHAPE && resizable(g, p, strata_weights_find(f, p->name)) ? STRATA_RESIZED
+                                                                                          : what;
+}
+
+static strata_status check_transfer(const strata_graph *g, const strata_weights_file *f)
+{
+    char text[512];
+    uint32_t fits = 0;
+    const char *last = g->n_params ? g->param[g->n_params - 1]->node : "";
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        const strata_taken what = judge_transfer(text, g, f, g->param[i]);
+        fits += what == STRATA_TAKEN || what == STRATA_RESIZED;
+        if (what == STRATA_WRONG_SHAPE && strcmp(g->param[i]->node, last) != 0)
+            return strata_fail(STRATA_BAD_SHAPE, "%s: tensor '%s': %s", f->path, g->param[i]->name, text);
+    }
+    if (fits) return STRATA_OK;
+    return strata_fail(STRATA_BAD_SHAPE,
+                       "%s has nothing for this network: its first tensor is '%s', the network's '%s'",
+                       f->path, f->n ? f->tensor[0].name : "", g->n_params ? g->param[0]->name : "");
+}
+
+strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const char *path,
+                                    strata_taken_report *report, void *context)
+{
+    strata_status status = STRATA_OK;
+    strata_weights_file *f = NULL;
+    const strata_graph *g = m->graph;
+    char text[512];
+    STRATA_GO(strata_weights_open(&f, path));
+    STRATA_GO(check_transfer(g, f));
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        const strata_taken what = judge_transfer(text, g, f, g->param[i]);
+        if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i]));
+        if (what == STRATA_RESIZED) STRATA_GO(take_resized(p, f, g->param[i]));
         if (report) report(context, g->param[i]->name, what, text);
     }
     for (uint32_t i = 0; report && i < f->n; i++)

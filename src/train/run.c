@@ -52,17 +52,19 @@ static void tell(const run *r, const strata_event *e)
     if (r->observer && r->observer->event) r->observer->event(r->observer->context, e);
 }
 
-static strata_status note(run *r, const char *format, ...) STRATA_FORMAT(2, 3);
-static strata_status note(run *r, const char *format, ...)
+static strata_status tell_line(run *r, strata_event_kind kind, const char *format, ...) STRATA_FORMAT(3, 4);
+static strata_status tell_line(run *r, strata_event_kind kind, const char *format, ...)
 {
     char line[1024];
     va_list values;
     va_start(values, format);
     vsnprintf(line, sizeof line, format, values);
     va_end(values);
-    tell(r, &(strata_event) { .kind = STRATA_EVENT_NOTE, .text = line });
+    tell(r, &(strata_event) { .kind = kind, .text = line });
     return r->folder.text.file ? strata_log_line(&r->folder.text, line) : STRATA_OK;
 }
+
+#define note(r, ...) tell_line(r, STRATA_EVENT_NOTE, __VA_ARGS__)
 
 static strata_status say(void *context, const char *line) { return note(context, "%s", line); }
 
@@ -88,6 +90,23 @@ done:
     return status;
 }
 
+/* What --init gave: a line in all, one for each tensor that is not as in the file, and details. */
+static strata_status introduce_start(run *r)
+{
+    const trainer_start *s = &r->trainer->start;
+    if (!s->lines.length) return STRATA_OK;
+    STRATA_TRY(note(r, "init   %s: %u tensors taken, %u resized, %u skipped, %u missing, %u surplus",
+                    strata_recipe_get(r->recipe, "init"), (unsigned)s->count[STRATA_TAKEN],
+                    (unsigned)s->count[STRATA_RESIZED], (unsigned)s->count[STRATA_WRONG_SHAPE],
+                    (unsigned)s->count[STRATA_MISSING], (unsigned)s->count[STRATA_UNEXPECTED]));
+    for (const char *at = s->lines.s, *end; (end = strchr(at, '\n')); at = end + 1) {
+        const bool taken = strncmp(at, trainer_start_word(STRATA_TAKEN), 5) == 0;
+        STRATA_TRY(tell_line(r, taken ? STRATA_EVENT_DETAIL : STRATA_EVENT_NOTE, "       %.*s",
+                             (int)(end - at), at));
+    }
+    return STRATA_OK;
+}
+
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 static strata_status introduce(run *r)
@@ -104,6 +123,7 @@ static strata_status introduce(run *r)
     STRATA_TRY(note(r, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
                     plural(m->n_groups), m->scheme));
+    STRATA_TRY(introduce_start(r));
     STRATA_TRY(note(r, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(r->trainer) / 1048576,
                     r->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
     strata_text rates = { 0 };

@@ -293,11 +293,7 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
     STRATA_GO(trainer_rates_open(t));
     t->moved = calloc(TRAINER_RESULTS, 2 * sizeof *t->moved * (t->main.model->graph->n_rows + 1));
     if (!t->moved) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a trainer"));
-    STRATA_GO(
-        strata_model_init_plan(t->main.model, t->main.plan, (uint64_t)recipe_number(t->recipe, "seed")));
-    if (*strata_recipe_get(t->recipe, "init"))
-        STRATA_GO(strata_model_load(t->main.model, t->main.plan, strata_recipe_get(t->recipe, "init"), true,
-                                    NULL, NULL));
+    STRATA_GO(trainer_init(t));
     *out = t;
     return STRATA_OK;
 done:
@@ -313,6 +309,7 @@ void strata_trainer_close(strata_trainer *t)
     engine_close(&t->main);
     strata_recipe_close(t->recipe);
     free(t->moved);
+    strata_text_free(&t->start.lines);
     free(t);
 }
 

@@ -2,6 +2,7 @@
 #ifndef STRATA_TRAIN_TRAINER_H
 #define STRATA_TRAIN_TRAINER_H
 
+#include "core/text.h"
 #include "rates/rates.h"
 #include "train/engine.h"
 
@@ -41,6 +42,13 @@ typedef struct trainer_look {
     uint64_t step;  /* before which it was taken */
 } trainer_look;
 
+/* What a weights file gave, where there was one. */
+typedef struct trainer_start {
+    uint32_t count[STRATA_TAKENS];
+    strata_text lines; /* "taken    conv1.weight [64,3,7,7]", one for each tensor */
+} trainer_start;
+const char *trainer_start_word(strata_taken what); /* "taken" */
+
 struct strata_trainer {
     strata_device *device; /* borrowed */
     strata_recipe *recipe; /* own copy, every default resolved */
@@ -57,6 +65,7 @@ struct strata_trainer {
     bool *hold;            /* [n_nodes] batch norms that hold their running statistics in it */
     uint64_t look_every;   /* steps between two looks at the weights; 0: there are none */
     trainer_look look;
+    trainer_start start;
     uint64_t *row_steps; /* [n_rows] active steps each row has taken: Adam's t */
     uint64_t step;       /* steps begun */
     engine *current;     /* with work in flight or a step begun */
@@ -104,6 +113,9 @@ uint32_t trainer_frozen_nodes(const strata_trainer *t, const strata_group_rate *
 /* Look at the weights before the step that begins next, and open the windows of groups that have settled.
  * With no step in flight. Waits. */
 strata_status trainer_measure(strata_trainer *t);
+
+/* Give the network its first weights: by seed, then from the recipe's `init`. */
+strata_status trainer_init(strata_trainer *t);
 
 /* Rates of the table's rows for the step begun last, for --log-rates. [n_rows] */
 void trainer_rows(const strata_trainer *t, strata_rate *rows);
