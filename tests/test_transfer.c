@@ -1,5 +1,5 @@
-/* Networks that begin with the weights of another task: which tensors are taken, and what becomes of the first
- * filters. */
+/* Networks that begin with the weights of another task: which tensors are taken, and what becomes of the
+ * first filters. */
 #include "model/model.h"
 
 #include <math.h>
