@@ -88,6 +88,18 @@ static void test_rows_in_pieces(void **state)
     close_smaller(&j);
 }
 
+/* Pieces of images, and runs of tiles within them; its transformed weights want to be bound at once. */
+static void test_winograd_in_pieces(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("range=262144");
+    j.sizes = "N=130 H=8 W=8 C=8 K=13";
+    j.variant = "winograd";
+    for (const strata_row *row = strata_rows; row->op; row++)
+        if (strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
+    close_smaller(&j);
+}
+
 static void test_updates_in_pieces(void **state)
 {
     (void)state;
@@ -144,13 +156,10 @@ static void test_validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_op_has_a_row),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_in_pieces),
-        cmocka_unit_test(test_updates_in_pieces),
-        cmocka_unit_test(test_updates),
-        cmocka_unit_test(test_every_kernel_ran),
-        cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

@@ -14,8 +14,15 @@ static uint32_t the_fast(const strata_caps *caps, const strata_node *n, strata_p
     (void)caps, (void)n;
     return pass == STRATA_FORWARD ? 1 : 0;
 }
+static uint32_t the_plain(const strata_caps *caps, const strata_node *n, strata_pass pass)
+{
+    (void)caps, (void)n, (void)pass;
+    return 0;
+}
 
-static const strata_op thing = { .name = "thing", .variants = three, .admits = not_odd, .prefer = the_fast };
+static const strata_op thing = {
+    .name = "thing", .variants = three, .admits = not_odd, .prefer = the_fast, .prefer_exact = the_plain
+};
 static const strata_op simple = { .name = "simple" };
 
 static void forced_and_preferred(void **state)
@@ -38,6 +45,10 @@ static void forced_and_preferred(void **state)
         { "thing.FORWARD=plain,fast", 0, 1 }, /* the exact one wins, wherever it stands */
         { "fast,thing=plain,simple=fast", 0, 0 },
         { "plain,thing.BACKWARD_X=fast", 0, 1 },
+        { "exact", 0, 0 },
+        { "exact,simple=fast", 0, 0 },
+        { "thing.BACKWARD_X=fast,exact", 0, 1 },
+        { "exactly", 1, 0 },
         { "plain,fast", 1, 1 }, /* among equals the last */
     };
     strata_device *d = open_device("cpu", NULL);

@@ -80,7 +80,7 @@ static void place_all(bench *b)
             place_tensor(b, PIECE_IN_GRAD, i, n->in[i], b->pattern->in[i].name);
     for (uint32_t i = 0; i < STRATA_MAX_KEPT; i++)
         place(b, &(piece) { .kind = PIECE_KEPT, .index = i, .bytes = n->kept_bytes[i] }, "", "kept");
-    place(b, &(piece) { .kind = PIECE_SCRATCH, .bytes = n->scratch_bytes }, "", "scratch");
+    place(b, &(piece) { .kind = PIECE_SCRATCH, .bytes = strata_op_most_scratch(n) }, "", "scratch");
     place(b, &(piece) { .kind = PIECE_STEP, .bytes = sizeof(strata_step_values) }, "", "step");
     b->block.bytes = strata_align(b->block.bytes + GUARD);
 }

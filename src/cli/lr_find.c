@@ -96,7 +96,7 @@ const cli_command cli_lr_find = {
     .keys =
         "normalize augment model stem head groups label-smoothing init opt lr momentum nesterov betas eps "
         "weight-decay no-decay decay-by norm-rate bias-rate clip-norm batch micro-batch seed device variants "
-        "shader-dir limits validate",
+        "exact shader-dir limits validate",
     .least = 1,
     .most = 1,
     .run = run,

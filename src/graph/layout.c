@@ -131,8 +131,11 @@ static void put_lasting(strata_plan *p, list *l)
     const strata_plan_config *c = &p->config;
     const uint32_t end = 2 * g->n_nodes;
     uint64_t weights = params_bytes(g, false), scratch = 0;
-    for (uint32_t i = 0; i < g->n_nodes; i++)
-        if (g->node[i]->scratch_bytes > scratch) scratch = g->node[i]->scratch_bytes;
+    for (uint32_t i = 0; i < g->n_nodes; i++) {
+        const uint64_t bytes = strata_op_scratch(strata_device_caps(p->device), c->variants, g->node[i],
+                                                 c->train);
+        if (bytes > scratch) scratch = bytes;
+    }
     uint64_t update = strata_update_scratch((uint32_t)(weights / (4 * STRATA_RATE_BLOCK)));
     if (c->train && update > scratch) scratch = update;
     const bool adam = c->optimizer != STRATA_SGD && c->optimizer != STRATA_LARS;

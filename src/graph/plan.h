@@ -65,7 +65,7 @@ enum {
     STRATA_PART_EVALUATE,
     STRATA_PARTS
 };
-enum { STRATA_SEGMENTS = 30, STRATA_SEGMENT_LAUNCHES = 48 };
+enum { STRATA_SEGMENTS = 120, STRATA_SEGMENT_LAUNCHES = 48 };
 typedef struct strata_part {
     strata_stream *segment[STRATA_SEGMENTS];
     uint32_t n;

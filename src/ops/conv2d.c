@@ -7,7 +7,7 @@
  * conv2d_sum.comp.  References: src/cpu/ of the same names. */
 #include "ops/conv2d.h"
 
-const char *const conv2d_variants[] = { "plain", "depthwise", "tile", "subgroup", NULL };
+const char *const conv2d_variants[] = { "plain", "depthwise", "tile", "subgroup", "winograd", NULL };
 
 enum {
     PARTIAL_BYTES = 16 << 20, /* most scratch that the chunks of a weight gradient may take */
@@ -177,6 +177,8 @@ const strata_op strata_op_conv2d = {
     .variants = conv2d_variants,
     .admits = conv2d_admits,
     .prefer = conv2d_prefer,
+    .prefer_exact = conv2d_prefer_exact,
+    .scratch = conv2d_scratch,
     .infer = infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,

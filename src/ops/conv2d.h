@@ -13,7 +13,13 @@ typedef struct conv2d_options {
 } conv2d_options;
 
 enum { CONV2D_WEIGHT, CONV2D_BIAS }; /* parameter slots */
-typedef enum conv2d_variant { CONV2D_PLAIN, CONV2D_DEPTHWISE, CONV2D_TILE, CONV2D_SUBGROUP } conv2d_variant;
+typedef enum conv2d_variant {
+    CONV2D_PLAIN,
+    CONV2D_DEPTHWISE,
+    CONV2D_TILE,
+    CONV2D_SUBGROUP,
+    CONV2D_WINOGRAD
+} conv2d_variant;
 extern const char *const conv2d_variants[];
 
 /* How a launch's sums begin: START_* of the shaders. */
@@ -77,6 +83,8 @@ strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
 uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass);
 strata_work conv2d_work(const strata_node *n, strata_pass pass);
+uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, strata_pass pass);
+uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode);
 strata_status conv2d_backward(strata_stream *s, const strata_node *n);
 
@@ -84,5 +92,13 @@ strata_status conv2d_backward(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_x(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_w(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n);
+
+/* The passes by Winograd's F(4x4,3x3): 3 x 3 windows of stride 1, which lie in as much scratch as said. */
+bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_pass pass);
+bool conv2d_winograd_admits(const strata_caps *caps, const strata_node *n, strata_pass pass);
+uint64_t conv2d_winograd_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass);
+strata_status conv2d_winograd_forward(strata_stream *s, const strata_node *n);
+strata_status conv2d_winograd_backward_x(strata_stream *s, const strata_node *n);
+strata_status conv2d_winograd_backward_w(strata_stream *s, const strata_node *n);
 
 #endif

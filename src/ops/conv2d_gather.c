@@ -167,6 +167,7 @@ static strata_status record(gather *g)
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode)
 {
     (void)mode;
+    if (strata_op_variant(s, n, STRATA_FORWARD) == CONV2D_WINOGRAD) return conv2d_winograd_forward(s, n);
     const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
@@ -354,6 +355,8 @@ static strata_status backward_whole_image(strata_stream *s, const strata_node *n
 
 strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
 {
+    if (strata_op_variant(s, n, STRATA_BACKWARD_X) == CONV2D_WINOGRAD)
+        return conv2d_winograd_backward_x(s, n);
     if (is_whole_image(n)) return backward_whole_image(s, n);
     const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);

@@ -165,6 +165,7 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
     const conv2d_variant v = strata_op_variant(s, n, STRATA_BACKWARD_W);
+    if (v == CONV2D_WINOGRAD) return conv2d_winograd_backward_w(s, n);
     const conv2d_chunks c = conv2d_cut(y.n, z.pixels, weight_chunks(caps, n, v));
     const strata_slice whole = n->param[CONV2D_WEIGHT]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;

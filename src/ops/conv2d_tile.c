@@ -16,7 +16,6 @@ static uint32_t tile_bytes(uint32_t side) { return 16 * 4 * (side + 1) + 16 * 4 
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
     const conv2d_size z = conv2d_size_of(n);
-    (void)pass;
     switch (i) {
     case CONV2D_PLAIN: return true;
     case CONV2D_DEPTHWISE: return z.groups > 1 && z.depth == 1 && z.width == 1;
@@ -25,16 +24,27 @@ bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pa
     case CONV2D_SUBGROUP:
         return caps->vulkan && caps->cpu_type && z.groups == 1 &&
                (caps->subgroup == 4 || caps->subgroup == 8 || caps->subgroup == 16);
+    case CONV2D_WINOGRAD: return conv2d_winograd_admits(caps, n, pass);
     default: return false;
     }
 }
 
-uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
+uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
+{
+    return i == CONV2D_WINOGRAD ? conv2d_winograd_scratch(caps, n, pass) : 0;
+}
+
+uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
     static const uint32_t order[] = { CONV2D_SUBGROUP, CONV2D_TILE, CONV2D_DEPTHWISE };
     for (uint32_t i = 0; caps->vulkan && i < sizeof order / sizeof *order; i++)
         if (conv2d_admits(caps, n, pass, order[i])) return order[i];
     return CONV2D_PLAIN;
+}
+
+uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
+{
+    return conv2d_winograd_pays(caps, n, pass) ? CONV2D_WINOGRAD : conv2d_prefer_exact(caps, n, pass);
 }
 
 bool conv2d_texels(const strata_caps *caps, strata_slice s)

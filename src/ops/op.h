@@ -91,7 +91,7 @@ typedef struct strata_node {
     strata_param *param[STRATA_MAX_PARAMS]; /* by the op's own numbering; NULL where it has none */
     strata_slice kept[STRATA_MAX_KEPT];     /* live from forward to backward; sizes said in infer */
     uint64_t kept_bytes[STRATA_MAX_KEPT];
-    uint64_t scratch_bytes; /* the largest scratch any of its passes wants */
+    uint64_t scratch_bytes; /* the largest scratch any of its passes wants, whatever the variant */
 
     /* Filled by the plan before launches are recorded. */
     strata_slice scratch;       /* shared by all nodes; contents do not outlive one pass call */
@@ -156,6 +156,12 @@ struct strata_op {
     bool (*admits)(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
     /* The variant to take, by device, before any measurement. NULL: 0. It must be admitted. */
     uint32_t (*prefer)(const strata_caps *caps, const strata_node *n, strata_pass pass);
+    /* The same among the variants that round no more than direct sums do. NULL: prefer does. */
+    uint32_t (*prefer_exact)(const strata_caps *caps, const strata_node *n, strata_pass pass);
+
+    /* Bytes of scratch that variant `i` wants in a pass on a device, where that is more than scratch_bytes;
+     * 0: it is not. The more a device binds, the more it may be. NULL: 0. */
+    uint64_t (*scratch)(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
 
     /* Check inputs and options; set n->out->shape, kept_bytes, scratch_bytes; declare parameters.
      * Errors: STRATA_BAD_SHAPE naming node, what it wants, what came. */
@@ -189,9 +195,16 @@ const strata_op *strata_op_find(const char *name);
 
 /* The index of the variant to record for a pass: the forced one where it is admitted, else the op's
  * preference. Forced by strata_stream_force: items with commas between, the last form the
- * strongest: "name" for every op, "op=name", "op.PASS=name", "node:PASS=name"; NULL forces nothing. */
+ * strongest: "name" for every op, "op=name", "op.PASS=name", "node:PASS=name"; NULL forces nothing. The item
+ * "exact" takes prefer_exact where nothing else is forced. */
 uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass);
 const char *strata_op_variant_name(const strata_op *op, uint32_t i);
+
+/* Bytes of scratch that a node wants for the variants that strata_op_variant will take on this device.
+ *   forced  as strata_stream_force takes it;  train  backward, too */
+uint64_t strata_op_scratch(const strata_caps *caps, const char *forced, const strata_node *n, bool train);
+/* The same for any variant on any device. */
+uint64_t strata_op_most_scratch(const strata_node *n);
 void strata_stream_force(strata_stream *s, const char *variants);
 const char *strata_stream_forced(const strata_stream *s);
 

@@ -1,4 +1,4 @@
-/* Which of an op's variants is recorded. */
+/* Which of an op's variants is recorded, and what scratch they want. */
 #include <string.h>
 
 #include "ops/inside.h"
@@ -39,27 +39,69 @@ static int speaks_of(const char *item, size_t n, const strata_node *node, strata
                : 0;
 }
 
-static bool admitted(const strata_stream *s, const strata_node *n, strata_pass pass, uint32_t i)
+static bool admitted(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
-    return !n->op->admits || n->op->admits(&s->device->caps, n, pass, i);
+    return !n->op->admits || n->op->admits(caps, n, pass, i);
 }
 
-uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass)
+static bool wants_exact(const char *forced)
+{
+    for (const char *p = forced; p && *p;) {
+        const size_t item = strcspn(p, ",");
+        if (same(p, item, "exact")) return true;
+        p += item + (p[item] == ',');
+    }
+    return false;
+}
+
+static uint32_t choose(const strata_caps *caps, const char *forced, const strata_node *n, strata_pass pass)
 {
     const strata_op *op = n->op;
     int best = 0;
-    uint32_t chosen = op->prefer ? op->prefer(&s->device->caps, n, pass) : 0;
-    for (const char *p = s->forced; p && *p;) {
+    uint32_t chosen = op->prefer ? op->prefer(caps, n, pass) : 0;
+    if (op->prefer_exact && wants_exact(forced)) chosen = op->prefer_exact(caps, n, pass);
+    for (const char *p = forced; p && *p;) {
         const size_t item = strcspn(p, ",");
         const char *name;
         size_t length;
         const int exact = speaks_of(p, item, n, pass, &name, &length);
         for (uint32_t i = 0; exact > 0 && exact >= best && (i == 0 || (op->variants && op->variants[i])); i++)
-            if (same(name, length, strata_op_variant_name(op, i)) && admitted(s, n, pass, i)) {
+            if (same(name, length, strata_op_variant_name(op, i)) && admitted(caps, n, pass, i)) {
                 chosen = i;
                 best = exact;
             }
         p += item + (p[item] == ',');
     }
     return chosen;
+}
+
+uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass)
+{
+    return choose(&s->device->caps, s->forced, n, pass);
+}
+
+/* ---- Their scratch ------------------------------------------------------------------------------- */
+
+uint64_t strata_op_scratch(const strata_caps *caps, const char *forced, const strata_node *n, bool train)
+{
+    uint64_t most = n->scratch_bytes;
+    for (int i = 0; i < STRATA_PASSES && n->op->scratch; i++) {
+        const strata_pass pass = (strata_pass)i;
+        if (!train && pass != STRATA_FORWARD && pass != STRATA_EVALUATE) continue;
+        const uint64_t bytes = n->op->scratch(caps, n, pass, choose(caps, forced, n, pass));
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+uint64_t strata_op_most_scratch(const strata_node *n)
+{
+    const strata_caps wide = { .max_range = (uint64_t)1 << 48, .max_block = (uint64_t)1 << 48 };
+    uint64_t most = n->scratch_bytes;
+    for (uint32_t i = 0; n->op->scratch && (i == 0 || (n->op->variants && n->op->variants[i])); i++)
+        for (int pass = 0; pass < STRATA_PASSES; pass++) {
+            const uint64_t bytes = n->op->scratch(&wide, n, (strata_pass)pass, i);
+            if (bytes > most) most = bytes;
+        }
+    return most;
 }

@@ -29,7 +29,9 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
 
 static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
 {
-    const char *variants = strata_recipe_get(r, "variants");
+    strata_text_format(&e->variants, "%s%s", recipe_is(r, "exact", "true") ? "exact," : "",
+                       strata_recipe_get(r, "variants"));
+    if (e->variants.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
     const strata_plan_config plan = {
         .train = c->train,
         .optimizer = optimizer(r),
@@ -39,7 +41,7 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         .trust_clip = (float)recipe_number(r, "trust-clip"),
         .micro_batches = c->micro_batches,
         .share = c->share ? c->share->plan : NULL,
-        .variants = *variants ? variants : NULL,
+        .variants = e->variants.length ? e->variants.s : NULL,
     };
     return strata_plan_open(&e->plan, e->model->graph, e->device, &plan);
 }
@@ -63,6 +65,7 @@ void engine_close(engine *e)
     strata_ring_close(e->evaluate);
     strata_plan_close(e->plan);
     strata_model_close(e->model);
+    strata_text_free(&e->variants);
     *e = (engine) { 0 };
 }
 

@@ -3,6 +3,7 @@
 #ifndef STRATA_TRAIN_ENGINE_H
 #define STRATA_TRAIN_ENGINE_H
 
+#include "core/text.h"
 #include "model/model.h"
 #include "strata/recipe.h"
 #include "strata/train.h"
@@ -11,6 +12,7 @@ typedef struct engine {
     strata_device *device; /* borrowed */
     strata_model *model;
     strata_plan *plan;
+    strata_text variants;          /* that the plan was given */
     strata_ring *train, *evaluate; /* each opened when first used; at most one has work in flight */
 } engine;
 

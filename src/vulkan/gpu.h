@@ -71,7 +71,7 @@ bool strata_gpu_tells_time(const strata_gpu *g);
 
 typedef struct strata_gpu_ring strata_gpu_ring;
 
-enum { STRATA_GPU_RING_SLOTS = 3, STRATA_GPU_RING_RECORDINGS = 64 };
+enum { STRATA_GPU_RING_SLOTS = 3, STRATA_GPU_RING_RECORDINGS = 256 };
 
 strata_status strata_gpu_ring_open(strata_gpu_ring **out, strata_gpu *g, strata_slice in,
                                    strata_slice result);

@@ -1,0 +1,75 @@
+#version 460
+#include "kernel.glsl"
+#include "winograd.glsl"
+
+// The 3 x 3 weights of a Winograd convolution at the 36 points f = (i, j), and back.
+//   FORWARD     u[f,c,o] = sum_{r,s} G[i,r] G[j,s] w[r,s,c,o]
+//   BACKWARD_X  u[f,o,c] = sum_{r,s} G[i,r] G[j,s] w[2-r,2-s,c,o]
+//   BACKWARD_W  dw[r,s,c,o] = sum_{i,j} G[i,r] G[j,s] u[f,c,o], or dw += ..
+// Rows of u are summed over by the product that follows. Its columns lie in panels, so that the product
+// reads memory in order: quad q of row k is at (q / panel * rows + k) panel + q % panel. An invocation takes
+// one quad of one row. Pads are zero, as those of w are.
+layout(binding = 0) READ(from);               // w [9, w_rows, w_quads], or u
+layout(binding = 1) buffer B1 { vec4 to[]; }; // u [36, rows, quads], or dw
+layout(push_constant) uniform Args {
+    uint rows, quads;     // of u
+    uint w_rows, w_quads; // stored rows of a tap of w, and quads of each
+    uint panel;           // quads
+    uint u_step;          // quads from one point to the next
+    uint start;           // START_*
+};
+const uint START_ZERO = 0, START_OLD = 2; // the second: dw is added to
+
+// Tap t of the quad of w that belongs to a quad of u.
+vec4 tap_of(uint t, uint row, uint quad)
+{
+    if (PASS != BACKWARD_X) return LOAD(from, (t * w_rows + row) * w_quads + quad);
+    vec4 v; // a column of w, turned around
+    [[unroll]] for (uint d = 0; d < 4; d++)
+        v[d] = LOAD(from, ((8 - t) * w_rows + 4 * quad + d) * w_quads + row / 4)[row % 4];
+    return v;
+}
+
+void write_points(uint row, uint quad, uint at)
+{
+    vec4 points[3][6]; // of columns
+    [[unroll]] for (int s = 0; s < 3; s++)
+        points[s] = weight_points(vec4[3](tap_of(s, row, quad), tap_of(3 + s, row, quad),
+                                          tap_of(6 + s, row, quad)));
+    [[unroll]] for (int i = 0; i < 6; i++) {
+        vec4 line[6] = weight_points(vec4[3](points[0][i], points[1][i], points[2][i]));
+        [[unroll]] for (int j = 0; j < 6; j++) to[at + (6 * i + j) * u_step] = line[j];
+    }
+}
+
+void write_taps(uint row, uint quad, uint at)
+{
+    vec4 taps[6][3]; // of columns
+    [[unroll]] for (int j = 0; j < 6; j++) {
+        vec4 d[6];
+        [[unroll]] for (int i = 0; i < 6; i++) d[i] = LOAD(from, at + (6 * i + j) * u_step);
+        taps[j] = weight_taps(d);
+    }
+    [[unroll]] for (int r = 0; r < 3; r++) {
+        vec4 d[6];
+        [[unroll]] for (int j = 0; j < 6; j++) d[j] = taps[j][r];
+        vec4 line[3] = weight_taps(d);
+        [[unroll]] for (int s = 0; s < 3; s++) {
+            uint i = ((3 * r + s) * w_rows + row) * w_quads + quad;
+            vec4 old = vec4(0.0);
+            if (start == START_OLD) old = to[i];
+            to[i] = old + line[s];
+        }
+    }
+}
+
+void main()
+{
+    uint i = flat_index(), row = i / quads, quad = i - row * quads;
+    if (row >= rows) return;
+    uint at = (quad / panel * rows + row) * panel + quad % panel;
+    if (PASS == BACKWARD_W)
+        write_taps(row, quad, at);
+    else
+        write_points(row, quad, at);
+}
