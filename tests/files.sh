@@ -74,6 +74,14 @@ for name in corrupt.png nothing.jpeg huge.jpg vanishing.gif movie.mp4; do
 done
 holds err 'data +pictures: 16 train, 2 valid, 2 classes, 8x8x1'
 expect 0 "" "$strata" evaluate run --device cpu
+expect 0 "" "$strata" data info pictures --size 8
+holds out '^skipped +5$'
+expect 0 "" "$strata" data info pictures --json
+json out
+expect 0 "skip .*corrupt.png" env XDG_CACHE_HOME="$PWD/cache" "$strata" data cache pictures --size 8
+holds out '^.*/cache/strata/pixels-[0-9a-f]{16}: 18 images of 8x8x3'
+expect 0 "" env XDG_CACHE_HOME="$PWD/cache" "$strata" data info pictures --size 8
+holds out '^pixels .*/cache/strata/pixels-'
 expect 0 "" "$strata" predict run pictures/valid/a/x.jpg --device cpu
 rm -rf run
 refused 2 "size wants pixels" pictures --size 0

@@ -196,6 +196,97 @@ static void threads_do_not_change_a_bit(void **state)
     assert_true(print[0] == print[1]);
 }
 
+/* Its one cache file; "": there is none. */
+static void find_cache(char *path, size_t room)
+{
+    FILE *list = popen("ls -d cache/strata/pixels-* 2>/dev/null", "r");
+    if (!list || !fgets(path, (int)room, list)) *path = '\0';
+    path[strcspn(path, "\n")] = '\0';
+    pclose(list);
+}
+
+/* The same bits, names and failures with the cache as without; none for other contents, no damaged one. */
+static void the_cache_is_for_these_contents(void **state)
+{
+    (void)state;
+    char *bytes, path[256], *cwd = getcwd(NULL, 0), home[4200];
+    size_t n;
+    snprintf(home, sizeof home, "%s/cache", cwd);
+    free(cwd);
+    setenv("XDG_CACHE_HOME", home, 1);
+    make_part("kept", "/train", 5);
+    make_part("kept", "/valid", 2);
+    assert_int_equal(strata_file_read(&bytes, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
+    assert_int_equal(strata_file_write("kept/train/a/02.png", bytes, n / 2), STRATA_OK);
+    free(bytes);
+    const strata_data_config write = { .h = 6, .w = 5, .cache = STRATA_CACHE_WRITE },
+                             read = { .h = 6, .w = 5 };
+    strata_data *first = open_data("kept", &write), *second = open_data("kept", &read);
+    assert_true(first->fingerprint == second->fingerprint && second->owned.mapped && !first->owned.mapped);
+    assert_string_equal(first->cache, second->cache);
+    assert_int_equal(second->n_skipped, 1);
+    assert_string_equal(first->skipped[0].why, second->skipped[0].why);
+    assert_string_equal(second->file[0][6].name, "train/b/06.ppm");
+    assert_memory_equal(first->train.labels, second->train.labels, 7 * sizeof(int32_t));
+    const uint64_t print = first->fingerprint;
+    strata_data_close(first);
+    strata_data_close(second);
+    const strata_data_config others[] = { { .h = 5, .w = 6 },
+                                          { .h = 6, .w = 5, .channels = 1 },
+                                          { .h = 6, .w = 5, .fit = STRATA_FIT_PAD },
+                                          { .h = 6, .w = 5, .filter = STRATA_FILTER_BICUBIC },
+                                          { .h = 6, .w = 5, .background_set = true },
+                                          { .h = 6, .w = 5, .cache = STRATA_CACHE_NONE } };
+    for (int i = 0; i < 6; i++) {
+        first = open_data("kept", &others[i]);
+        assert_null(first->cache);
+        strata_data_close(first);
+    }
+    find_cache(path, sizeof path);
+    assert_int_equal(strata_file_read(&bytes, &n, path), STRATA_OK);
+    bytes[n - 1] ^= 1;
+    assert_int_equal(strata_file_write(path, bytes, n), STRATA_OK);
+    first = open_data("kept", &read);
+    assert_true(!first->cache && first->fingerprint == print);
+    strata_data_close(first);
+    bytes[n - 1] ^= 1;
+    assert_int_equal(strata_file_write(path, bytes, n - 1), STRATA_OK);
+    first = open_data("kept", &read);
+    assert_null(first->cache);
+    strata_data_close(first);
+    assert_int_equal(strata_file_write(path, bytes, n), STRATA_OK);
+    free(bytes);
+    write_ppm("kept/train/a/00.ppm", 6, 5, 99);
+    first = open_data("kept", &read);
+    assert_true(!first->cache && first->fingerprint != print);
+    strata_data_close(first);
+    unsetenv("XDG_CACHE_HOME");
+}
+
+static void a_report_finds_what_is_in_both_parts(void **state)
+{
+    (void)state;
+    strata_data_report r;
+    make_part("twice", "/train", 3);
+    make_part("twice", "/valid", 1);
+    write_ppm("twice/train/a/09.ppm", 7, 9, 1);
+    write_ppm("twice/train/a/10.ppm", 7, 9, 1);
+    write_ppm("twice/valid/b/09.ppm", 7, 9, 1);
+    write_ppm("twice/valid/b/11.ppm", 7, 9, 1);
+    write_ppm("twice/valid/a/12.ppm", 7, 9, 2);
+    strata_data *d = open_data("twice", &(const strata_data_config) { .h = 6, .w = 5 });
+    assert_int_equal(strata_data_look(&r, d), STRATA_OK);
+    assert_true(r.class_train[0] == 5 && r.class_train[1] == 2 && r.class_valid[0] == 2);
+    assert_true(r.class_valid[1] == 4 && r.h_least == 6 && r.h_most == 7 && r.w_least == 5 && r.w_most == 9);
+    /* make_part gives 0, 1 and 2 of both parts the same pixels */
+    assert_int_equal(r.n_duplicates, 4);
+    assert_int_equal(r.repeats, 1);
+    assert_string_equal(r.duplicate[3].train_file, "train/a/09.ppm");
+    assert_string_equal(r.duplicate[3].valid_file, "valid/b/09.ppm");
+    strata_data_report_free(&r);
+    strata_data_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +296,8 @@ int main(void)
         cmocka_unit_test(what_is_no_set_is_refused),
         cmocka_unit_test(the_split_is_stable),
         cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(the_cache_is_for_these_contents),
+        cmocka_unit_test(a_report_finds_what_is_in_both_parts),
     };
     return cmocka_run_group_tests_name("folder", tests, folder_enter, folder_leave);
 }

@@ -25,6 +25,14 @@ typedef enum strata_filter {
     STRATA_FILTER_BICUBIC   /* Keys's cubic of a = -0.5, likewise */
 } strata_filter;
 
+/* Pixels that were made already: a file under $XDG_CACHE_HOME/strata (else $HOME/.cache/strata), mapped into
+ * memory, that is for these contents of these files at this size, fitted in this way, and no others. */
+typedef enum strata_cache_use {
+    STRATA_CACHE_READ, /* taken where there is one */
+    STRATA_CACHE_NONE,
+    STRATA_CACHE_WRITE /* made where there is none, then taken */
+} strata_cache_use;
+
 /* How the pictures of an image folder are read; all-zero is valid. Other sets look at none of it. */
 typedef struct strata_data_config {
     uint32_t h, w;     /* pixels; 0: the pictures' own size where all of them have one, else 64 x 64 */
@@ -38,6 +46,7 @@ typedef struct strata_data_config {
                               of file name and seed; 0: 0.2; below 0: none */
     uint64_t seed;
     uint32_t threads; /* that decode; 0: all cores but one, at least one */
+    strata_cache_use cache;
 } strata_data_config;
 
 /* Open a data set.
@@ -72,10 +81,32 @@ typedef struct strata_data_info {
     uint64_t fingerprint;           /* of shapes, pixels and labels */
     const strata_skipped *skipped;  /* [n_skipped] in the order of their names */
     uint32_t n_skipped;
+    const char *cache; /* the file that the pixels are mapped from; NULL: they are in memory */
 } strata_data_info;
 
 /* What a data set holds; pointers are borrowed from it. */
 STRATA_API strata_data_info strata_data_describe(const strata_data *data);
+
+/* Two images with one content: files of an image folder byte for byte, else pixels. */
+typedef struct strata_duplicate {
+    uint32_t train, valid;               /* numbers of the images, the first of their content in each part */
+    const char *train_file, *valid_file; /* below the folder; NULL: the set has no files */
+} strata_duplicate;
+
+/* What to know of a set before training on it. */
+typedef struct strata_data_report {
+    const uint32_t *class_train, *class_valid; /* [classes] images */
+    uint32_t h_least, h_most, w_least, w_most; /* of the pictures as their files have them */
+    float mean[4], std[4];                     /* [c] of train, of pixels in [0, 1] */
+    const strata_duplicate *duplicate;         /* [n_duplicates] contents that are in both parts */
+    uint32_t n_duplicates;
+    uint32_t repeats; /* images of train whose content an earlier one has */
+    void *memory;     /* of all that */
+} strata_data_report;
+
+/* Look through a set. Owner: caller; release with strata_data_report_free. Errors: STRATA_NO_MEMORY. */
+STRATA_API strata_status strata_data_look(strata_data_report *out, const strata_data *data);
+STRATA_API void strata_data_report_free(strata_data_report *report);
 
 /* Images of a set as a trainer takes them.
  *   valid    false: the training part, in file order; true: the validation part

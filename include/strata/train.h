@@ -76,6 +76,13 @@ STRATA_API uint64_t strata_trainer_memory(const strata_trainer *t);
 STRATA_API strata_status strata_trainer_save(strata_trainer *t, const char *path);
 STRATA_API strata_status strata_trainer_load(strata_trainer *t, const char *path);
 
+/* Open the data that a recipe would train on, read as its keys size, channels, fit, ... say.
+ *   source  as strata_data_load takes it
+ * Owner:  caller; strata_data_close. On failure *out is NULL.
+ * Errors: STRATA_BAD_ARG naming the key; those of strata_data_load. */
+STRATA_API strata_status strata_recipe_data(strata_data **out, const char *source,
+                                            const strata_recipe *recipe, strata_cache_use cache);
+
 /* ---- Whole runs ------------------------------------------------------------------------------ */
 
 typedef enum strata_event_kind {

@@ -320,3 +320,21 @@ strata_status strata_path_name(char **out, const char *path)
     if (!*out) return strata_fail(STRATA_NO_MEMORY, "no memory for the name in %s", path);
     return STRATA_OK;
 }
+
+/* The XDG specification says to ignore a relative path. */
+void strata_cache_folder(char *out, size_t room)
+{
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n = -1;
+    if (xdg && xdg[0] == '/')
+        n = snprintf(out, room, "%s", xdg);
+    else if (home && home[0] == '/')
+        n = snprintf(out, room, "%s/.cache", home);
+    if (n < 0 || (size_t)n + sizeof "/strata" > room) {
+        out[0] = '\0';
+        return;
+    }
+    mkdir(out, 0700);
+    snprintf(out + n, room - (size_t)n, "/strata");
+    mkdir(out, 0700);
+}

@@ -3,6 +3,7 @@
 #define _XOPEN_SOURCE 700 /* realpath, strdup */
 #include "core/file.h"
 #include "data/folder.h"
+#include "data/pixel_cache.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -259,6 +260,7 @@ void strata_data_close(strata_data *data)
         free(data->owned.labels[part]);
     }
     free(data->owned.class_names);
+    pixel_cache_close(data);
     strata_arena_free(&data->owned.arena);
     free(data);
 }

@@ -31,10 +31,13 @@ struct strata_data {               /* see strata/data.h */
     const struct image_file *file[2]; /* [n] of train and of valid: where each image is from; NULL: no file */
     const strata_skipped *skipped;    /* [n_skipped] */
     uint32_t n_skipped;
-    struct { /* what the views point to; for strata_data_close alone */
+    const char *cache; /* see strata_data_info */
+    struct {           /* what the views point to; for strata_data_close alone */
         uint8_t *pixels[2];
         int32_t *labels[2];
         const char **class_names;
+        void *mapped; /* [mapped_bytes] the file that pixels are in; NULL: they are owned.pixels */
+        size_t mapped_bytes;
         strata_arena arena; /* files and what was skipped */
     } owned;
 };

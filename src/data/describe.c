@@ -17,6 +17,7 @@ strata_data_info strata_data_describe(const strata_data *d)
         .fingerprint = d->fingerprint,
         .skipped = d->skipped,
         .n_skipped = d->n_skipped,
+        .cache = d->cache,
     };
 }
 

@@ -293,7 +293,8 @@ static strata_status scan_one(void *context, uint32_t i)
     f->h = shape.h;
     f->w = shape.w;
     f->c = shape.c;
-    if ((uint64_t)shape.h * shape.w <= s->max_pixels) return STRATA_OK;
+    f->seen = (uint64_t)shape.h * shape.w <= s->max_pixels;
+    if (f->seen) return STRATA_OK;
     return strata_fail(STRATA_FILE, "%s: %u x %u pixels are more than the %llu that are read", f->name,
                        (unsigned)shape.w, (unsigned)shape.h, (unsigned long long)s->max_pixels);
 }

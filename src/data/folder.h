@@ -15,6 +15,7 @@ typedef struct image_file {
     bool valid;
     uint32_t h, w, c;     /* of the picture, upright */
     uint64_t bytes, hash; /* XXH64 of what is in the file */
+    bool seen;            /* the scan went well */
 } image_file;
 
 /* Zeroed is empty. All text is the arena's. */

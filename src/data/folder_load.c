@@ -2,7 +2,7 @@
 #include "data/folder.h"
 
 #include "core/file.h"
-#include "data/picture.h"
+#include "data/pixel_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,22 +100,22 @@ static strata_status reserve(strata_data *data, const image_list *l, strata_imag
     return STRATA_OK;
 }
 
-/* Close the gaps that failures left, and give every image its label and its file. */
+/* Give every image its label and its file, and close the gaps that failures left.
+ *   pixels  [l->n] where each file's are; NULL: there are no gaps */
 static strata_status keep_loaded(strata_data *data, image_list *l, uint8_t *const *pixels)
 {
     for (int part = 0; part < 2; part++) {
         strata_image_set *set = part ? &data->valid : &data->train;
         const size_t bytes = (size_t)set->h * set->w * set->c;
-        image_file *file = strata_arena_take(&l->arena, (set->n + 1) * sizeof *file);
+        image_file *file = strata_arena_take(&l->arena, (l->n + 1) * sizeof *file);
         if (!file) return no_memory(l);
         set->n = 0;
         for (uint32_t i = 0; i < l->n; i++) {
             if (l->file[i].why || l->file[i].valid != (part == 1)) continue;
-            uint8_t *to = data->owned.pixels[part] + set->n * bytes;
-            if (to != pixels[i]) memmove(to, pixels[i], bytes);
+            uint8_t *to = pixels ? data->owned.pixels[part] + set->n * bytes : NULL;
+            if (pixels && to != pixels[i]) memmove(to, pixels[i], bytes);
             data->owned.labels[part][set->n] = (int32_t)l->file[i].label;
-            file[set->n] = l->file[i];
-            set->n++;
+            file[set->n++] = l->file[i];
         }
         data->file[part] = file;
     }
@@ -137,34 +137,65 @@ static strata_status describe_skipped(strata_data *data, image_list *l)
     return STRATA_OK;
 }
 
-static strata_status fill(strata_data *data, image_list *l, const strata_data_config *config)
+/* Decode all files into memory. */
+static strata_status decode(strata_data *data, image_list *l, const strata_image_set *shape,
+                            const strata_picture_style *style, uint32_t threads)
 {
     strata_status status = STRATA_OK;
-    strata_image_set shape;
     uint8_t *at[2];
-    STRATA_TRY(choose_shape(&shape, l, config));
-    STRATA_TRY(reserve(data, l, shape));
+    STRATA_TRY(reserve(data, l, *shape));
     load job = { .list = l,
-                 .shape = { shape.h, shape.w, shape.c },
-                 .style = { config->fit, config->filter, { 255, 255, 255 } },
+                 .shape = { shape->h, shape->w, shape->c },
+                 .style = *style,
                  .pixels = calloc(l->n, sizeof *job.pixels) };
     if (!job.pixels) return no_memory(l);
-    if (config->background_set) memcpy(job.style.background, config->background, 3);
     for (int part = 0; part < 2; part++) at[part] = data->owned.pixels[part];
     for (uint32_t i = 0; i < l->n; i++) {
         if (l->file[i].why) continue;
         job.pixels[i] = at[l->file[i].valid];
-        at[l->file[i].valid] += (size_t)shape.h * shape.w * shape.c;
+        at[l->file[i].valid] += (size_t)shape->h * shape->w * shape->c;
     }
-    STRATA_GO(image_list_each(l, config->threads, load_one, &job));
+    STRATA_GO(image_list_each(l, threads, load_one, &job));
     STRATA_GO(keep_loaded(data, l, job.pixels));
-    STRATA_GO(describe_skipped(data, l));
-    if (data->train.n == 0)
-        STRATA_GO(strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,
-                              data->n_skipped ? data->skipped[0].why : "all are for validation"));
 done:
     free(job.pixels);
     return status;
+}
+
+/* Take the pixels of a cache, whose images are those of the list that did not fail. */
+static strata_status take_cached(strata_data *data, image_list *l)
+{
+    for (int part = 0; part < 2; part++) {
+        strata_image_set *set = part ? &data->valid : &data->train;
+        const uint32_t n = set->n;
+        data->owned.labels[part] = malloc((l->n + 1) * sizeof *data->owned.labels[part]);
+        if (!data->owned.labels[part]) return no_memory(l);
+        set->labels = data->owned.labels[part];
+        if (part == 0) continue;
+        const uint32_t wanted[2] = { data->train.n, n };
+        STRATA_TRY(keep_loaded(data, l, NULL));
+        if (data->train.n != wanted[0] || data->valid.n != wanted[1])
+            return strata_fail(STRATA_FILE, "%s is of other pictures: remove it", data->cache);
+    }
+    return STRATA_OK;
+}
+
+static strata_status fill(strata_data *data, image_list *l, const strata_data_config *config)
+{
+    strata_image_set shape;
+    bool cached = false;
+    strata_picture_style style = { config->fit, config->filter, { 255, 255, 255 } };
+    if (config->background_set) memcpy(style.background, config->background, 3);
+    STRATA_TRY(choose_shape(&shape, l, config));
+    const uint64_t key = pixel_cache_key(l, &shape, &style);
+    if (config->cache != STRATA_CACHE_NONE) STRATA_TRY(pixel_cache_open(&cached, data, l, key));
+    STRATA_TRY(cached ? take_cached(data, l) : decode(data, l, &shape, &style, config->threads));
+    if (!cached && config->cache == STRATA_CACHE_WRITE) STRATA_TRY(pixel_cache_write(data, l, key));
+    STRATA_TRY(describe_skipped(data, l));
+    if (data->train.n == 0)
+        return strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,
+                           data->n_skipped ? data->skipped[0].why : "all are for validation");
+    return STRATA_OK;
 }
 
 strata_status pictures_load(strata_data *data, const char *folder, const strata_data_config *config)

@@ -51,8 +51,8 @@ strata_status recipe_style(strata_picture_style *out, const strata_recipe *r)
     return read_colour(out->background, strata_recipe_get(r, "background"));
 }
 
-strata_status recipe_data(strata_data **out, const char *source, const strata_recipe *r,
-                          const strata_task *task)
+static strata_status open_set(strata_data **out, const char *source, const strata_recipe *r,
+                              const strata_task *task, strata_cache_use cache)
 {
     const double share = recipe_number(r, "valid-fraction");
     strata_picture_style style;
@@ -67,6 +67,7 @@ strata_status recipe_data(strata_data **out, const char *source, const strata_re
         .valid_fraction = share > 0 ? share : -1,
         .seed = (uint64_t)recipe_number(r, "seed"),
         .threads = (uint32_t)recipe_number(r, "data-threads"),
+        .cache = cache,
     };
     memcpy(config.background, style.background, sizeof config.background);
     STRATA_TRY(read_size(&config, strata_recipe_get(r, "size")));
@@ -76,4 +77,16 @@ strata_status recipe_data(strata_data **out, const char *source, const strata_re
     }
     if (task && task->c) config.channels = task->c;
     return strata_data_load(out, source, &config);
+}
+
+strata_status recipe_data(strata_data **out, const char *source, const strata_recipe *r,
+                          const strata_task *task)
+{
+    return open_set(out, source, r, task, STRATA_CACHE_READ);
+}
+
+strata_status strata_recipe_data(strata_data **out, const char *source, const strata_recipe *r,
+                                 strata_cache_use cache)
+{
+    return open_set(out, source, r, NULL, cache);
 }
