@@ -138,6 +138,16 @@ kill -KILL "$process"
 wait "$process" 2> /dev/null
 expect 0 "" "$strata" train --resume cut --quiet
 same trust cut
+measured=$(grep -c 'step 50: .* moved by' trust/log.txt)
+[ "$measured" = 3 ] || fail "log.txt tells what $measured of 3 groups moved by: $(cat trust/log.txt)"
+cmp -s <(grep 'moved by' trust/log.txt | sort) <(grep 'moved by' cut/log.txt | sort -u) || fail "a resumed run tells: $(grep 'moved by' cut/log.txt)"
+expect 0 "stem moved by .*: effectively frozen" "$strata" train builtin:digits --model small-cnn --epochs 1 --opt sgd \
+  --lr 1e-6:1e-1 --run-dir slow --progress plain
+grep 'head moved by' slow/log.txt | grep frozen && fail "the head is not frozen"
+holds slow/steps.jsonl '"update": \[([0-9.e-]+, ){8}[0-9.e-]+\]'
+holds slow/metrics.csv ',images_per_s,update_conv1,update_bn1,.*,update_fc$'
+[ "$(tail -1 slow/metrics.csv | tr ',' '\n' | tail -9 | grep -cE '^[0-9.e-]+$')" = 9 ] || fail "$(cat slow/metrics.csv)"
+holds slow/run.json '"layers": '
 
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet

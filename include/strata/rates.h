@@ -22,10 +22,13 @@ typedef struct strata_rates_info {
     const double *peak;    /* what --lr expanded to */
     const double *mass;    /* the sum of the group's rates over the run */
     const double *rms;     /* of the group's initial weights, norms and biases left out; NaN without any */
+    const double *times;   /* the mass by the size; of LARS and LAMB what a trust ratio makes of that: by how
+                                  many times its size the group can move */
     const uint64_t *still; /* steps in which the group is frozen */
     const char *const *warning; /* "", "frozen" or "effectively frozen": under Adam and AdamW weights move by
                                    at most about the rate in a step, so a mass below 5 % of their size leaves
-                                   them as they are */
+                                   them as they are. Under LAMB by that share of their size, under LARS by
+                                   that times trust / (1 - momentum); under SGD rates alone do not tell */
 } strata_rates_info;
 
 /* The rates of every step of a run, in order.

@@ -106,6 +106,13 @@ typedef struct strata_event {
     const double *lr; /* [n_groups], input side first */
     const char *const *group_name; /* [n_groups] */
     uint32_t n_groups;
+    /* Measured on the device at logged steps, at the last of an epoch, and in the first 50 of a run but
+     * under adam and adamw: by what share of its size the last of these steps moved the weights of a
+     * group, and all parameters of a layer. NaN before the first. */
+    const double *update;          /* [n_groups] */
+    const double *layer_update;    /* [n_layers] */
+    const char *const *layer_name; /* [n_layers] "conv1", "bn1", ... from the input side */
+    uint32_t n_layers;
     double images_per_s, seconds; /* training throughput; time since the run began */
 } strata_event;
 

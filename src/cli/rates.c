@@ -23,9 +23,8 @@ static void about(void *context, const strata_rates_info *info)
              "sum / rms", "frozen steps");
     for (uint32_t g = 0; g < info->n_groups; g++)
         cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12.6g %10.4g  %" PRIu64 "%s%s", info->group_name[g],
-                 info->parameters[g], info->peak[g], info->mass[g], info->rms[g],
-                 info->mass[g] / info->rms[g], info->still[g], *info->warning[g] ? "  " : "",
-                 info->warning[g]);
+                 info->parameters[g], info->peak[g], info->mass[g], info->rms[g], info->times[g],
+                 info->still[g], *info->warning[g] ? "  " : "", info->warning[g]);
     fprintf(s->file, "step");
     for (uint32_t g = 0; g < info->n_groups; g++) fprintf(s->file, ",%s", info->group_name[g]);
     fprintf(s->file, ",momentum\n");
@@ -88,8 +87,10 @@ const cli_command cli_rates = {
         "`--schedule csv:FILE` takes such a file back. On stderr, for each group: what --lr expanded to, the "
         "sum of its rates over the run, the size (RMS) of its initial weights, and their quotient: under "
         "adam and adamw, roughly how many times its own size a weight can move. Below 5 % the group is "
-        "effectively frozen.",
+        "effectively frozen. By a trust ratio that is the sum alone (lamb), or times --trust / (1 - "
+        "--momentum) (lars); of sgd `strata train` tells, after 50 steps.",
     .options = options,
-    .keys = "model stem head groups opt lr momentum betas schedule bleed freeze-until epochs steps seed",
+    .keys =
+        "model stem head groups opt lr momentum betas trust schedule bleed freeze-until epochs steps seed",
     .run = run,
 };

@@ -76,6 +76,20 @@ static void draw_bar(char *out, size_t room, double share)
     snprintf(out + at, room - (size_t)at, "%s", cli_style_end(stderr));
 }
 
+/* A number for each group, or one where all are the same: " lr 1.0e-05,1.0e-03". Nothing before the first. */
+static void put_groups(char *out, size_t room, const char *name, const double *v, uint32_t n)
+{
+    bool same = true;
+    int at = 0;
+    *out = '\0';
+    for (uint32_t i = 0; i < n; i++) {
+        if (!isfinite(v[i])) return;
+        same = same && v[i] == v[0];
+    }
+    for (uint32_t i = 0; i < (same && n ? 1 : n) && (size_t)at < room; i++)
+        at += snprintf(out + at, room - (size_t)at, "%s%s%.1e", i ? "," : " ", i ? "" : name, v[i]);
+}
+
 /* Called for each step: how far the epoch is, and how long the rest of it will take. */
 static void follow(display *d, const strata_event *e)
 {
@@ -94,7 +108,7 @@ static void follow(display *d, const strata_event *e)
 static void show_step(display *d, const strata_event *e)
 {
     const double t = now(), pause = d->progress == PROGRESS_BAR ? 0.1 : 10;
-    char eta[48] = "", bar[160] = "", line[512];
+    char eta[48] = "", bar[160] = "", line[2048], lr[768], update[768];
     follow(d, e);
     if (d->progress == PROGRESS_NONE || t - d->drawn < pause) return;
     d->drawn = t;
@@ -104,10 +118,12 @@ static void show_step(display *d, const strata_event *e)
         snprintf(eta, sizeof eta, " eta %s",
                  cli_time((t - d->epoch_began) / (double)since * (double)(e->epoch_steps - done)).s);
     if (d->progress == PROGRESS_BAR) draw_bar(bar, sizeof bar, share);
-    snprintf(line, sizeof line, "epoch %u/%u %s%s%3.0f %% %" PRIu64 "/%" PRIu64 " loss %.3f %s img/s%s",
+    put_groups(lr, sizeof lr, "lr ", e->lr, e->n_groups);
+    put_groups(update, sizeof update, "update ", e->update, e->n_groups);
+    snprintf(line, sizeof line, "epoch %u/%u %s%s%3.0f %% %" PRIu64 "/%" PRIu64 " loss %.3f %s img/s%s%s%s",
              (unsigned)e->epoch, (unsigned)e->epochs, bar, *bar ? " " : "", floor(100 * share), done,
              e->epoch_steps, d->loss_weight > 0 ? d->loss / d->loss_weight : NAN,
-             cli_count(e->images_per_s).s, eta);
+             cli_count(e->images_per_s).s, eta, lr, update);
     if (d->progress == PROGRESS_BAR)
         cli_live(line);
     else

@@ -55,6 +55,20 @@ static strata_status take_events(strata_rates *rates, const char *text, const ch
     return STRATA_OK;
 }
 
+/* Each group's sum over the first steps. A checkpoint without them is of a run that did not measure. */
+static strata_status put_ratios(strata_text *out, const update_ratios *r)
+{
+    for (uint32_t g = 0; g < r->model->n_groups; g++) strata_text_format(out, "%a;", r->sum[g]);
+    return out->failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the checkpoint") : STRATA_OK;
+}
+
+static void take_ratios(update_ratios *r, const char *text)
+{
+    char *end;
+    for (uint32_t g = 0; text && g < r->model->n_groups; g++, text = *end ? end + 1 : end)
+        r->sum[g] = strtod(text, &end);
+}
+
 static strata_status write_state(const char *path, strata_trainer *t, const loop_state *loop,
                                  const strata_recipe *recipe)
 {
@@ -63,7 +77,7 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     strata_slice slice[RANGES];
     strata_stored tensor[RANGES + 2];
     char text[7][40];
-    strata_text events = { 0 }, keys = { 0 };
+    strata_text events = { 0 }, keys = { 0 }, ratios = { 0 };
     uint32_t n = 0, rows = t->main.model->graph->n_rows;
     ranges(t->main.plan, slice);
     for (int i = 0; i < RANGES; i++) {
@@ -94,6 +108,7 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     snprintf(text[5], sizeof text[5], "%d", loop->finished);
     snprintf(text[6], sizeof text[6], "%" PRIu64, t->look.step);
     STRATA_GO(put_events(&events, strata_rates_observed(t->rates)));
+    STRATA_GO(put_ratios(&ratios, &t->ratios));
     recipe_text(&keys, recipe);
     if (keys.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for the checkpoint", path));
     const strata_note notes[] = { { "events", events.s ? events.s : "" },
@@ -104,10 +119,12 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
                                   { "seconds", text[4] },
                                   { "finished", text[5] },
                                   { "look_step", text[6] },
+                                  { "update_ratios", ratios.s ? ratios.s : "" },
                                   { "recipe", keys.s } };
     STRATA_GO(strata_safetensors_write(path, tensor, n, notes, sizeof notes / sizeof *notes));
 done:
     strata_text_free(&events);
+    strata_text_free(&ratios);
     strata_text_free(&keys);
     release(&h);
     return status;
@@ -206,6 +223,7 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
                            .saved = (uint64_t)step };
     t->step = loop->step;
     STRATA_TRY(read_look(s, t));
+    take_ratios(&t->ratios, strata_safetensors_note(s, "update_ratios"));
     return take_events(t->rates, strata_safetensors_note(s, "events"), s->path);
 }
 

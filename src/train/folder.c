@@ -211,6 +211,8 @@ strata_status folder_begin_logs(run_folder *f, const strata_trainer *t)
     strata_text_format(&line, "epoch,step,time_s,train_loss,valid_loss,valid_top1,valid_top5");
     for (uint32_t g = 0; g < m->n_groups; g++) strata_text_format(&line, ",lr_%s", m->group_name[g]);
     strata_text_format(&line, ",images_per_s");
+    for (uint32_t i = 0; i < t->ratios.n_layers; i++)
+        strata_text_format(&line, ",update_%s", t->ratios.layer_name[i]);
     STRATA_GO(line.failed ? no_memory() : strata_log_line(&f->metrics, line.s));
     if (f->rates.file)
         STRATA_GO(strata_log_line(
@@ -257,19 +259,22 @@ strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step)
     return step > 0 ? open_logs(f, recipe_flag(r, "log-rates")) : STRATA_OK;
 }
 
-strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,
-                          uint32_t n_groups, double momentum)
+strata_status folder_step(run_folder *f, const trainer_result *r, const strata_event *e, double momentum)
 {
     strata_text line = { 0 };
-    strata_text_format(&line, "{\"step\": %" PRIu64 ", \"epoch\": %u, \"loss\": ", r->step, (unsigned)epoch);
+    strata_text_format(&line, "{\"step\": %" PRIu64 ", \"epoch\": %u, \"loss\": ", r->step,
+                       (unsigned)e->epoch - 1);
     if (isfinite(r->loss))
         strata_text_format(&line, "%.9g, \"lr\": [", r->loss);
     else
         strata_text_format(&line, "null, \"lr\": ["); /* JSON has no NaN */
-    for (uint32_t g = 0; g < n_groups; g++) strata_text_format(&line, "%s%.17g", g ? ", " : "", lr[g]);
+    for (uint32_t g = 0; g < e->n_groups; g++) strata_text_format(&line, "%s%.17g", g ? ", " : "", e->lr[g]);
     strata_text_format(&line, "], \"mom\": %.17g", momentum);
     if (isfinite(r->state.grad_norm))
         strata_text_format(&line, ", \"grad_norm\": %.9g", (double)r->state.grad_norm);
+    for (uint32_t i = 0; r->moved && i < e->n_layers; i++)
+        strata_text_format(&line, "%s%.5g%s", i ? ", " : ", \"update\": [", e->layer_update[i],
+                           i + 1 == e->n_layers ? "]" : "");
     strata_text_format(&line, "}");
     strata_status status = line.failed ? no_memory() : strata_log_line(&f->steps, line.s);
     strata_text_free(&line);
@@ -316,10 +321,10 @@ done:
     return status;
 }
 
-static void put_number(strata_text *line, double v)
+static void put_number(strata_text *line, double v, int digits)
 {
     if (isfinite(v))
-        strata_text_format(line, ",%.9g", v);
+        strata_text_format(line, ",%.*g", digits, v);
     else
         strata_text_format(line, ","); /* nothing was measured */
 }
@@ -328,12 +333,13 @@ strata_status folder_epoch(run_folder *f, const strata_event *e)
 {
     strata_text line = { 0 };
     strata_text_format(&line, "%u,%" PRIu64 ",%.3f", (unsigned)e->epoch, e->step, e->seconds);
-    put_number(&line, e->train_loss);
-    put_number(&line, e->valid_loss);
-    put_number(&line, e->top1);
-    put_number(&line, e->top5);
+    put_number(&line, e->train_loss, 9);
+    put_number(&line, e->valid_loss, 9);
+    put_number(&line, e->top1, 9);
+    put_number(&line, e->top5, 9);
     for (uint32_t g = 0; g < e->n_groups; g++) strata_text_format(&line, ",%.17g", e->lr[g]);
     strata_text_format(&line, ",%.1f", e->images_per_s);
+    for (uint32_t i = 0; i < e->n_layers; i++) put_number(&line, e->layer_update[i], 5);
     strata_status status = line.failed ? no_memory() : strata_log_line(&f->metrics, line.s);
     line.length = 0;
     strata_text_format(&line, "epoch %u/%u: train loss %.4f", (unsigned)e->epoch, (unsigned)e->epochs,
@@ -405,19 +411,22 @@ strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_dat
 {
     const strata_plan *p = t->main.plan;
     const strata_model *m = t->main.model;
-    json_t *groups = json_array(), *launches = json_object();
+    json_t *groups = json_array(), *layers = json_array(), *launches = json_object();
+    for (uint32_t i = 0; i < t->ratios.n_layers; i++)
+        json_array_append_new(layers, json_string(t->ratios.layer_name[i]));
     for (uint32_t g = 0; g < m->n_groups; g++) json_array_append_new(groups, json_string(m->group_name[g]));
     json_object_set_new(launches, "first", list_launches(&p->part[STRATA_PART_FIRST]));
     if (p->part[STRATA_PART_NEXT].n)
         json_object_set_new(launches, "next", list_launches(&p->part[STRATA_PART_NEXT]));
     json_object_set_new(launches, "update", list_launches(&p->part[STRATA_PART_UPDATE]));
+    json_object_set_new(launches, "measure", list_launches(&p->part[STRATA_PART_MEASURE]));
     json_object_set_new(launches, "evaluate", list_launches(&p->part[STRATA_PART_EVALUATE]));
     json_object_set_new(f->run, "device", describe_device(strata_device_caps(t->device)));
     json_object_set_new(f->run, "data", describe_data(data));
     json_object_set_new(f->run, "model",
-                        json_pack("{s:s, s:I, s:s, s:o}", "name", m->name, "parameters",
+                        json_pack("{s:s, s:I, s:s, s:o, s:o}", "name", m->name, "parameters",
                                   (json_int_t)strata_graph_param_count(m->graph), "scheme", m->scheme,
-                                  "groups", groups));
+                                  "groups", groups, "layers", layers));
     json_object_set_new(f->run, "memory_bytes", json_integer((json_int_t)strata_trainer_memory(t)));
     json_object_set_new(f->run, "steps", json_integer((json_int_t)t->task.steps));
     json_object_set_new(f->run, "launches", launches);

@@ -54,8 +54,8 @@ strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_dat
 /* Start the logs of a new run: the header of metrics.csv and of rates.csv. */
 strata_status folder_begin_logs(run_folder *f, const strata_trainer *t);
 
-strata_status folder_step(run_folder *f, const trainer_result *r, uint32_t epoch, const double *lr,
-                          uint32_t n_groups, double momentum);
+/* A logged step: rates [n_groups], and the update ratios of its layers if it was measured. */
+strata_status folder_step(run_folder *f, const trainer_result *r, const strata_event *e, double momentum);
 /* Something that rates depend on, before `step`. */
 typedef struct folder_happening {
     uint64_t step;

@@ -1,9 +1,11 @@
 /* What rates come to over a run: sums, set against the size of the weights they move. */
 #include "train/rate_list.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/text.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the rates"); }
@@ -46,6 +48,17 @@ strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer 
     return status;
 }
 
+/* How many times its own size a weight can move at most, by the sum of its rates. Adam moves it by about the
+ * rate, a trust ratio makes that a share of its size; in LARS the share is the trust coefficient's, and
+ * momentum adds up to 1 / (1 - momentum) steps of it. Of SGD the rates alone do not tell. */
+static double can_move(const strata_trainer *t, double mass, double rms)
+{
+    if (t->rule.lars)
+        return mass * recipe_number(t->recipe, "trust") / (1 - recipe_number(t->recipe, "momentum"));
+    if (!t->rule.adam) return INFINITY;
+    return t->rule.trust ? mass : mass / rms;
+}
+
 strata_status rate_list_make(rate_list *out, strata_trainer *t)
 {
     const uint32_t n = t->main.model->n_groups;
@@ -53,13 +66,17 @@ strata_status rate_list_make(rate_list *out, strata_trainer *t)
     *out = (rate_list) { .mass = calloc(n, sizeof *out->mass),
                          .rms = calloc(n, sizeof *out->rms),
                          .parameters = calloc(n, sizeof *out->parameters),
+                         .times = calloc(n, sizeof *out->times),
                          .still = calloc(n, sizeof *out->still),
                          .warning = calloc(n, sizeof *out->warning) };
-    if (!out->mass || !out->rms || !out->parameters || !out->still || !out->warning) STRATA_GO(no_memory());
+    if (!out->mass || !out->rms || !out->times || !out->parameters || !out->still || !out->warning)
+        STRATA_GO(no_memory());
     STRATA_GO(rate_list_sizes(out->rms, out->parameters, t));
     strata_rates_mass(t->rates, out->mass, out->still);
     for (uint32_t g = 0; g < n; g++) {
-        const bool slow = !recipe_is(t->recipe, "opt", "sgd") && out->mass[g] < 0.05 * out->rms[g];
+        const double most = can_move(t, out->mass[g], out->rms[g]);
+        const bool slow = most < 0.05;
+        out->times[g] = isinf(most) ? out->mass[g] / out->rms[g] : most;
         out->warning[g] = out->still[g] == t->task.steps ? "frozen" : slow ? "effectively frozen" : "";
     }
     return STRATA_OK;
@@ -72,10 +89,61 @@ void rate_list_free(rate_list *l)
 {
     free(l->mass);
     free(l->rms);
+    free(l->times);
     free(l->parameters);
     free(l->still);
     free(l->warning);
     *l = (rate_list) { 0 };
+}
+
+/* ---- What was measured -------------------------------------------------------------------------- */
+
+/* Under Adam the rates tell how far weights can move; else the first steps do. */
+static uint64_t first_steps(const strata_trainer *t)
+{
+    if (t->rule.adam && !t->rule.trust) return 0;
+    return t->task.steps < RATIO_STEPS ? t->task.steps : RATIO_STEPS;
+}
+
+bool rate_list_wants(const strata_trainer *t) { return t->step < first_steps(t); }
+
+static strata_status report(const strata_trainer *t, uint64_t steps, rate_list_say *say, void *context)
+{
+    const strata_model *m = t->main.model;
+    const uint32_t n = m->n_groups;
+    strata_status status = STRATA_OK;
+    strata_text line = { 0 };
+    double *mass = calloc(3 * (size_t)n, sizeof *mass), *begun = mass + n, *lr = begun + n;
+    if (!mass) return no_memory();
+    strata_rates_mass(t->rates, mass, NULL);
+    for (uint64_t i = 0; i < steps; i++) {
+        strata_rates_at(t->rates, i, lr, NULL);
+        for (uint32_t g = 0; g < n; g++) begun[g] += lr[g];
+    }
+    for (uint32_t g = 0; g < n; g++) {
+        const double moved = t->ratios.sum[g], whole = moved * mass[g] / begun[g];
+        if (!(begun[g] > 0)) continue; /* it was frozen all the time */
+        line.length = 0;
+        strata_text_format(&line,
+                           "step %" PRIu64 ": %s moved by %.3g of its size a step, at that pace by %.3g in "
+                           "the run%s",
+                           steps, m->group_name[g], moved / (double)steps, whole,
+                           whole < 0.05 ? ": effectively frozen" : "");
+        STRATA_GO(line.failed ? no_memory() : say(context, line.s));
+    }
+done:
+    strata_text_free(&line);
+    free(mass);
+    return status;
+}
+
+strata_status rate_list_take(strata_trainer *t, const trainer_result *result, rate_list_say *say,
+                             void *context)
+{
+    if (!result->moved) return STRATA_OK;
+    ratios_take(&t->ratios, result->step, result->moved);
+    if (result->step + 1 != first_steps(t) || result->state.not_finite) return STRATA_OK;
+    return report(t, result->step + 1, say, context);
 }
 
 /* ---- Without a run ---------------------------------------------------------------------------- */
@@ -96,6 +164,7 @@ static strata_status tell(strata_trainer *t, void (*about)(void *context, const 
                                      .peak = strata_rates_peak(t->rates),
                                      .mass = list.mass,
                                      .rms = list.rms,
+                                     .times = list.times,
                                      .still = list.still,
                                      .warning = list.warning };
     about(context, &info);

@@ -7,7 +7,7 @@
 
 /* As strata_rates_info has them; [n_groups], owned. */
 typedef struct rate_list {
-    double *mass, *rms;
+    double *mass, *rms, *times;
     uint64_t *parameters, *still;
     const char **warning;
 } rate_list;
@@ -20,5 +20,17 @@ void rate_list_free(rate_list *l);
 /* The RMS of each group's weights as they are, norms and biases left out (NaN without any), and how many
  * parameters it has. [n_groups]. Waits. */
 strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer *t);
+
+/* Is the next step one of the first, RATIO_STEPS at most, in which every step is measured because the rates
+ * do not tell how far weights will move? */
+bool rate_list_wants(const strata_trainer *t);
+
+/* Take a step's update ratios, if it was measured. After the last of the first steps say, a line for each
+ * group that was not frozen all the time, by what share of its size it moved in one of them, and by how much
+ * the whole run will move it at that pace, its rates being what they will be; below 5 % it is effectively
+ * frozen. */
+typedef strata_status rate_list_say(void *context, const char *line);
+strata_status rate_list_take(strata_trainer *t, const trainer_result *result, rate_list_say *say,
+                             void *context);
 
 #endif

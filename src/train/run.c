@@ -78,7 +78,7 @@ static strata_status introduce_rates(run *r)
     for (uint32_t g = 0; g < m->n_groups; g++)
         STRATA_GO(note(r,
                        "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size%s%s",
-                       m->group_name[g], list.parameters[g], list.mass[g], list.mass[g] / list.rms[g],
+                       m->group_name[g], list.parameters[g], list.mass[g], list.times[g],
                        *list.warning[g] ? ": " : "", list.warning[g]));
     if (r->trainer->look_every)
         STRATA_GO(note(r,
@@ -164,35 +164,52 @@ static strata_status not_finite(run *r, const trainer_result *result)
                        saved ? "the last checkpoint is kept" : "there is no checkpoint yet");
 }
 
+/* What every event carries. */
+static strata_event event_of(const run *r, strata_event_kind kind, uint64_t step, uint32_t epoch)
+{
+    const strata_trainer *t = r->trainer;
+    return (strata_event) { .kind = kind,
+                            .step = step,
+                            .steps = t->task.steps,
+                            .epoch = epoch + 1,
+                            .epochs = r->epochs,
+                            .lr = r->epoch_lr,
+                            .group_name = t->main.model->group_name,
+                            .n_groups = t->main.model->n_groups,
+                            .update = t->ratios.group,
+                            .layer_update = t->ratios.layer,
+                            .layer_name = t->ratios.layer_name,
+                            .n_layers = t->ratios.n_layers,
+                            .seconds = r->loop.seconds + now() - r->started };
+}
+
+static bool is_logged(const run *r, uint64_t step)
+{
+    const uint64_t every = (uint64_t)recipe_number(r->recipe, "log-every");
+    return step % every == 0 || step + 1 == r->trainer->task.steps;
+}
+
 /* Rates belong to the step that was begun, results come 1 to 3 steps later: they are asked for anew. */
 static strata_status record_step(run *r, const trainer_result *result)
 {
     strata_trainer *t = r->trainer;
     uint32_t epoch = (uint32_t)(result->step / r->steps_per_epoch);
-    uint64_t every = (uint64_t)recipe_number(r->recipe, "log-every");
     r->loop.epoch_loss += result->loss * result->images;
     r->loop.epoch_images += result->images;
     r->epoch_trained += result->images;
     strata_rates_at(t->rates, result->step, r->epoch_lr, &r->epoch_momentum);
     STRATA_TRY(events_record(&r->events, result->step));
-    if (result->step % every == 0 || result->step + 1 == t->task.steps || result->state.not_finite)
-        STRATA_TRY(
-            folder_step(&r->folder, result, epoch, r->epoch_lr, t->main.model->n_groups, r->epoch_momentum));
-    double seconds = now() - r->epoch_started;
+    STRATA_TRY(rate_list_take(t, result, say, r));
+    const double seconds = now() - r->epoch_started;
     const uint64_t first = epoch * r->steps_per_epoch, left = t->task.steps - first;
-    tell(r, &(strata_event) { .kind = STRATA_EVENT_STEP,
-                              .step = result->step,
-                              .steps = t->task.steps,
-                              .epoch_step = result->step - first,
-                              .epoch_steps = left < r->steps_per_epoch ? left : r->steps_per_epoch,
-                              .epoch = epoch + 1,
-                              .epochs = r->epochs,
-                              .loss = result->loss,
-                              .lr = r->epoch_lr,
-                              .group_name = t->main.model->group_name,
-                              .n_groups = t->main.model->n_groups,
-                              .images_per_s = seconds > 0 ? (double)r->epoch_trained / seconds : 0,
-                              .seconds = r->loop.seconds + now() - r->started });
+    strata_event e = event_of(r, STRATA_EVENT_STEP, result->step, epoch);
+    e.epoch_step = result->step - first;
+    e.epoch_steps = left < r->steps_per_epoch ? left : r->steps_per_epoch;
+    e.loss = result->loss;
+    e.images_per_s = seconds > 0 ? (double)r->epoch_trained / seconds : 0;
+    if (is_logged(r, result->step) || result->state.not_finite)
+        STRATA_TRY(folder_step(&r->folder, result, &e, r->epoch_momentum));
+    tell(r, &e);
     return result->state.not_finite || !isfinite(result->loss) ? not_finite(r, result) : STRATA_OK;
 }
 
@@ -212,6 +229,7 @@ static strata_status one_step(run *r, uint32_t epoch, uint32_t first, uint32_t i
     strata_trainer *t = r->trainer;
     uint32_t micro = images == t->batch ? t->micro : images;
     if (images != t->batch) STRATA_TRY(take_results(r, true)); /* what failed is looked for where it failed */
+    t->measure = is_logged(r, t->step) || (t->step + 1) % r->steps_per_epoch == 0 || rate_list_wants(t);
     for (uint32_t at = 0; at < images; at += micro) {
         engine_input in;
         STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
@@ -252,20 +270,12 @@ static strata_status end_epoch(run *r, uint32_t epoch)
             STRATA_TRY(checkpoint_best(&r->folder, t));
         }
     }
-    const strata_event e = { .kind = STRATA_EVENT_EPOCH,
-                             .step = t->step,
-                             .steps = t->task.steps,
-                             .epoch = epoch + 1,
-                             .epochs = r->epochs,
-                             .train_loss = r->loop.epoch_loss / (double)r->loop.epoch_images,
-                             .valid_loss = score.loss,
-                             .top1 = score.top1,
-                             .top5 = score.top5,
-                             .lr = r->epoch_lr,
-                             .group_name = t->main.model->group_name,
-                             .n_groups = t->main.model->n_groups,
-                             .images_per_s = trained > 0 ? (double)r->epoch_trained / trained : 0,
-                             .seconds = r->loop.seconds + now() - r->started };
+    strata_event e = event_of(r, STRATA_EVENT_EPOCH, t->step, epoch);
+    e.train_loss = r->loop.epoch_loss / (double)r->loop.epoch_images;
+    e.valid_loss = score.loss;
+    e.top1 = score.top1;
+    e.top5 = score.top5;
+    e.images_per_s = trained > 0 ? (double)r->epoch_trained / trained : 0;
     STRATA_TRY(folder_epoch(&r->folder, &e));
     tell(r, &e);
     r->loop.epoch_loss = 0;

@@ -293,6 +293,7 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
     STRATA_GO(trainer_rates_open(t));
     t->moved = calloc(TRAINER_RESULTS, 2 * sizeof *t->moved * (t->main.model->graph->n_rows + 1));
     if (!t->moved) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a trainer"));
+    STRATA_GO(ratios_open(&t->ratios, t->main.model));
     STRATA_GO(trainer_init(t));
     *out = t;
     return STRATA_OK;
@@ -308,6 +309,7 @@ void strata_trainer_close(strata_trainer *t)
     engine_close(&t->tail);
     engine_close(&t->main);
     strata_recipe_close(t->recipe);
+    ratios_free(&t->ratios);
     free(t->moved);
     strata_text_free(&t->start.lines);
     free(t);

@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "rates/rates.h"
 #include "train/engine.h"
+#include "train/ratios.h"
 
 /* What came back from one step. */
 typedef struct trainer_result {
@@ -66,10 +67,11 @@ struct strata_trainer {
     uint64_t look_every;   /* steps between two looks at the weights; 0: there are none */
     trainer_look look;
     trainer_start start;
-    uint64_t *row_steps; /* [n_rows] active steps each row has taken: Adam's t */
-    uint64_t step;       /* steps begun */
-    engine *current;     /* with work in flight or a step begun */
-    bool measure;        /* the step begun next, and those after it, are measured: what each row moves by */
+    uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t */
+    uint64_t step;        /* steps begun */
+    engine *current;      /* with work in flight or a step begun */
+    bool measure;         /* the step begun next, and those after it, are measured: what each row moves by */
+    update_ratios ratios; /* of the measured steps that the loop took */
     bool open,
         fresh; /* the step begun last wants more micro-batches; the micro-batch begun last is its first */
     uint32_t sample; /* images of that step before the next micro-batch */

@@ -1,0 +1,164 @@
+/* Update-to-weight ratios as a training step measures them on the device, against the weights read before and
+ * after it; and that whether a step is measured moves no bit. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "train/trainer.h"
+
+enum { BATCH = 6, SIDE = 8, STEPS = 4 };
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
+    } while (0)
+
+typedef struct job {
+    strata_recipe *recipe;
+    strata_device *device;
+    strata_trainer *trainer;
+} job;
+
+static void open_job(job *j, const char *const *keys)
+{
+    const char *name = getenv("STRATA_TEST_DEVICE");
+    OK(strata_device_open(&j->device, &(strata_device_config) { .name = name && *name ? name : "auto" }));
+    OK(strata_recipe_open(&j->recipe));
+    OK(strata_recipe_set(j->recipe, "model", "small-cnn"));
+    OK(strata_recipe_set(j->recipe, "batch", "6"));
+    OK(strata_recipe_set(j->recipe, "schedule", "constant"));
+    for (; *keys; keys += 2) OK(strata_recipe_set(j->recipe, keys[0], keys[1]));
+    OK(strata_trainer_open(&j->trainer, j->device, j->recipe,
+                           &(strata_task) { SIDE, SIDE, 1, 10, STEPS, STEPS }));
+}
+
+static void close_job(job *j)
+{
+    strata_trainer_close(j->trainer);
+    strata_device_close(j->device);
+    strata_recipe_close(j->recipe);
+}
+
+static trainer_result step(job *j, uint32_t number)
+{
+    float pixels[BATCH * SIDE * SIDE];
+    int32_t labels[BATCH];
+    strata_trainer *t = j->trainer;
+    for (uint32_t i = 0; i < BATCH * SIDE * SIDE; i++) pixels[i] = (float)((i * 37 + number * 101) % 64) / 64;
+    for (uint32_t i = 0; i < BATCH; i++) labels[i] = (int32_t)((i + number) % 10);
+    for (uint32_t at = 0; at < BATCH; at += t->micro) {
+        engine_input in;
+        OK(trainer_begin(t, t->micro, BATCH, at + t->micro == BATCH, 0, &in));
+        engine_put(t->current, &in, pixels + at * SIDE * SIDE, labels + at, t->micro, 1.0f / BATCH);
+        OK(trainer_submit(t));
+    }
+    trainer_result r;
+    bool got;
+    OK(trainer_take(t, true, &r, &got));
+    assert_true(got);
+    return r;
+}
+
+static float *weights(job *j)
+{
+    const strata_plan *p = j->trainer->main.plan;
+    float *values = malloc(p->weights.bytes);
+    assert_non_null(values);
+    OK(strata_plan_read_range(j->trainer->main.plan, values, p->weights));
+    return values;
+}
+
+/* What moved in a layer by its name, or in the weights of a group: |after - before| / |before|. */
+static double by_hand(const job *j, const char *layer, uint32_t group, const float *before,
+                      const float *after)
+{
+    const strata_model *m = trainer_model(j->trainer);
+    double moved = 0, size = 0;
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (param->running || (layer && strcmp(param->node, layer) != 0)) continue;
+        if (!layer && (m->group_of_row[param->row] != group || param->norm || param->bias)) continue;
+        const uint64_t at = (param->data.offset - j->trainer->main.plan->weights.offset) / 4;
+        const bool active = m->group_of_row[param->row] != 0;
+        for (uint64_t k = at; active && k < at + param->data.bytes / 4; k++) {
+            const double by = (double)after[k] - (double)before[k];
+            moved += by * by;
+            size += (double)before[k] * (double)before[k];
+        }
+    }
+    return size > 0 ? sqrt(moved / size) : 0;
+}
+
+static void expect_ratio(double got, double want, const char *what)
+{
+    if (!(fabs(got - want) <= 1e-5 * want)) fail_msg("%s: got %.9g, want %.9g", what, got, want);
+}
+
+/* The first group is frozen: it does not move, whatever its biases' and norms' own rates are. */
+static void ratios_are_of_what_moved(void **state)
+{
+    (void)state;
+    static const char *const optimizers[] = { "sgd", "adam", "adamw", "lars", "lamb" };
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+        job j;
+        open_job(&j, (const char *const[]) { "opt", optimizers[i], "lr", "0,1e-6,1e-1", "weight-decay", "0.1",
+                                             "norm-rate", "2", "bias-rate", "3", "micro-batch", "3", NULL });
+        update_ratios *r = &j.trainer->ratios;
+        const strata_model *m = trainer_model(j.trainer);
+        assert_true(isnan(r->layer[0]) && isnan(r->group[2]));
+        double sum = 0;
+        for (uint32_t n = 0; n < STEPS; n++) {
+            float *before = weights(&j);
+            j.trainer->measure = n != 1;
+            const trainer_result result = step(&j, n);
+            float *after = weights(&j);
+            assert_int_equal(result.moved != NULL, n != 1);
+            if (result.moved) ratios_take(r, n, result.moved);
+            for (uint32_t k = 0; result.moved && k < r->n_layers; k++)
+                expect_ratio(r->layer[k], by_hand(&j, r->layer_name[k], 0, before, after), r->layer_name[k]);
+            for (uint32_t g = 0; result.moved && g < m->n_groups; g++)
+                expect_ratio(r->group[g], by_hand(&j, NULL, g, before, after), m->group_name[g]);
+            if (result.moved) sum += r->group[2];
+            free(before), free(after);
+        }
+        assert_true(r->layer[0] == 0 && r->group[0] == 0 && r->group[1] > 0 && r->group[2] > r->group[1]);
+        assert_true(r->sum[2] == sum);
+        ratios_take(r, RATIO_STEPS, (const float[64]) { 0 }); /* past the first steps */
+        assert_true(r->sum[2] == sum);
+        close_job(&j);
+    }
+}
+
+static void measuring_moves_no_bit(void **state)
+{
+    (void)state;
+    static const char *const optimizers[] = { "sgd", "adam", "adamw", "lars", "lamb" };
+    for (size_t i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+        float *end[2];
+        for (int measured = 0; measured < 2; measured++) {
+            job j;
+            open_job(&j, (const char *const[]) { "opt", optimizers[i], "lr", "1e-2", NULL });
+            j.trainer->measure = measured;
+            for (uint32_t n = 0; n < STEPS; n++) step(&j, n);
+            end[measured] = weights(&j);
+            if (measured) assert_memory_equal(end[0], end[1], j.trainer->main.plan->weights.bytes);
+            close_job(&j);
+        }
+        free(end[0]), free(end[1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ratios_are_of_what_moved),
+        cmocka_unit_test(measuring_moves_no_bit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
