@@ -96,7 +96,42 @@ void rate_list_free(rate_list *l)
     *l = (rate_list) { 0 };
 }
 
-/* ---- What was measured -------------------------------------------------------------------------- */
+/* ---- What is said -------------------------------------------------------------------------- */
+
+static strata_status say_group(strata_text *line, const strata_model *m, const rate_list *l, uint32_t g)
+{
+    line->length = 0;
+    strata_text_format(line,
+                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size%s%s",
+                       m->group_name[g], l->parameters[g], l->mass[g], l->times[g],
+                       *l->warning[g] ? ": " : "", l->warning[g]);
+    return line->failed ? no_memory() : STRATA_OK;
+}
+
+strata_status rate_list_introduce(strata_trainer *t, rate_list_say *say, void *context)
+{
+    const strata_model *m = t->main.model;
+    strata_status status = STRATA_OK;
+    strata_text line = { 0 };
+    rate_list list;
+    STRATA_TRY(rate_list_make(&list, t));
+    for (uint32_t g = 0; g < m->n_groups; g++) {
+        STRATA_GO(say_group(&line, m, &list, g));
+        STRATA_GO(say(context, line.s));
+    }
+    if (t->look_every) {
+        line.length = 0;
+        strata_text_format(&line,
+                           "       as if no window opened: they open where groups have settled, looked at "
+                           "every %" PRIu64 " steps",
+                           t->look_every);
+        STRATA_GO(line.failed ? no_memory() : say(context, line.s));
+    }
+done:
+    strata_text_free(&line);
+    rate_list_free(&list);
+    return status;
+}
 
 /* Under Adam the rates tell how far weights can move; else the first steps do. */
 static uint64_t first_steps(const strata_trainer *t)

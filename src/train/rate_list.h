@@ -21,6 +21,11 @@ void rate_list_free(rate_list *l);
  * parameters it has. [n_groups]. Waits. */
 strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer *t);
 
+typedef strata_status rate_list_say(void *context, const char *line);
+
+/* Say before a run what the rates of each group come to, so that nothing they expand to is hidden. */
+strata_status rate_list_introduce(strata_trainer *t, rate_list_say *say, void *context);
+
 /* Is the next step one of the first, RATIO_STEPS at most, in which every step is measured because the rates
  * do not tell how far weights will move? */
 bool rate_list_wants(const strata_trainer *t);
@@ -29,7 +34,6 @@ bool rate_list_wants(const strata_trainer *t);
  * group that was not frozen all the time, by what share of its size it moved in one of them, and by how much
  * the whole run will move it at that pace, its rates being what they will be; below 5 % it is effectively
  * frozen. */
-typedef strata_status rate_list_say(void *context, const char *line);
 strata_status rate_list_take(strata_trainer *t, const trainer_result *result, rate_list_say *say,
                              void *context);
 

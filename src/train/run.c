@@ -68,28 +68,6 @@ static strata_status tell_line(run *r, strata_event_kind kind, const char *forma
 
 static strata_status say(void *context, const char *line) { return note(context, "%s", line); }
 
-/* What the rates come to, so that nothing they expand to is hidden. */
-static strata_status introduce_rates(run *r)
-{
-    const strata_model *m = trainer_model(r->trainer);
-    strata_status status = STRATA_OK;
-    rate_list list;
-    STRATA_TRY(rate_list_make(&list, r->trainer));
-    for (uint32_t g = 0; g < m->n_groups; g++)
-        STRATA_GO(note(r,
-                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size%s%s",
-                       m->group_name[g], list.parameters[g], list.mass[g], list.times[g],
-                       *list.warning[g] ? ": " : "", list.warning[g]));
-    if (r->trainer->look_every)
-        STRATA_GO(note(r,
-                       "       as if no window opened: they open where groups have settled, looked at every "
-                       "%" PRIu64 " steps",
-                       r->trainer->look_every));
-done:
-    rate_list_free(&list);
-    return status;
-}
-
 /* What --init gave: a line in all, one for each tensor that is not as in the file, and details. */
 static strata_status introduce_start(run *r)
 {
@@ -136,7 +114,7 @@ static strata_status introduce(run *r)
         plural(r->epochs), r->trainer->task.steps, plural(r->trainer->task.steps), rates.s ? rates.s : "");
     strata_text_free(&rates);
     STRATA_TRY(status);
-    STRATA_TRY(introduce_rates(r));
+    STRATA_TRY(rate_list_introduce(r->trainer, say, r));
     return note(r, "run    %s", r->folder.path);
 }
 
