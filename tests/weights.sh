@@ -38,4 +38,20 @@ expect 4 "1 values of tensor 'a' are too large for F16" "$strata" convert large.
 expect 0 "" "$strata" convert large.safetensors y.safetensors --dtype bf16
 absent x.safetensors x.pth
 
+# ---- Export ----
+idx_folder good
+expect 0 "" "$strata" train --quiet --device cpu --model tiny.yaml --steps 2 --run-dir run good
+expect 0 "" "$strata" export run one.onnx
+holds out '^one.onnx: input \[N,1,8,8\] normalised, output \[N,10\], 4 tensors'
+expect 0 "" "$strata" export run/checkpoints/last.safetensors two.onnx --model tiny.yaml
+cmp -s one.onnx two.onnx || fail "a run and its weights give different files"
+expect 0 "" "$strata" export run three.onnx --with-normalize
+holds out 'pixels in \[0,1\]'
+grep -q class_names three.onnx || fail "no class names in the metadata"
+expect 2 "run.pb: wanted a name that ends in .onnx" "$strata" export run run.pb
+sed 's/out: 5/out: 6/' tiny.yaml > other.yaml
+expect 2 "conv.weight.*wanted \[6,1,3,3\], the file has \[5,1,3,3\]" \
+  "$strata" export run no.onnx --model other.yaml
+absent run.pb no.onnx
+
 finish

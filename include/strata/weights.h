@@ -33,6 +33,29 @@ STRATA_API strata_status strata_convert(const char *from, const char *to, const 
                                         void (*note)(void *context, const char *key, const char *value),
                                         void *context);
 
+typedef struct strata_export_config {
+    const strata_recipe *recipe; /* keys that override what the run recorded, as strata_evaluate takes them */
+    bool normalise; /* the file begins with the normalisation: its input are pixels in [0,1]. Else the input
+                       is normalised by the caller, by the metadata's "normalize" */
+} strata_export_config;
+
+/* What an export made. */
+typedef struct strata_exported {
+    uint32_t h, w, c, classes;
+    uint64_t tensors, bytes;
+} strata_exported;
+
+/* Write a network with its weights as an ONNX file (opset 13), atomically: input "input" [N,C,H,W], the first
+ * dimension open, output the logits [N,K]. Model, normalisation and class names are in its metadata.
+ *   what    a run folder or a weights file, as strata_evaluate takes them
+ *   path    ends in .onnx
+ *   config  may be NULL
+ *   out     may be NULL
+ * Errors: STRATA_BAD_ARG for what ONNX does not have, or no normalisation where it is asked for;
+ *         STRATA_BAD_SHAPE where weights and network do not fit; STRATA_FILE. */
+STRATA_API strata_status strata_export(const char *what, const char *path, const strata_export_config *config,
+                                       strata_exported *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@
 #define STRATA_MODEL_MODEL_H
 
 #include "graph/plan.h"
+#include "model/stored.h"
 
 typedef struct strata_model_config {
     const char *model;       /* a name of the zoo, or a path that ends in .yaml or .yml */
@@ -42,6 +43,9 @@ void strata_model_init(float *values, const strata_param *param, uint32_t number
 /* Set every parameter of a plan to its initial values. */
 strata_status strata_model_init_plan(const strata_model *m, strata_plan *p, uint64_t seed);
 
+/* The tensor a parameter is in files; without its bytes. */
+strata_stored strata_param_stored(const strata_param *p);
+
 /* What a weights file gave each parameter. */
 typedef enum strata_taken {
     STRATA_TAKEN,
@@ -72,9 +76,8 @@ strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const
 /* Write all parameters and running statistics under torchvision's names, OIHW, f32, with `batches` as the
  * I64 scalars num_batches_tracked, and `notes` [n] as metadata, atomically. Neither time, host nor path is in
  * it: equal weights and notes give equal bytes. */
-struct strata_note;
 strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches,
-                                const struct strata_note *notes, uint32_t n_notes);
+                                const strata_note *notes, uint32_t n_notes);
 
 /* ---- The zoo ----------------------------------------------------------------------------- */
 

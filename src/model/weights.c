@@ -6,8 +6,7 @@
 #include "model/safetensors.h"
 #include "model/weights_file.h"
 
-/* The tensor a parameter is in files; without its bytes. */
-static strata_stored as_stored(const strata_param *p)
+strata_stored strata_param_stored(const strata_param *p)
 {
     strata_stored t = { .name = p->name, .dtype = STRATA_DTYPE_F32, .rank = p->file_rank };
     t.dim[0] = p->co;
@@ -39,7 +38,7 @@ static bool is_known(const strata_graph *g, const char *name)
 /* Is the parameter in the file, and of its shape?  text out: the shape, or both shapes. */
 static strata_taken judge(char text[512], const strata_weights_file *f, const strata_param *p)
 {
-    const strata_stored want = as_stored(p), *got = strata_weights_find(f, p->name);
+    const strata_stored want = strata_param_stored(p), *got = strata_weights_find(f, p->name);
     snprintf(text, 512, "%s", strata_stored_shape(&want).s);
     if (!got) return STRATA_MISSING;
     if (strata_stored_same_shape(&want, got)) return STRATA_TAKEN;
@@ -100,7 +99,7 @@ done:
 /* Is it the filters of the first convolution, and the file's are the same but for their channels? */
 static bool resizable(const strata_graph *g, const strata_param *p, const strata_stored *got)
 {
-    const strata_stored want = as_stored(p);
+    const strata_stored want = strata_param_stored(p);
     bool first = false;
     for (uint32_t i = 0; i < g->n_nodes; i++)
         first = first || (g->node[i]->in[0] == g->input && strcmp(g->node[i]->name, p->node) == 0);
@@ -201,7 +200,7 @@ static strata_status add_param(saving *s, strata_plan *plan, const strata_param 
     s->values[i] = malloc(strata_param_count(p) * sizeof **s->values);
     if (!s->values[i]) return strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name);
     STRATA_TRY(strata_plan_read_param(plan, p, s->values[i], false));
-    s->tensor[s->n] = as_stored(p);
+    s->tensor[s->n] = strata_param_stored(p);
     s->tensor[s->n++].bytes = s->values[i];
     return STRATA_OK;
 }
@@ -220,7 +219,7 @@ static strata_status add_counter(saving *s, const strata_graph *g, uint32_t i)
 }
 
 strata_status strata_model_save(const strata_model *m, strata_plan *p, const char *path, uint64_t batches,
-                                const struct strata_note *notes, uint32_t n_notes)
+                                const strata_note *notes, uint32_t n_notes)
 {
     strata_status status = STRATA_OK;
     const strata_graph *g = m->graph;

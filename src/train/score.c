@@ -39,6 +39,22 @@ static bool read_figures(float mean[4], float std[4], const char *text, uint32_t
     return spread(std, read_list(std, &at), channels) && !*at;
 }
 
+strata_status score_figures(float mean[4], float std[4], const char *text, uint32_t channels)
+{
+    if (strlen(text) >= TRAINER_NORMALIZE)
+        return strata_fail(STRATA_BAD_ARG, "--normalize wants at most %d characters, got %zu",
+                           TRAINER_NORMALIZE - 1, strlen(text));
+    if (!read_figures(mean, std, text, channels))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--normalize wants mean=..,std=.. with 1 or %u numbers each, got '%s'",
+                           (unsigned)channels, text);
+    for (uint32_t c = 0; c < channels; c++)
+        if (!isfinite(mean[c]) || !isfinite(std[c]) || !(std[c] > 0))
+            return strata_fail(STRATA_BAD_ARG, "--normalize wants finite numbers, and std above 0, got '%s'",
+                               text);
+    return STRATA_OK;
+}
+
 strata_status score_batcher(strata_batcher *b, const strata_data *data, bool valid, const strata_recipe *r,
                             uint32_t batch)
 {
@@ -47,19 +63,7 @@ strata_status score_batcher(strata_batcher *b, const strata_data *data, bool val
     float mean[4], std[4];
     memcpy(mean, data->mean, sizeof mean);
     memcpy(std, data->std, sizeof std);
-    if (*text) {
-        if (strlen(text) >= TRAINER_NORMALIZE)
-            return strata_fail(STRATA_BAD_ARG, "--normalize wants at most %d characters, got %zu",
-                               TRAINER_NORMALIZE - 1, strlen(text));
-        if (!read_figures(mean, std, text, set->c))
-            return strata_fail(STRATA_BAD_ARG,
-                               "--normalize wants mean=..,std=.. with 1 or %u numbers each, got '%s'",
-                               (unsigned)set->c, text);
-        for (uint32_t c = 0; c < set->c; c++)
-            if (!isfinite(mean[c]) || !isfinite(std[c]) || !(std[c] > 0))
-                return strata_fail(STRATA_BAD_ARG,
-                                   "--normalize wants finite numbers, and std above 0, got '%s'", text);
-    }
+    if (*text) STRATA_TRY(score_figures(mean, std, text, set->c));
     strata_batcher_init(b, set, data->scale, mean, std);
     b->batch = batch;
     b->seed = (uint32_t)(uint64_t)recipe_number(r, "seed"); /* its low half */

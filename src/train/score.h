@@ -5,6 +5,10 @@
 #include "data/batch.h"
 #include "train/trainer.h"
 
+/* Read a `normalize` text, "mean=..,std=..", of `channels` (at most 4) channels.
+ * Errors: STRATA_BAD_ARG. */
+strata_status score_figures(float mean[4], float std[4], const char *text, uint32_t channels);
+
 /* Make the batcher of a data set's part as a recipe wants it (its `normalize`, else the training set's
  * figures).
  * Errors: STRATA_BAD_ARG for a normalize text that is not understood or has another number of

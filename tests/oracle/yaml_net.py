@@ -4,7 +4,7 @@ from torch_side import nn, torch
 
 POOLS = {"max_pool": nn.MaxPool2d, "avg_pool": nn.AvgPool2d}
 SIZED = {"adaptive_avg_pool": nn.AdaptiveAvgPool2d, "adaptive_max_pool": nn.AdaptiveMaxPool2d}
-PLAIN = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "flatten": nn.Flatten,
+PLAIN = {"relu": nn.ReLU, "silu": nn.SiLU, "flatten": nn.Flatten,
          "identity": nn.Identity, "global_avg_pool": lambda: nn.AdaptiveAvgPool2d(1),
          "global_max_pool": lambda: nn.AdaptiveMaxPool2d(1)}
 
@@ -60,11 +60,14 @@ def make_module(op, shape, options):
     if op in PLAIN:
         return PLAIN[op]()
     if op in POOLS:
-        return POOLS[op](take("kernel"), take("stride", None), take("pad", 0))
+        more = {key: take(key) for key in ("ceil_mode", "count_include_pad") if key in options}
+        return POOLS[op](take("kernel"), take("stride", None), take("pad", 0), **more)
     if op in SIZED:
         return SIZED[op](take("size"))
     if op in ("add", "concat"):
         return Joint(op)
+    if op == "gelu":
+        return nn.GELU(approximate="tanh" if take("tanh", False) else "none")
     if op == "leaky_relu":
         return nn.LeakyReLU(take("slope", 0.01))
     if op == "dropout":
