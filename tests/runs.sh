@@ -149,6 +149,14 @@ holds slow/metrics.csv ',images_per_s,update_conv1,update_bn1,.*,update_fc$'
 [ "$(tail -1 slow/metrics.csv | tr ',' '\n' | tail -9 | grep -cE '^[0-9.e-]+$')" = 9 ] || fail "$(cat slow/metrics.csv)"
 holds slow/run.json '"layers": '
 
+# ---- Fine-tuning: the head, then all ----
+expect 0 "^finetune is strata train with" "$strata" finetune builtin:digits --init whole/checkpoints/last.safetensors \
+  --model small-cnn --epochs 3 --log-every 1 --run-dir tuned --progress none
+holds err '^ +schedule +one-cycle,pct=0.99,lr=0.002/10,freeze=-1,for=1ep then one-cycle,pct=0.3,div=5,lr=1e-05:0.001$'
+holds err '^init .*: [0-9]+ tensors taken, 0 resized, 0 skipped, 0 missing, 0 surplus'
+holds err '^step 22: unfreeze stem'
+holds tuned/run.json '"command": "strata finetune '
+
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet
 [ "$(wc -l < kept/steps.jsonl)" = 23 ] || fail "--last keep takes $(wc -l < kept/steps.jsonl) steps, wanted 23"

@@ -173,11 +173,11 @@ static strata_status choose_progress(progress *out, const cli_arguments *a, bool
 /* The command line as it was given, for run.json: words that a shell would split stand in quotes. */
 static char *command_line(const cli_arguments *a)
 {
-    size_t room = sizeof "strata train";
+    size_t room = sizeof "strata " + strlen(a->command->name);
     for (int i = 0; i < a->argc; i++) room += 4 * strlen(a->argv[i]) + 3;
     char *text = malloc(room), *end = text;
     if (!text) return NULL;
-    end = stpcpy(end, "strata train");
+    end = stpcpy(stpcpy(end, "strata "), a->command->name);
     for (int i = 0; i < a->argc; i++) {
         const char *s = a->argv[i];
         const bool plain = *s &&
