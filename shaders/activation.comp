@@ -1,14 +1,15 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // Element-wise functions of one input, four channels to an invocation.
 //   forward   y[i]   = f(x[i])
 //   backward  dx[i] (+)= dy[i] * f'(x[i]);  relu takes y in the place of x: both are positive together
 // A NaN passes through all of them, so that a loss shows it.
-layout(binding = 0) readonly buffer B0 { vec4 x[]; };  // [images, image_quads]
-layout(binding = 1)          buffer B1 { vec4 y[]; };  // [images, image_quads]
-layout(binding = 2)          buffer B2 { vec4 dx[]; }; // [images, image_quads]
-layout(binding = 3) readonly buffer B3 { vec4 dy[]; }; // [images, image_quads]
+READS(0, x);   // [images, image_quads]
+WRITES(1, y);  // [images, image_quads]
+WRITES(2, dx); // [images, image_quads]
+READS(3, dy);  // [images, image_quads]
 layout(push_constant) uniform Args { uint images, image_quads, kind, add_dx; float slope; };
 
 #ifndef KIND
@@ -88,9 +89,9 @@ void main()
     uint i = flat_index();
     if (i >= images * image_quads) return;
     if (PASS == FORWARD) {
-        y[i] = f(x[i]);
+        y[i] = f(AT(x, i));
     } else {
-        vec4 g = gradient(x[i], dy[i]);
+        vec4 g = gradient(AT(x, i), AT(dy, i));
         if (ADD_DX != 0) g += dx[i];
         dx[i] = g;
     }

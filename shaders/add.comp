@@ -1,16 +1,17 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // Sum of two tensors, four channels to an invocation. Of more than two, the launches after the first take y
 // as x0, which is the same place: each element is read and written by one invocation.
 //   forward   y[i]     = x0[i] + x1[i]
 //   backward  dx0[i] (+)= dy[i];  dx1[i] (+)= dy[i], each where it is wanted
-layout(binding = 0) readonly buffer B0 { vec4 x0[]; };  // [images, image_quads]
-layout(binding = 1) readonly buffer B1 { vec4 x1[]; };  // [images, image_quads]
-layout(binding = 2)          buffer B2 { vec4 y[]; };   // [images, image_quads]
-layout(binding = 3)          buffer B3 { vec4 dx0[]; }; // [images, image_quads]
-layout(binding = 4)          buffer B4 { vec4 dx1[]; }; // [images, image_quads]
-layout(binding = 5) readonly buffer B5 { vec4 dy[]; };  // [images, image_quads]
+READS(0, x0);   // [images, image_quads]
+READS(1, x1);   // [images, image_quads]
+WRITES(2, y);   // [images, image_quads]
+WRITES(3, dx0); // [images, image_quads]
+WRITES(4, dx1); // [images, image_quads]
+READS(5, dy);   // [images, image_quads]
 layout(push_constant) uniform Args { uint images, image_quads, do_dx0, do_dx1; };
 
 // What do_dx0 and do_dx1 may be; src/ops/add.c and src/cpu/add.c have the same numbers.
@@ -26,10 +27,10 @@ void main()
     uint i = flat_index();
     if (i >= images * image_quads) return;
     if (PASS == FORWARD) {
-        y[i] = x0[i] + x1[i];
+        y[i] = AT(x0, i) + AT(x1, i);
         return;
     }
-    vec4 d = dy[i];
+    vec4 d = AT(dy, i);
     if (DO_DX0 == ASSIGN) dx0[i] = d;
     if (DO_DX0 == ADD) dx0[i] += d;
     if (DO_DX1 == ASSIGN) dx1[i] = d;

@@ -1,14 +1,15 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // Mean over windows of an image, four channels to an invocation.
 //   forward   y[o] = 1 / size[o] * sum over the taps p of window o of x[p], rows first, then over rows
 //   backward  dx[p] (+)= sum over the windows o that hold p, in row-major order, of dy[o] / size[o]
 // size[o] counts the taps inside the input, and with count_pads those in the padding too.
-layout(binding = 0) readonly buffer B0 { vec4 x[]; };  // [images, h, w, quads]
-layout(binding = 1)          buffer B1 { vec4 y[]; };  // [images, out_h, out_w, quads]
-layout(binding = 2)          buffer B2 { vec4 dx[]; }; // [images, h, w, quads]
-layout(binding = 3) readonly buffer B3 { vec4 dy[]; }; // [images, out_h, out_w, quads]
+READS(0, x);   // [images, h, w, quads]
+WRITES(1, y);  // [images, out_h, out_w, quads]
+WRITES(2, dx); // [images, h, w, quads]
+READS(3, dy);  // [images, out_h, out_w, quads]
 layout(push_constant) uniform Args {
     uint images, h, w, quads, out_h, out_w;
     uint kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
@@ -36,7 +37,7 @@ void forward(uint i)
     vec4 sum = vec4(0.0);
     for (uint r = rows.first; r < rows.end; r++) {
         vec4 row = vec4(0.0); // two short sums round less than a long one: a global pool may be large
-        for (uint s = columns.first; s < columns.end; s++) row += x[image + (r * w + s) * quads];
+        for (uint s = columns.first; s < columns.end; s++) row += AT(x, image + (r * w + s) * quads);
         sum += row;
     }
     y[i] = sum / size_of(rows, columns);
@@ -53,7 +54,8 @@ void backward(uint i)
         Window down = window(uint(oh), h, out_h, kernel_h, STRIDE_H, pad_h, 1);
         for (int ow = columns.x; ow <= columns.y; ow++) {
             Window across = window(uint(ow), w, out_w, kernel_w, STRIDE_W, pad_w, 1);
-            sum += dy[((p.n * out_h + uint(oh)) * out_w + uint(ow)) * quads + p.q] / size_of(down, across);
+            uint o = ((p.n * out_h + uint(oh)) * out_w + uint(ow)) * quads + p.q;
+            sum += AT(dy, o) / size_of(down, across);
         }
     }
     if (ADD_DX != 0) sum += dx[i];

@@ -1,5 +1,6 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 #include "reduce.glsl"
 #include "rate.glsl"
 
@@ -8,7 +9,7 @@
 //   stats_finish  norm = sqrt(sum_i partial[i]), clip = min(1, clip_norm / (norm + 1e-6)) as PyTorch;
 //                 not_finite |= a BAD partial or a loss that is not finite;  skipped += not_finite
 // Finiteness is read from the bits of each value: a sum of squares may overflow where no gradient did.
-layout(binding = 0) readonly buffer B0 { vec4 grads[]; };   // [blocks, 64] a slice, from block `first` on
+READS(0, grads);                                            // [blocks, 64] a slice, from block `first` on
 layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [all blocks] row
 layout(binding = 2) readonly buffer B2 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 3) readonly buffer B3 { uint loss[]; };    // [n] bits of f32
@@ -30,7 +31,7 @@ void stats()
     for (; b < end; b++) {
         if ((rates[2 * owner[first + b] + 1].w & ACTIVE) == 0) continue; // may hold anything
         vec4 g[EACH];
-        [[unroll]] for (uint k = 0; k < EACH; k++) g[k] = grads[b * BLOCK_QUADS + lane % SIDE + k * SIDE];
+        [[unroll]] for (uint k = 0; k < EACH; k++) g[k] = AT(grads, b * BLOCK_QUADS + lane % SIDE + k * SIDE);
         [[unroll]] for (uint k = 0; k < EACH; k++) {
             bad = bad || any(equal(floatBitsToUint(g[k]) & EXPONENT, uvec4(EXPONENT)));
             sum += dot(g[k], g[k]);

@@ -1,16 +1,17 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // Maximum over windows of an image, four channels to an invocation.
 //   forward   at[o] = the first tap p of window o, in row-major order, with the largest x[p]; a NaN is larger
 //             than any number, and the last NaN wins, as in PyTorch;  y[o] = x[at[o]]
 //   evaluate  the same without at
 //   backward  dx[p] (+)= sum over the windows o that reach over p, in row-major order, of dy[o] [at[o] == p]
-layout(binding = 0) readonly buffer B0 { vec4 x[]; };   // [images, h, w, quads]
-layout(binding = 1)          buffer B1 { vec4 y[]; };   // [images, out_h, out_w, quads]
-layout(binding = 2)          buffer B2 { uvec4 at[]; }; // [images, out_h, out_w, quads] pixels of the image
-layout(binding = 3)          buffer B3 { vec4 dx[]; };  // [images, h, w, quads]
-layout(binding = 4) readonly buffer B4 { vec4 dy[]; };  // [images, out_h, out_w, quads]
+READS(0, x);                                    // [images, h, w, quads]
+WRITES(1, y);                                   // [images, out_h, out_w, quads]
+layout(binding = 2) buffer B2 { uvec4 at[]; };  // [images, out_h, out_w, quads] pixels of the image
+WRITES(3, dx);                                  // [images, h, w, quads]
+READS(4, dy);                                   // [images, out_h, out_w, quads]
 layout(push_constant) uniform Args {
     uint images, h, w, quads, out_h, out_w;
     uint kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
@@ -33,7 +34,7 @@ void forward(uint i)
     uvec4 best_at = uvec4(rows.first * w + columns.first);
     for (uint r = rows.first; r < rows.end; r += DILATION_H)
         for (uint s = columns.first; s < columns.end; s += DILATION_W) {
-            vec4 v = x[image + (r * w + s) * quads];
+            vec4 v = AT(x, image + (r * w + s) * quads);
             bvec4 take = mix(greaterThan(v, best), bvec4(true), isnan(v));
             best = mix(best, v, take);
             best_at = mix(best_at, uvec4(r * w + s), take);
@@ -53,7 +54,7 @@ void backward(uint i)
     for (int oh = rows.x; oh <= rows.y; oh++)
         for (int ow = columns.x; ow <= columns.y; ow++) {
             uint o = ((p.n * out_h + uint(oh)) * out_w + uint(ow)) * quads + p.q;
-            sum += mix(vec4(0.0), dy[o], equal(at[o], here));
+            sum += mix(vec4(0.0), AT(dy, o), equal(at[o], here));
         }
     if (ADD_DX != 0) sum += dx[i];
     dx[i] = sum;

@@ -336,7 +336,7 @@ static void check_untouched(const bench *b, bench_result *r, const bench_way *wa
 /* What the op does not declare to read may have been reused by the plan. */
 static bool gone(const bench *b, const piece *p)
 {
-    uint32_t reads = b->node->op->backward_reads;
+    uint32_t reads = b->node->backward_reads;
     if (p->kind == PIECE_SCRATCH) return true;
     if (!b->poison) return false; /* the reference tells what is right without it */
     if (p->kind == PIECE_OUT) return !(reads & STRATA_READS_OUT);

@@ -58,6 +58,11 @@ static const char cancelling[] =
     "N=2 H=3 W=5 C=3; N=1 H=7 W=9 C=1; N=5 H=19 W=11 C=5; N=2 H=1 W=1 C=4; N=3 H=1 W=1 C=13; "               \
     "N=2 H=5 W=3 C=256; N=2 H=3 W=3 C=263; N=7 H=23 W=9 C=36"
 
+/* Of two values a channel nothing is left behind relu but what eps makes of them. */
+#define NORM_RELU_SIZES                                                                                      \
+    "N=2 H=3 W=5 C=3; N=1 H=7 W=9 C=1; N=5 H=19 W=11 C=5; N=3 H=1 W=1 C=13; N=2 H=5 W=3 C=256; "             \
+    "N=2 H=3 W=3 C=263; N=7 H=23 W=9 C=36"
+
 enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFERENCES };
 
 /* Odd and even images, less than a channel quad and more than a tile. */
@@ -91,6 +96,14 @@ const strata_row strata_rows[] = {
     { "avg_pool", "x:N,H,W,C", "kernel=3 stride=1 pad=1", "x", .range = 2, .terms = over_image },
     { "batch_norm", "x:N,H,W,C", "", "x", .range = 2, .terms = over_batch, .flags = STRATA_ROW_SPLITS_ALL,
       .sizes = NORM_SIZES, .looser = 4, .reason = narrow_channel },
+    { "batch_norm", "x:N,H,W,C z:N,H,W,C", "", "x z", .range = 2, .terms = over_batch,
+      .flags = STRATA_ROW_SPLITS_ALL, .sizes = NORM_SIZES, .looser = 4, .reason = narrow_channel },
+    { "batch_norm", "x:N,H,W,C", "relu=true", "x", .range = 2, .terms = over_batch,
+      .flags = STRATA_ROW_SPLITS_ALL | STRATA_ROW_NO_DIFFERENCES, .sizes = NORM_RELU_SIZES, .looser = 4,
+      .reason = narrow_channel },
+    { "batch_norm", "x:N,H,W,C z:N,H,W,C", "relu=true affine=false", "x z", .range = 2, .terms = over_batch,
+      .flags = STRATA_ROW_SPLITS_ALL | STRATA_ROW_NO_DIFFERENCES, .sizes = NORM_RELU_SIZES, .looser = 4,
+      .reason = narrow_channel },
     { "batch_norm", "x:N,H,W,C", "affine=false eps=0.01 momentum=0.3", "x", .range = 2, .terms = over_batch,
       .flags = STRATA_ROW_SPLITS_ALL, .sizes = NORM_SIZES, .looser = 4, .reason = narrow_channel },
     { "batch_norm", "x:N,H,W,C@999.0..1001", "zero_init=true momentum=1", "x", .terms = over_batch,

@@ -137,7 +137,8 @@ static strata_status make_node(strata_graph *g, strata_node **out, const strata_
     if (!n) return no_memory("a node");
     STRATA_TRY(name_node(g, &n->name, op, name));
     n->op = op;
-    n->index = g->n_nodes;
+    n->index = n->last = g->n_nodes;
+    n->backward_reads = op->backward_reads;
     n->n_in = n_in;
     memcpy(n->in, in, n_in * sizeof *in);
     n->options = strata_arena_take(&g->arena, op->options_bytes);

@@ -47,37 +47,41 @@ static uint64_t tensor_bytes(const strata_tensor *t)
 /* Does node n's backward pass read its input i? */
 static bool reads_back(const strata_node *n, uint32_t i)
 {
-    return n->op->backward_reads & (1u << (i < 8 ? i : 7));
+    return n->backward_reads & (1u << (i < 8 ? i : 7));
 }
 
-/* The life of a tensor's values and of its gradient, views counted as uses of what they show. */
-static void lives(const strata_plan *p, const strata_tensor *root, uint32_t data[2], uint32_t grad[2])
+/* The life of a tensor's values and of its gradient, views counted as uses of what they show. False where no
+ * node that runs makes or takes it: it lies inside of a fused one. */
+static bool lives(const strata_plan *p, const strata_tensor *root, uint32_t data[2], uint32_t grad[2])
 {
     const strata_graph *g = p->graph;
-    const uint32_t end = 2 * g->n_nodes - 1;
-    bool train = p->config.train;
+    const uint32_t end = 2 * p->n_nodes - 1;
+    bool train = p->config.train, used = false;
     data[0] = data[1] = 0;
     grad[0] = end;
     grad[1] = 0;
-    for (uint32_t k = 0; k < g->n_nodes; k++) {
-        const strata_node *n = g->node[k];
+    for (uint32_t k = 0; k < p->n_nodes; k++) {
+        const strata_node *n = p->node[k];
         uint32_t back = end - k;
         if (n->out == root) {
+            used = true;
             data[0] = k;
             if (data[1] < k) data[1] = k;
-            if (train && (n->op->backward_reads & STRATA_READS_OUT)) data[1] = back;
+            if (train && (n->backward_reads & STRATA_READS_OUT)) data[1] = back;
             grad[1] = back;
         }
         for (uint32_t i = 0; i < n->n_in; i++) {
             if (layout_root(g, n->in[i]) != root) continue;
+            used = true;
             if (data[1] < k) data[1] = k;
             if (train && reads_back(n, i) && data[1] < back) data[1] = back;
             if (!n->op->view && grad[0] > back) grad[0] = back;
         }
-        if (layout_root(g, n->out) == root && train && (n->op->backward_reads & STRATA_READS_OUT) &&
+        if (layout_root(g, n->out) == root && train && (n->backward_reads & STRATA_READS_OUT) &&
             data[1] < back)
             data[1] = back;
     }
+    return used;
 }
 
 /* The range that the host fills for each micro-batch. */
@@ -129,7 +133,7 @@ static void put_lasting(strata_plan *p, list *l)
 {
     const strata_graph *g = p->graph;
     const strata_plan_config *c = &p->config;
-    const uint32_t end = 2 * g->n_nodes;
+    const uint32_t end = 2 * p->n_nodes;
     uint64_t weights = params_bytes(g, false), scratch = 0;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const uint64_t bytes = strata_op_scratch(strata_device_caps(p->device), c->variants, g->node[i],
@@ -166,15 +170,15 @@ strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
         uint32_t data[2], grad[2];
         t->data = t->grad = p->grad_home[i] = (strata_slice) { 0 };
         if (t == g->input || t == g->target || t == g->loss || layout_root(g, t) != t) continue;
-        lives(p, t, data, grad);
+        if (!lives(p, t, data, grad)) continue;
         if (t != layout_root(g, g->logits)) put(&l, &t->data, t->name, tensor_bytes(t), data[0], data[1]);
         if (p->config.train && grad[0] <= grad[1])
             put(&l, &p->grad_home[i], t->name, tensor_bytes(t), grad[0], grad[1]);
     }
-    for (uint32_t k = 0; k < g->n_nodes; k++) {
-        strata_node *n = g->node[k];
+    for (uint32_t k = 0; k < p->n_nodes; k++) {
+        strata_node *n = p->node[k];
         for (int i = 0; i < STRATA_MAX_KEPT; i++)
-            put(&l, &n->kept[i], n->name, n->kept_bytes[i], k, p->config.train ? 2 * g->n_nodes - 1 - k : k);
+            put(&l, &n->kept[i], n->name, n->kept_bytes[i], k, p->config.train ? 2 * p->n_nodes - 1 - k : k);
     }
     *n_items = l.n;
     return STRATA_OK;
@@ -217,15 +221,15 @@ void layout_parts(strata_plan *p)
         if (g->tensor[i] == logits && logits != g->input && logits != g->loss)
             g->tensor[i]->data = strata_slice_part(p->result, p->result_logits, tensor_bytes(logits));
     for (uint32_t i = 0; i < g->n_tensors; i++) g->tensor[i]->data = layout_root(g, g->tensor[i])->data;
-    for (uint32_t i = 0; i < g->n_nodes; i++) g->node[i]->scratch = p->scratch;
+    for (uint32_t i = 0; i < p->n_nodes; i++) p->node[i]->scratch = p->scratch;
     bind_params(p);
 }
 
 /* A tensor's gradient is wanted where a parameter that learns lies before it. */
 static bool wants_grad(const strata_plan *p, const strata_node *n)
 {
-    if (n->index < p->config.frozen_nodes) return false;
-    for (int i = 0; i < STRATA_MAX_PARAMS; i++)
+    if (n->last < p->config.frozen_nodes) return false;
+    for (int i = 0; n->index >= p->config.frozen_nodes && i < STRATA_MAX_PARAMS; i++)
         if (n->param[i] && !n->param[i]->running) return true;
     for (uint32_t i = 0; i < n->n_in; i++) {
         const strata_node *before = maker(p->graph, n->in[i]);
@@ -239,15 +243,15 @@ static bool wants_grad(const strata_plan *p, const strata_node *n)
 static void say_who_adds(strata_plan *p)
 {
     const strata_graph *g = p->graph;
-    for (uint32_t k = 0; k < g->n_nodes; k++)
-        for (uint32_t i = 0; i < g->node[k]->n_in; i++) {
-            const strata_tensor *root = layout_root(g, g->node[k]->in[i]);
+    for (uint32_t k = 0; k < p->n_nodes; k++)
+        for (uint32_t i = 0; i < p->node[k]->n_in; i++) {
+            const strata_tensor *root = layout_root(g, p->node[k]->in[i]);
             bool later = false;
-            for (uint32_t j = k; j < g->n_nodes; j++)
-                for (uint32_t m = 0; m < (j == k ? i : g->node[j]->n_in); m++)
-                    later = later || (!g->node[j]->op->view && g->node[j]->out->grad.block &&
-                                      layout_root(g, g->node[j]->in[m]) == root);
-            g->node[k]->add_in[i] = later;
+            for (uint32_t j = k; j < p->n_nodes; j++)
+                for (uint32_t m = 0; m < (j == k ? i : p->node[j]->n_in); m++)
+                    later = later || (!p->node[j]->op->view && p->node[j]->out->grad.block &&
+                                      layout_root(g, p->node[j]->in[m]) == root);
+            p->node[k]->add_in[i] = later;
         }
 }
 
@@ -255,12 +259,13 @@ void layout_gradients(strata_plan *p)
 {
     strata_graph *g = p->graph;
     uint64_t at = 0;
-    for (uint32_t k = 0; k < g->n_nodes; k++) {
-        strata_node *n = g->node[k];
+    for (uint32_t k = 0; k < g->n_nodes; k++) g->node[k]->frozen_stats = p->config.hold && p->config.hold[k];
+    for (uint32_t k = 0; k < p->n_nodes; k++) {
+        strata_node *n = p->node[k];
         const strata_tensor *root = layout_root(g, n->out);
         if (n->out != g->loss)
             n->out->grad = wants_grad(p, n) ? p->grad_home[tensor_index(g, root)] : (strata_slice) { 0 };
-        n->frozen_stats = p->config.hold && p->config.hold[k];
+        n->frozen_stats = g->node[n->index]->frozen_stats;
     }
     say_who_adds(p);
     for (uint32_t i = 0; i < g->n_params; i++) {

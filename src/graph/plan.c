@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/fuse.h"
 #include "graph/layout.h"
 #include "ops/update.h"
 
@@ -167,8 +168,8 @@ static strata_status next_node(strata_plan *p, strata_part *part, const strata_n
 
 static strata_status record_forward(strata_plan *p, strata_part *part, strata_mode mode)
 {
-    for (uint32_t i = 0; i < p->graph->n_nodes; i++) {
-        strata_node *n = p->graph->node[i];
+    for (uint32_t i = 0; i < p->n_nodes; i++) {
+        strata_node *n = p->node[i];
         if (n->op->view) continue;
         STRATA_TRY(next_node(p, part, n));
         STRATA_TRY(n->op->forward(current(part), n, mode));
@@ -178,8 +179,8 @@ static strata_status record_forward(strata_plan *p, strata_part *part, strata_mo
 
 static strata_status record_backward(strata_plan *p, strata_part *part, bool add)
 {
-    for (uint32_t i = p->graph->n_nodes; i-- > 0;) {
-        strata_node *n = p->graph->node[i];
+    for (uint32_t i = p->n_nodes; i-- > 0;) {
+        strata_node *n = p->node[i];
         n->add_param = add;
         if (n->op->view || !n->out->grad.block) continue;
         STRATA_TRY(next_node(p, part, n));
@@ -321,6 +322,7 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
     *out = NULL;
     if (!p) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     *p = (strata_plan) { .graph = g, .device = d, .config = *config };
+    STRATA_GO(fuse_nodes(p));
     STRATA_GO(list_pieces(p));
     STRATA_GO(allocate(p));
     STRATA_GO(clear(p));
@@ -341,6 +343,7 @@ void strata_plan_close(strata_plan *p)
     free(p->block);
     free(p->grad_home);
     if (!p->config.share) free(p->piece);
+    strata_arena_free(&p->arena);
     free(p);
 }
 

@@ -45,6 +45,7 @@ typedef struct strata_plan_config {
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
     const bool *hold; /* [n_nodes] batch norms that hold their running statistics, and normalise by them;
                          copied; NULL: none */
+    bool no_fuse; /* every node runs by itself; else batch norms take in what follows them, see fuse.h */
     bool keep_all; /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
     bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
@@ -82,6 +83,10 @@ typedef struct strata_plan {
     strata_graph *graph;   /* borrowed; its tensors' and parameters' slices are set by the plan */
     strata_device *device; /* borrowed */
     strata_plan_config config;
+
+    strata_arena arena; /* of what fusing makes */
+    strata_node **node; /* [n_nodes] what runs, in this order: the graph's nodes, or fused ones */
+    uint32_t n_nodes;
 
     strata_block *block; /* [n_blocks] owned */
     uint32_t n_blocks;

@@ -31,8 +31,6 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
     const strata_tensor *x = n->in[0], *y = n->out;
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !x->grad.block) return STRATA_OK;
-    char defines[32];
-    snprintf(defines, sizeof defines, "KIND=%u ADD_DX=%d", kind, add);
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     for (strata_images part = { 0 }; strata_images_next(&part, x->shape.n, most);) {
@@ -50,6 +48,9 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
         } else {
             args.y = strata_images_of(y->data, x->shape, part);
         }
+        char defines[48];
+        snprintf(defines, sizeof defines, "KIND=%u ADD_DX=%d%s", kind, add,
+                 strata_texels(s, &args, &activation_kernel) ? " TEXEL=1" : "");
         strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
         strata_grid(how.groups, (uint64_t)part.count * args.image_quads, STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &activation_kernel, &how, &args));

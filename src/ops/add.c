@@ -27,8 +27,9 @@ static strata_status infer(strata_builder *b, strata_node *n)
 
 static strata_status launch(strata_stream *s, strata_pass pass, const struct add_args *args)
 {
-    char defines[32];
-    snprintf(defines, sizeof defines, "DO_DX0=%u DO_DX1=%u", args->do_dx0, args->do_dx1);
+    char defines[48];
+    snprintf(defines, sizeof defines, "DO_DX0=%u DO_DX1=%u%s", args->do_dx0, args->do_dx1,
+             strata_texels(s, args, &add_kernel) ? " TEXEL=1" : "");
     strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
     strata_grid(how.groups, (uint64_t)args->images * args->image_quads, STRATA_GROUP);
     return strata_stream_launch(s, &add_kernel, &how, args);

@@ -1,20 +1,25 @@
-/* batch_norm -- PyTorch's BatchNorm2d, and BatchNorm1d on [n,1,1,d].
+/* batch_norm -- PyTorch's BatchNorm2d, and BatchNorm1d on [n,1,1,d]; with what follows it in a residual
+ * network in the same pass over memory: the sum with a second input, then relu.
  *
- *   x [n,h,w,c] -> y [n,h,w,c];  keeps mean [c] and inverse standard deviation [c] of the batch
- *   parameters: weight (the gain), bias, running_mean, running_var, all [c]
+ *   x [n,h,w,c] (z [n,h,w,c]) -> y [n,h,w,c];  keeps a table [4, c] of mean, inverse standard deviation,
+ *   scale and offset.  Parameters: weight (the gain), bias, running_mean, running_var, all [c]
  *
  * In training the statistics are those of the micro-batch, and each micro-batch moves the running ones; in
  * evaluation and with frozen_stats the running ones are used and stay.
  *
- * Kernel: shaders/batch_norm.comp.  Reference: src/cpu/batch_norm.c. */
+ * Kernels: shaders/batch_norm.comp, batch_norm_sums.comp, batch_norm_finish.comp.  References: src/cpu/ of
+ * the same names. */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/op.h"
 #include "batch_norm.args.h"
+#include "batch_norm_finish.args.h"
+#include "batch_norm_sums.args.h"
 
 typedef struct norm_options {
     float eps, momentum;
-    uint32_t affine, zero_init;
+    uint32_t affine, zero_init, relu;
 } norm_options;
 
 static const strata_field fields[] = {
@@ -22,11 +27,13 @@ static const strata_field fields[] = {
     { "momentum", STRATA_FIELD_FLOAT, offsetof(norm_options, momentum), 0.1, false, 0, 1 },
     { "affine", STRATA_FIELD_BOOL, offsetof(norm_options, affine), 1, false, 0, 1 },
     { "zero_init", STRATA_FIELD_BOOL, offsetof(norm_options, zero_init), 0, false, 0, 1 },
+    { "relu", STRATA_FIELD_BOOL, offsetof(norm_options, relu), 0, false, 0, 1 },
     { 0 },
 };
 
 enum { GAIN, BIAS, RUNNING_MEAN, RUNNING_VAR };
-enum { MEAN, SPREAD }; /* kept */
+enum { TABLE };                /* kept */
+enum { NOTHING, ASSIGN, ADD }; /* of the shader */
 
 /* Pixels that an invocation loads before it adds them up: 4, or 16 on processors, where a loop's mask costs
  * more than registers. [64,32,32,64] on llvmpipe, 256 bits, process time: forward 13.2 ms against 14.8,
@@ -43,9 +50,12 @@ static uint32_t prefer(const strata_caps *caps, const strata_node *n, strata_pas
 
 /* ---- How the work is cut ---------------------------------------------------------------------------- */
 
-enum { GROUP = 64, EACH = 8 }; /* of the shader */
+enum { GROUP = 64 }; /* of the shaders */
+                     /* of the shader */
 enum {
     GRAIN = 16,       /* pixels: of 4 floats at least, so that a part of so many begins aligned */
+    EACH_GPU = 8,     /* pixels that share the loads of their channel's numbers */
+    EACH_CPU = 1,     /* where such loads cost next to nothing beside a store */
     LEAST_EACH = 8,   /* pixels that an invocation adds up at least */
     GROUPS_GPU = 512, /* workgroups of a sum: enough to fill a large GPU; partials stay few */
     GROUPS_CPU = 32,  /* enough to keep processor cores even */
@@ -54,13 +64,21 @@ enum {
 
 typedef struct cut {
     uint32_t pixels, quads, cols, rows, chunk, chunks, most; /* most: pixels of one launch, whole chunks */
+    uint32_t each; /* pixels of an invocation that goes element by element */
 } cut;
+
+enum { QUAD_BYTES = 16, TABLE_ROWS = 4 };
+
+static uint64_t row_bytes(uint32_t quads) { return QUAD_BYTES * (uint64_t)quads; }
+
+/* The scratch holds coef [2, quads], then the partials. */
+static uint64_t coef_bytes(uint32_t quads) { return strata_align(2 * row_bytes(quads)); }
 
 static uint32_t cols_of(uint32_t quads) { return quads < GROUP ? quads : GROUP; }
 
 static uint64_t partial_bytes(uint32_t chunks, uint32_t rows, uint32_t quads)
 {
-    return 2 * (uint64_t)chunks * rows * quads * 16;
+    return 2 * chunks * rows * row_bytes(quads);
 }
 
 static uint64_t round_up(uint64_t n, uint64_t grain) { return (n + grain - 1) / grain * grain; }
@@ -71,6 +89,7 @@ static strata_status cut_up(cut *out, const strata_caps *caps, const strata_node
     const strata_shape shape = n->in[0]->shape;
     cut c = { .pixels = (uint32_t)strata_pixels(shape), .quads = strata_lanes(shape.c) / 4 };
     c.cols = cols_of(c.quads);
+    c.each = caps->cpu_type ? EACH_CPU : EACH_GPU;
     c.rows = caps->vulkan ? GROUP / c.cols : 1;
     const uint32_t across = (c.quads + c.cols - 1) / c.cols;
     uint32_t wanted = !caps->vulkan ? 1 : (caps->cpu_type ? GROUPS_CPU : GROUPS_GPU) / across;
@@ -85,7 +104,9 @@ static strata_status cut_up(cut *out, const strata_caps *caps, const strata_node
             STRATA_BAD_ARG, "%s: batch_norm of %s does not fit %d pieces of the %llu bytes that %s binds",
             n->name, strata_shape_text(shape).s, MAX_CHUNKS, (unsigned long long)caps->max_range, caps->name);
     /* The partials are one slice, too: on a device of small ranges fewer rows work. */
-    while (c.rows > 1 && partial_bytes((uint32_t)chunks, c.rows, c.quads) > caps->max_range) c.rows /= 2;
+    while (c.rows > 1 &&
+           coef_bytes(c.quads) + partial_bytes((uint32_t)chunks, c.rows, c.quads) > caps->max_range)
+        c.rows /= 2;
     c.chunk = (uint32_t)chunk;
     c.chunks = (uint32_t)chunks;
     bound = bound / chunk * chunk;
@@ -100,13 +121,24 @@ static strata_status infer(strata_builder *b, strata_node *n)
 {
     const strata_shape shape = n->in[0]->shape;
     const norm_options *options = n->options;
+    if (n->n_in == 2) {
+        const strata_shape z = n->in[1]->shape;
+        if (n->in[0] == n->in[1]) /* both gradients would be written in one launch */
+            return strata_fail(STRATA_BAD_SHAPE,
+                               "%s: batch_norm wants another tensor to add than its input %s", n->name,
+                               n->in[0]->name);
+        if (z.n != shape.n || z.h != shape.h || z.w != shape.w || z.c != shape.c)
+            return strata_fail(
+                STRATA_BAD_SHAPE, "%s: batch_norm wants inputs of one shape, got %s of %s and %s of %s",
+                n->name, strata_shape_text(shape).s, n->in[0]->name, strata_shape_text(z).s, n->in[1]->name);
+    }
+    if (options->relu) n->backward_reads |= STRATA_READS_OUT;
     const uint32_t quads = strata_lanes(shape.c) / 4;
     uint64_t chunks = (strata_pixels(shape) + GRAIN - 1) / GRAIN;
     if (chunks > MAX_CHUNKS) chunks = MAX_CHUNKS;
     n->out->shape = shape;
-    n->kept_bytes[MEAN] = n->kept_bytes[SPREAD] = 16 * (uint64_t)quads;
-    n->scratch_bytes = strata_align(partial_bytes((uint32_t)chunks, GROUP / cols_of(quads), quads)) +
-                       32 * (uint64_t)quads;
+    n->kept_bytes[TABLE] = TABLE_ROWS * row_bytes(quads);
+    n->scratch_bytes = coef_bytes(quads) + partial_bytes((uint32_t)chunks, GROUP / cols_of(quads), quads);
 
     strata_param like = {
         .kind = STRATA_PARAM_VECTOR,
@@ -135,78 +167,190 @@ static strata_status infer(strata_builder *b, strata_node *n)
     return strata_builder_param(b, n, RUNNING_VAR, "running_var", &like);
 }
 
+/* One sum of two, then one relu. Its own input is no summand: both gradients would be written at once. */
+static bool take_in(strata_node *n, const strata_node *next)
+{
+    norm_options *options = n->options;
+    if (options->relu) return false;
+    if (strcmp(next->op->name, "relu") == 0) {
+        options->relu = 1;
+        n->backward_reads |= STRATA_READS_OUT;
+        return true;
+    }
+    if (strcmp(next->op->name, "add") != 0 || next->n_in != 2 || n->n_in != 1) return false;
+    strata_tensor *other = next->in[next->in[0] == n->out];
+    if (other == n->in[0]) return false;
+    n->in[n->n_in++] = other;
+    return true;
+}
+
 /* ---- Launches ---------------------------------------------------------------------------------------- */
 
 static strata_slice data_of(const strata_param *p) { return p ? p->data : (strata_slice) { 0 }; }
 static strata_slice grad_of(const strata_param *p) { return p ? p->grad : (strata_slice) { 0 }; }
 
-/* What all passes share; tensors larger than a slice are left out. */
-static struct batch_norm_args common(const strata_node *n, const cut *c, bool frozen)
+static bool has_sum(const strata_node *n) { return n->n_in == 2; }
+static bool has_relu(const strata_node *n) { return ((const norm_options *)n->options)->relu; }
+
+static strata_slice pixels_of(strata_slice s, const cut *c, uint32_t first, uint32_t pixels)
 {
-    const norm_options *options = n->options;
-    const strata_param *gain = n->param[GAIN], *bias = n->param[BIAS];
-    const uint64_t partial = partial_bytes(c->chunks, c->rows, c->quads);
-    return (struct batch_norm_args) {
-        .gain = data_of(gain),
-        .bias = data_of(bias),
-        .mean = frozen ? n->param[RUNNING_MEAN]->data : n->kept[MEAN],
-        .spread = frozen ? n->param[RUNNING_VAR]->data : n->kept[SPREAD],
-        .partial = strata_slice_part(n->scratch, 0, partial),
-        .coef = strata_slice_part(n->scratch, strata_align(partial), 32 * (uint64_t)c->quads),
-        .total = c->pixels,
+    return strata_slice_part(s, first * row_bytes(c->quads), pixels * row_bytes(c->quads));
+}
+
+/* The grid of both kernels over pixels: `each` pixels to a workgroup. */
+static void grid(uint32_t groups[3], const cut *c, uint32_t pixels, uint32_t each)
+{
+    uint32_t over[3];
+    strata_grid(over, pixels, each);
+    groups[0] = (c->quads + c->cols - 1) / c->cols;
+    groups[1] = over[0];
+    groups[2] = over[1];
+}
+
+/* The sums of a pass, STATS or BACKWARD_STATS, in slices of pixels. */
+static strata_status sum_up(strata_stream *s, const strata_node *n, const cut *c, strata_pass pass)
+{
+    const bool back = pass == STRATA_BACKWARD_STATS, masked = back && has_relu(n);
+    const uint32_t variant = strata_op_variant(s, n, pass);
+    struct batch_norm_sums_args args = {
+        .table = back ? n->kept[TABLE] : (strata_slice) { 0 },
+        .partial = strata_slice_part(n->scratch, coef_bytes(c->quads),
+                                     partial_bytes(c->chunks, c->rows, c->quads)),
         .quads = c->quads,
-        .channels = n->in[0]->shape.c,
         .cols = c->cols,
         .rows = c->rows,
         .chunk = c->chunk,
         .chunks = c->chunks,
+        .relu = masked,
+    };
+    for (uint32_t first = 0; first < c->pixels; first += c->most) {
+        args.pixels = c->pixels - first < c->most ? c->pixels - first : c->most;
+        args.first = first / c->chunk;
+        args.x = pixels_of(n->in[0]->data, c, first, args.pixels);
+        if (masked) args.y = pixels_of(n->out->data, c, first, args.pixels);
+        if (back) args.dy = pixels_of(n->out->grad, c, first, args.pixels);
+        char defines[64];
+        snprintf(defines, sizeof defines, "COLS=%u RELU=%u STEP=%d%s", c->cols, args.relu,
+                 variant == LONG ? 16 : 4,
+                 strata_texels(s, &args, &batch_norm_sums_kernel) ? " TEXEL=1" : "");
+        strata_launch how = { .pass = pass,
+                              .variant = variants[variant],
+                              .defines = defines,
+                              .split = (args.pixels + c->chunk - 1) / c->chunk };
+        grid(how.groups, c, args.pixels, c->chunk);
+        STRATA_TRY(strata_stream_launch(s, &batch_norm_sums_kernel, &how, &args));
+    }
+    return STRATA_OK;
+}
+
+/* The totals of a pass, STATS_FINISH or BACKWARD_FINISH. */
+static strata_status finish(strata_stream *s, const strata_node *n, const cut *c, bool frozen,
+                            strata_pass pass)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const norm_options *options = n->options;
+    const bool back = pass == STRATA_BACKWARD_FINISH;
+    struct batch_norm_finish_args args = {
+        .sums = strata_slice_part(n->scratch, 0,
+                                  coef_bytes(c->quads) + partial_bytes(c->chunks, c->rows, c->quads)),
+        .table = n->kept[TABLE],
+        .total = c->pixels,
+        .quads = c->quads,
+        .channels = n->in[0]->shape.c,
+        .chunk = c->chunk,
+        .chunks = c->chunks,
+        .rows = c->rows,
+        .partial_at = (uint32_t)(coef_bytes(c->quads) / QUAD_BYTES),
         .frozen = frozen,
-        .affine = gain != NULL,
-        .add_dx = n->add_in[0],
+        .affine = n->param[GAIN] != NULL,
         .add_param = n->add_param,
         .eps = options->eps,
         .momentum = options->momentum,
     };
+    if (back) {
+        args.dgain = grad_of(n->param[GAIN]);
+        args.dbias = grad_of(n->param[BIAS]);
+        args.has_dgain = args.dgain.block != NULL;
+        args.has_dbias = args.dbias.block != NULL;
+    } else {
+        args.gain = data_of(n->param[GAIN]);
+        args.bias = data_of(n->param[BIAS]);
+        args.running_mean = n->param[RUNNING_MEAN]->data;
+        args.running_var = n->param[RUNNING_VAR]->data;
+        if (frozen) args.sums = (strata_slice) { 0 };
+    }
+    strata_launch how = { .pass = pass, .variant = "plain", .defines = caps->cpu_type ? "LANE_QUAD=1" : "" };
+    strata_grid(how.groups, c->quads, caps->cpu_type ? GROUP : 1);
+    return strata_stream_launch(s, &batch_norm_finish_kernel, &how, &args);
 }
 
-/* A pass over pixels, in slices. */
-static strata_status over_pixels(strata_stream *s, const strata_node *n, const cut *c, bool frozen,
-                                 strata_pass pass)
+static strata_status normalise(strata_stream *s, const strata_node *n, const cut *c)
 {
-    const bool sums = pass == STRATA_STATS || pass == STRATA_BACKWARD_STATS;
-    const bool back = pass == STRATA_BACKWARD || pass == STRATA_BACKWARD_STATS;
-    const uint64_t pixel_bytes = 16 * (uint64_t)c->quads;
-    struct batch_norm_args args = common(n, c, frozen);
-    const uint32_t variant = strata_op_variant(s, n, pass);
-    char defines[64];
-    snprintf(defines, sizeof defines, "FROZEN=%u AFFINE=%u ADD_DX=%u STEP=%d", args.frozen, args.affine,
-             pass == STRATA_BACKWARD && args.add_dx, variant == LONG ? 16 : 4);
+    const uint32_t variant = strata_op_variant(s, n, STRATA_FORWARD);
+    struct batch_norm_args args = {
+        .table = n->kept[TABLE],
+        .quads = c->quads,
+        .channels = n->in[0]->shape.c,
+        .cols = c->cols,
+        .rows = c->rows,
+        .relu = has_relu(n),
+        .sum = has_sum(n),
+    };
     for (uint32_t first = 0; first < c->pixels; first += c->most) {
         args.pixels = c->pixels - first < c->most ? c->pixels - first : c->most;
-        args.first = first / c->chunk;
-        const uint64_t at = first * pixel_bytes, bytes = args.pixels * pixel_bytes;
-        args.x = strata_slice_part(n->in[0]->data, at, bytes);
-        if (pass == STRATA_FORWARD) args.y = strata_slice_part(n->out->data, at, bytes);
-        if (pass == STRATA_BACKWARD) args.dx = strata_slice_part(n->in[0]->grad, at, bytes);
-        if (back) args.dy = strata_slice_part(n->out->grad, at, bytes);
-        strata_launch how = { .pass = pass, .variant = variants[variant], .defines = defines };
-        const uint32_t each = sums ? c->chunk : c->rows * EACH;
-        strata_grid(how.groups, args.pixels, each);
-        if (sums) how.split = (args.pixels + c->chunk - 1) / c->chunk;
-        how.groups[2] = how.groups[1];
-        how.groups[1] = how.groups[0];
-        how.groups[0] = (c->quads + c->cols - 1) / c->cols;
+        args.x = pixels_of(n->in[0]->data, c, first, args.pixels);
+        if (args.sum) args.z = pixels_of(n->in[1]->data, c, first, args.pixels);
+        args.y = pixels_of(n->out->data, c, first, args.pixels);
+        char defines[96];
+        snprintf(defines, sizeof defines, "EACH=%u COLS=%u FROZEN=0 RELU=%u SUM=%u DO_DX=0 DO_DZ=0%s",
+                 c->each, c->cols, args.relu, args.sum,
+                 strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
+        strata_launch how = { .pass = STRATA_FORWARD, .variant = variants[variant], .defines = defines };
+        grid(how.groups, c, args.pixels, c->rows * c->each);
         STRATA_TRY(strata_stream_launch(s, &batch_norm_kernel, &how, &args));
     }
     return STRATA_OK;
 }
 
-static strata_status finish(strata_stream *s, const cut *c, const struct batch_norm_args *args,
-                            strata_pass pass)
+static uint32_t what_to_do(const strata_node *n, uint32_t i)
 {
-    strata_launch how = { .pass = pass, .variant = "plain", .defines = "" };
-    strata_grid(how.groups, c->quads, 1);
-    return strata_stream_launch(s, &batch_norm_kernel, &how, args);
+    if (i >= n->n_in || !n->in[i]->grad.block) return NOTHING;
+    return n->add_in[i] ? ADD : ASSIGN;
+}
+
+static strata_status denormalise(strata_stream *s, const strata_node *n, const cut *c)
+{
+    const uint32_t variant = strata_op_variant(s, n, STRATA_BACKWARD);
+    struct batch_norm_args args = {
+        .table = n->kept[TABLE],
+        .quads = c->quads,
+        .channels = n->in[0]->shape.c,
+        .cols = c->cols,
+        .rows = c->rows,
+        .frozen = n->frozen_stats,
+        .relu = has_relu(n),
+        .do_dx = what_to_do(n, 0),
+        .do_dz = what_to_do(n, 1),
+    };
+    if (args.do_dx == NOTHING && args.do_dz == NOTHING) return STRATA_OK;
+    const bool centres = args.do_dx != NOTHING && !args.frozen; /* else neither x nor the sums are read */
+    if (centres) args.coef = strata_slice_part(n->scratch, 0, 2 * row_bytes(c->quads));
+    for (uint32_t first = 0; first < c->pixels; first += c->most) {
+        args.pixels = c->pixels - first < c->most ? c->pixels - first : c->most;
+        if (centres) args.x = pixels_of(n->in[0]->data, c, first, args.pixels);
+        if (args.relu) args.y = pixels_of(n->out->data, c, first, args.pixels);
+        if (args.do_dx) args.dx = pixels_of(n->in[0]->grad, c, first, args.pixels);
+        if (args.do_dz) args.dz = pixels_of(n->in[1]->grad, c, first, args.pixels);
+        args.dy = pixels_of(n->out->grad, c, first, args.pixels);
+        char defines[96];
+        snprintf(defines, sizeof defines, "EACH=%u COLS=%u FROZEN=%u RELU=%u SUM=0 DO_DX=%u DO_DZ=%u%s",
+                 c->each, c->cols, !centres, args.relu, args.do_dx, args.do_dz,
+                 strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
+        strata_launch how = { .pass = STRATA_BACKWARD, .variant = variants[variant], .defines = defines };
+        grid(how.groups, c, args.pixels, c->rows * c->each);
+        STRATA_TRY(strata_stream_launch(s, &batch_norm_kernel, &how, &args));
+    }
+    return STRATA_OK;
 }
 
 static strata_status forward(strata_stream *s, const strata_node *n, strata_mode mode)
@@ -214,40 +358,31 @@ static strata_status forward(strata_stream *s, const strata_node *n, strata_mode
     const bool frozen = mode == STRATA_EVALUATE_MODE || n->frozen_stats;
     cut c;
     STRATA_TRY(cut_up(&c, strata_device_caps(strata_stream_device(s)), n));
-    if (!frozen) {
-        if (c.pixels == 1)
-            return strata_fail(STRATA_BAD_SHAPE,
-                               "%s: batch_norm wants more than one value per channel in training, got %s; a "
-                               "larger batch or image has them",
-                               n->name, strata_shape_text(n->in[0]->shape).s);
-        STRATA_TRY(over_pixels(s, n, &c, false, STRATA_STATS));
-        struct batch_norm_args args = common(n, &c, false);
-        args.running_mean = n->param[RUNNING_MEAN]->data;
-        args.running_var = n->param[RUNNING_VAR]->data;
-        STRATA_TRY(finish(s, &c, &args, STRATA_STATS_FINISH));
-    }
-    return over_pixels(s, n, &c, frozen, STRATA_FORWARD);
+    if (!frozen && c.pixels == 1)
+        return strata_fail(STRATA_BAD_SHAPE,
+                           "%s: batch_norm wants more than one value per channel in training, got %s; a "
+                           "larger batch or image has them",
+                           n->name, strata_shape_text(n->in[0]->shape).s);
+    if (!frozen) STRATA_TRY(sum_up(s, n, &c, STRATA_STATS));
+    STRATA_TRY(finish(s, n, &c, frozen, STRATA_STATS_FINISH));
+    return normalise(s, n, &c);
 }
 
 static strata_status backward(strata_stream *s, const strata_node *n)
 {
-    const bool frozen = n->frozen_stats;
+    const strata_param *gain = n->param[GAIN], *bias = n->param[BIAS];
+    const bool wants_params = (gain && gain->grad.block) || (bias && bias->grad.block);
     cut c;
     STRATA_TRY(cut_up(&c, strata_device_caps(strata_stream_device(s)), n));
-    struct batch_norm_args args = common(n, &c, frozen);
-    args.dgain = grad_of(n->param[GAIN]);
-    args.dbias = grad_of(n->param[BIAS]);
-    args.has_dgain = args.dgain.block != NULL;
-    args.has_dbias = args.dbias.block != NULL;
-    const bool wants_dx = n->in[0]->grad.block != NULL;
-    if (args.has_dgain || args.has_dbias || (wants_dx && !frozen)) {
-        STRATA_TRY(over_pixels(s, n, &c, frozen, STRATA_BACKWARD_STATS));
-        STRATA_TRY(finish(s, &c, &args, STRATA_BACKWARD_FINISH));
+    if (wants_params || (n->in[0]->grad.block && !n->frozen_stats)) {
+        STRATA_TRY(sum_up(s, n, &c, STRATA_BACKWARD_STATS));
+        STRATA_TRY(finish(s, n, &c, n->frozen_stats, STRATA_BACKWARD_FINISH));
     }
-    return wants_dx ? over_pixels(s, n, &c, frozen, STRATA_BACKWARD) : STRATA_OK;
+    return denormalise(s, n, &c);
 }
 
-/* Sums over x come before the first y, and sums over x and dy before the first dx: both are read twice. */
+/* Sums over x come before the first y, and sums over x and dy (behind relu, y) before the first dx: all are
+ * read twice. */
 static strata_work work(const strata_node *n, strata_pass pass)
 {
     const strata_shape shape = n->in[0]->shape;
@@ -255,22 +390,24 @@ static strata_work work(const strata_node *n, strata_pass pass)
     const double again = n->frozen_stats ? 0 : 4.0 * (double)strata_shape_floats(shape);
     strata_work w = strata_tensor_work(n, pass);
     if (pass == STRATA_FORWARD) w.bytes += again;
-    if (pass == STRATA_BACKWARD) w.bytes += 2 * again;
+    if (pass == STRATA_BACKWARD) w.bytes += (has_relu(n) ? 3 : 2) * again;
     /* x gain + bias; before it d = x - guess, sums of d and d d; backward sums of dy and dy xhat, then dx. */
     w.flops = elements * (pass == STRATA_EVALUATE || n->frozen_stats ? 2 : pass == STRATA_FORWARD ? 6 : 10);
+    w.flops += elements * (has_sum(n) + has_relu(n));
     return w;
 }
 
 const strata_op strata_op_batch_norm = {
     .name = "batch_norm",
     .min_in = 1,
-    .max_in = 1,
+    .max_in = 2,
     .fields = fields,
     .options_bytes = sizeof(norm_options),
     .backward_reads = STRATA_READS_IN0,
     .variants = variants,
     .prefer = prefer,
     .infer = infer,
+    .take_in = take_in,
     .forward = forward,
     .backward = backward,
     .work = work,

@@ -75,9 +75,6 @@ conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const 
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols,
                       uint32_t splits);
 
-/* Can a texel buffer hold this slice, and is it the faster load? */
-bool conv2d_texels(const strata_caps *caps, strata_slice s);
-
 /* The shared parts of the two descriptors. infer: kernel, stride, .. are in the options. */
 strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank);
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);

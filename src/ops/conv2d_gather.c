@@ -93,7 +93,7 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
                                .taps = a->tap_end - a->tap_begin,
                                .depth = a->depth,
                                .old = a->start == CONV2D_OLD,
-                               .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->w),
+                               .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w),
                                .ragged = a->depth % 4 != 0 };
     const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
     strata_launch how = { .pass = g->pass, .variant = conv2d_variants[g->variant], .defines = t.defines };
@@ -256,7 +256,7 @@ static strata_status launch_transpose(strata_stream *s, const struct conv2d_tran
     }
     const bool square = z->groups == 1;
     strata_launch how = { .pass = STRATA_TRANSPOSE, .variant = "plain", .defines = "" };
-    if (square) how.defines = conv2d_texels(caps, a.w) ? "SQUARE=1 TEXEL=1" : "SQUARE=1";
+    if (square) how.defines = strata_fits_texels(caps, a.w) ? "SQUARE=1 TEXEL=1" : "SQUARE=1";
     const uint64_t items = square ? (uint64_t)(p->rows / 4) * (p->to_rows / 4)
                                   : (uint64_t)p->to_rows * a.to_quads;
     strata_grid(how.groups, items * p->taps, STRATA_GROUP);

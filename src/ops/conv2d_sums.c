@@ -53,7 +53,8 @@ static strata_status reduce(strata_stream *s, const strata_node *n, strata_slice
                                        .chunk = c->count,
                                        .chunks = 1,
                                        .start = n->add_param ? CONV2D_OLD : CONV2D_ZERO };
-    strata_launch how = { .pass = STRATA_REDUCE, .variant = "plain", .defines = "" };
+    const bool texel = strata_texels(s, &a, &conv2d_sum_kernel);
+    strata_launch how = { .pass = STRATA_REDUCE, .variant = "plain", .defines = texel ? "TEXEL=1" : "" };
     strata_grid(how.groups, a.quads, STRATA_GROUP);
     return strata_stream_launch(s, &conv2d_sum_kernel, &how, &a);
 }
@@ -94,7 +95,7 @@ static strata_status launch_weight(strata_stream *s, conv2d_variant v, const str
     const conv2d_problem p = { .rows = rows,
                                .cols = cols,
                                .old = a->start == CONV2D_OLD,
-                               .texel = conv2d_texels(caps, a->x) && conv2d_texels(caps, a->dy),
+                               .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->dy),
                                .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0 };
     const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
     strata_launch how = {
@@ -234,9 +235,10 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
                                            .chunks = run.chunks,
                                            .chunk_first = run.chunk_first,
                                            .start = start_of(&run, &c, n->add_param) };
-        strata_launch how = {
-            .pass = STRATA_BACKWARD_STATS, .variant = "plain", .defines = "", .split = a.chunks
-        };
+        strata_launch how = { .pass = STRATA_BACKWARD_STATS,
+                              .variant = "plain",
+                              .defines = strata_texels(s, &a, &conv2d_sum_kernel) ? "TEXEL=1" : "",
+                              .split = a.chunks };
         strata_grid(how.groups, (uint64_t)a.chunks * a.quads, STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &conv2d_sum_kernel, &how, &a));
     }

@@ -6,7 +6,6 @@
 enum {
     MAX_GROUPS = 65535, /* the least maxComputeWorkGroupCount of Vulkan */
     CORES_UNKNOWN = 32,
-    SMALL_TEXELS = 1 << 20,    /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
     SMALL_PRODUCTS = 24 << 20, /* below, it does not pay to compile the longer and faster kernel */
 };
 
@@ -45,11 +44,6 @@ uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, stra
 uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
     return conv2d_winograd_pays(caps, n, pass) ? CONV2D_WINOGRAD : conv2d_prefer_exact(caps, n, pass);
-}
-
-bool conv2d_texels(const strata_caps *caps, strata_slice s)
-{
-    return caps->cpu_type && caps->max_texels >= SMALL_TEXELS && (s.bytes + 15) / 16 <= caps->max_texels;
 }
 
 static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }

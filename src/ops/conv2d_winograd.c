@@ -161,7 +161,7 @@ static recorder recorder_of(strata_stream *s, const strata_node *n, strata_pass 
 /* Is what a launch reads better read as texels? `also`: another tensor, or "no tensor". */
 static const char *texels(const recorder *r, strata_slice from, strata_slice also)
 {
-    const bool both = conv2d_texels(r->caps, from) && (!also.block || conv2d_texels(r->caps, also));
+    const bool both = strata_fits_texels(r->caps, from) && (!also.block || strata_fits_texels(r->caps, also));
     return both ? "TEXEL=1" : "";
 }
 

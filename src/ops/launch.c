@@ -3,7 +3,10 @@
 
 #include "ops/op.h"
 
-enum { MAX_GROUPS = 65535 }; /* the least maxComputeWorkGroupCount of Vulkan */
+enum {
+    MAX_GROUPS = 65535,    /* the least maxComputeWorkGroupCount of Vulkan */
+    SMALL_TEXELS = 1 << 20 /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
+};
 
 void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group)
 {
@@ -54,6 +57,20 @@ strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const st
         return strata_fail(STRATA_BAD_ARG, "%s: wants %u images in a launch, %s binds %u", n->name,
                            (unsigned)step, caps->name, *out);
     return STRATA_OK;
+}
+
+bool strata_fits_texels(const strata_caps *caps, strata_slice s)
+{
+    return caps->cpu_type && caps->max_texels >= SMALL_TEXELS && (s.bytes + 15) / 16 <= caps->max_texels;
+}
+
+bool strata_texels(strata_stream *s, const void *args, const strata_kernel *kernel)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const strata_slice *slice = args; /* every such struct begins with its slices */
+    bool fit = true;
+    for (uint32_t i = 0; i < kernel->layout->n_slices; i++) fit = fit && strata_fits_texels(caps, slice[i]);
+    return fit;
 }
 
 bool strata_images_next(strata_images *part, uint32_t n, uint32_t most)

@@ -13,7 +13,6 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
     const pool_windows w = pool_windows_of(options);
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !n->in[0]->grad.block) return STRATA_OK;
-    const pool_defines defines = pool_defines_of(n, &w, add);
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     for (strata_images part = { 0 }; strata_images_next(&part, in.n, most);) {
@@ -31,6 +30,8 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
             args.x = strata_images_of(n->in[0]->data, in, part);
             args.y = strata_images_of(n->out->data, out, part);
         }
+        const bool texel = strata_texels(s, &args, &max_pool_kernel);
+        const pool_defines defines = pool_defines_of(n, &w, add, texel);
         strata_launch how = { .pass = pass, .variant = "plain", .defines = defines.s };
         strata_grid(how.groups, (uint64_t)part.count * strata_image_quads(back ? in : out), STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &max_pool_kernel, &how, &args));

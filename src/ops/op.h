@@ -84,6 +84,7 @@ typedef struct strata_node {
     const strata_op *op;
     const char *name; /* "layer1.0.conv1" */
     uint32_t index;   /* in the graph; keys its dropout masks */
+    uint32_t last;    /* in the graph: of the last node that it took in; its own index without one */
     void *options;    /* the op's options struct, filled from its fields */
     strata_tensor *in[STRATA_MAX_IN];
     uint32_t n_in;
@@ -91,7 +92,8 @@ typedef struct strata_node {
     strata_param *param[STRATA_MAX_PARAMS]; /* by the op's own numbering; NULL where it has none */
     strata_slice kept[STRATA_MAX_KEPT];     /* live from forward to backward; sizes said in infer */
     uint64_t kept_bytes[STRATA_MAX_KEPT];
-    uint64_t scratch_bytes; /* the largest scratch any of its passes wants, whatever the variant */
+    uint64_t scratch_bytes;  /* the largest scratch any of its passes wants, whatever the variant */
+    uint32_t backward_reads; /* STRATA_READS_*: the op's; its infer may add to them */
 
     /* Filled by the plan before launches are recorded. */
     strata_slice scratch;       /* shared by all nodes; contents do not outlive one pass call */
@@ -145,7 +147,7 @@ struct strata_op {
     uint32_t min_in, max_in;
     const strata_field *fields; /* ended by a NULL name; NULL: no options */
     size_t options_bytes;
-    uint32_t backward_reads; /* STRATA_READS_* */
+    uint32_t backward_reads; /* STRATA_READS_*; infer may want more for a node */
     bool view;               /* out is the same memory as in[0]: no launches at all */
     bool split_backward;     /* has the passes BACKWARD_X and BACKWARD_W in place of BACKWARD */
     bool loss; /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
@@ -166,6 +168,11 @@ struct strata_op {
     /* Check inputs and options; set n->out->shape, kept_bytes, scratch_bytes; declare parameters.
      * Errors: STRATA_BAD_SHAPE naming node, what it wants, what came. */
     strata_status (*infer)(strata_builder *b, strata_node *n);
+
+    /* Let `n`, a copy of a node whose output is `next`'s input and nobody else's, do the work of `next` too:
+     * change its options, add inputs, false where it cannot. Its output and place are the caller's to change.
+     * NULL: it never can. */
+    bool (*take_in)(strata_node *n, const strata_node *next);
 
     /* Record the launches of a pass. `forward` reads in and params, writes out and kept. `backward` reads
      * out->grad and writes in[i]->grad and param grads where those have a slice. Sliced along N above
@@ -240,6 +247,11 @@ typedef struct strata_images {
     uint32_t first, count;
 } strata_images;
 bool strata_images_next(strata_images *part, uint32_t n, uint32_t most);
+
+/* Can a texel buffer hold this slice, and is it the faster load? And all slices of a kernel's arguments? Then
+ * it is launched with TEXEL=1 (shaders/tensor.glsl). */
+bool strata_fits_texels(const strata_caps *caps, strata_slice s);
+bool strata_texels(strata_stream *s, const void *args, const strata_kernel *kernel);
 
 /* The part of an activation's slice that holds these images. "No tensor" stays so. */
 strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part);

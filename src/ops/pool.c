@@ -14,14 +14,14 @@ pool_windows pool_windows_of(const pool_options *options)
     return w;
 }
 
-pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx)
+pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx, bool texel)
 {
     const strata_shape out = n->out->shape;
     pool_defines d;
     snprintf(d.s, sizeof d.s,
-             "ADAPTIVE=%u GLOBAL=%d ADD_DX=%d STRIDE_H=%u STRIDE_W=%u DILATION_H=%u DILATION_W=%u",
+             "ADAPTIVE=%u GLOBAL=%d ADD_DX=%d STRIDE_H=%u STRIDE_W=%u DILATION_H=%u DILATION_W=%u%s",
              w->adaptive, w->adaptive && out.h == 1 && out.w == 1, add_dx, w->stride[0], w->stride[1],
-             w->dilation[0], w->dilation[1]);
+             w->dilation[0], w->dilation[1], texel ? " TEXEL=1" : "");
     return d;
 }
 

@@ -26,9 +26,9 @@ pool_windows pool_windows_of(const pool_options *options);
 
 /* The defines that fold a launch's choices and divisions. */
 typedef struct pool_defines {
-    char s[100];
+    char s[112];
 } pool_defines;
-pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx);
+pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx, bool texel);
 
 /* Set the output's shape.  Errors: STRATA_BAD_SHAPE for windows that do not fit. */
 strata_status pool_infer(strata_node *n, const pool_options *options);

@@ -67,7 +67,10 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
         args.blocks = u->blocks - first < most ? u->blocks - first : most;
         args.first = first;
         args.grads = blocks_part(u->grads, first, args.blocks);
-        strata_launch how = { .pass = STRATA_STATS, .variant = "plain", .defines = "GROUP=64" };
+        const bool texel = strata_texels(s, &args, &grad_norm_kernel);
+        strata_launch how = { .pass = STRATA_STATS,
+                              .variant = "plain",
+                              .defines = texel ? "GROUP=64 TEXEL=1" : "GROUP=64" };
         strata_grid(how.groups, args.blocks, chunk);
         STRATA_TRY(strata_stream_launch(s, &grad_norm_kernel, &how, &args));
     }

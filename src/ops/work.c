@@ -39,9 +39,9 @@ static double grad_bytes(const strata_node *n)
 
 static double read_back_bytes(const strata_node *n)
 {
-    double bytes = n->op->backward_reads & STRATA_READS_OUT ? tensor_bytes(n->out) : 0;
+    double bytes = n->backward_reads & STRATA_READS_OUT ? tensor_bytes(n->out) : 0;
     for (uint32_t i = 0; i < n->n_in; i++)
-        if (n->op->backward_reads & (1u << i)) bytes += tensor_bytes(n->in[i]);
+        if (n->backward_reads & (1u << i)) bytes += tensor_bytes(n->in[i]);
     return bytes;
 }
 

@@ -53,7 +53,8 @@ static strata_status look_param(strata_trainer *t, const strata_param *param, bo
 
 strata_status trainer_first_not_finite(strata_trainer *t, const char **name)
 {
-    const strata_graph *g = t->current->model->graph;
+    const strata_plan *p = t->current->plan;
+    const strata_graph *g = p->graph;
     bool finite = true;
     *name = "the input";
     STRATA_TRY(look(t, g->input, &finite));
@@ -64,11 +65,11 @@ strata_status trainer_first_not_finite(strata_trainer *t, const char **name)
         STRATA_TRY(look_param(t, g->param[i], false, &finite));
         if (!finite) return STRATA_OK;
     }
-    for (uint32_t i = 0; i < g->n_nodes; i++) {
-        if (g->node[i]->op->view) continue;
-        *name = g->node[i]->name;
-        STRATA_TRY(rerun(t, g->node[i]));
-        STRATA_TRY(look(t, g->node[i]->out, &finite));
+    for (uint32_t i = 0; i < p->n_nodes; i++) {
+        if (p->node[i]->op->view) continue;
+        *name = p->node[i]->name;
+        STRATA_TRY(rerun(t, p->node[i]));
+        STRATA_TRY(look(t, p->node[i]->out, &finite));
         if (!finite) return STRATA_OK;
     }
     for (uint32_t i = g->n_params; i-- > 0;) { /* the way back begins at the loss */

@@ -42,10 +42,10 @@ static const char *shape_of(strata_arena *a, const strata_node *n)
     return text;
 }
 
-static const strata_node *find_node(const strata_graph *g, const char *name)
+static const strata_node *find_node(const strata_plan *p, const char *name)
 {
-    for (uint32_t i = 0; i < g->n_nodes; i++)
-        if (strcmp(g->node[i]->name, name) == 0) return g->node[i];
+    for (uint32_t i = 0; i < p->n_nodes; i++)
+        if (strcmp(p->node[i]->name, name) == 0) return p->node[i];
     return NULL;
 }
 
@@ -82,7 +82,7 @@ static strata_status describe_node(speed_table *t, strata_bench_line *l, const s
 static strata_status take_line(speed_table *t, uint32_t *out, uint32_t from, bool train,
                                const strata_recorded *r)
 {
-    const strata_node *n = find_node(t->plan->graph, r->label);
+    const strata_node *n = find_node(t->plan, r->label);
     const strata_pass pass = n ? strata_node_pass(n, r->pass) : STRATA_FORWARD;
     const char *op = n ? n->op->name : r->stem;
     strata_bench_line *l = &t->line[from];

@@ -1,0 +1,14 @@
+/* Fusing: a node takes in those that follow it where nobody else looks at what lies between, and its op can
+ * do their work in the same pass over memory: a batch norm the sum and the relu behind it. */
+#ifndef STRATA_GRAPH_FUSE_H
+#define STRATA_GRAPH_FUSE_H
+
+#include "graph/plan.h"
+
+/* Set p->node and p->n_nodes to what runs. A fused node is a copy of the graph's that bears the name of the
+ * first and has the output of the last; the graph, its names and its parameters stay as they are. What lies
+ * between gets no memory. Without fusing (no_fuse, keep_all) these are the graph's nodes.
+ * Errors: STRATA_NO_MEMORY. */
+strata_status fuse_nodes(strata_plan *p);
+
+#endif

@@ -1,0 +1,275 @@
+/* One network, run in several ways: with and without fused nodes. Each way gives the numbers of the others,
+ * for every frozen prefix, and fuses no node that somebody looks behind. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/random.h"
+#include "graph/plan.h"
+
+enum { BATCH = 4, SIDE = 8, CHANNELS = 3, CLASSES = 5, STEPS = 3 };
+
+#define OK(e)                                                                                                \
+    do {                                                                                                     \
+        strata_status ok_status = (e);                                                                       \
+        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
+    } while (0)
+
+static const char *device_name(void)
+{
+    const char *name = getenv("STRATA_TEST_DEVICE");
+    return name && *name ? name : "auto";
+}
+
+static float uniform(uint32_t i, uint32_t stream)
+{
+    return 2 * strata_uniform(strata_philox(i, stream, 0, 0, 9, STRATA_RANDOM_TEST).v[0]) - 1;
+}
+
+/* ---- A small ResNet: an identity shortcut and one with a convolution and a norm of its own ------- */
+
+static strata_tensor *add(strata_graph *g, const char *op, const char *name, strata_tensor *x,
+                          strata_tensor *z)
+{
+    strata_tensor *out = NULL;
+    OK(strata_graph_add(g, &out, op, name, (strata_tensor *[]) { x, z }, z ? 2 : 1, NULL, 0));
+    return out;
+}
+
+static strata_tensor *conv(strata_graph *g, const char *name, strata_tensor *x, const char *out,
+                           const char *kernel, const char *stride)
+{
+    const strata_setting s[] = { { "out", out },
+                                 { "kernel", kernel },
+                                 { "stride", stride },
+                                 { "pad", *kernel == '3' ? "1" : "0" },
+                                 { "bias", "false" } };
+    strata_tensor *y = NULL;
+    OK(strata_graph_add(g, &y, "conv2d", name, &x, 1, s, 5));
+    return y;
+}
+
+static strata_graph *residual_net(void)
+{
+    strata_graph *g = NULL;
+    OK(strata_graph_open(&g, (strata_shape) { BATCH, SIDE, SIDE, CHANNELS }));
+    strata_tensor *x = conv(g, "conv1", g->input, "6", "3", "1");
+    x = add(g, "batch_norm", "bn1", x, NULL);
+    strata_tensor *skip = x = add(g, "relu", "relu1", x, NULL);
+    x = add(g, "batch_norm", "bn2", conv(g, "conv2", x, "6", "3", "1"), NULL);
+    x = add(g, "add", "sum1", x, skip);
+    skip = x = add(g, "relu", "relu2", x, NULL);
+    x = add(g, "batch_norm", "bn3", conv(g, "conv3", x, "9", "3", "2"), NULL);
+    skip = add(g, "batch_norm", "bn4", conv(g, "conv4", skip, "9", "1", "2"), NULL);
+    x = add(g, "relu", "relu3", add(g, "add", "sum2", x, skip), NULL);
+    x = add(g, "global_avg_pool", "pool", x, NULL);
+    strata_tensor *y = NULL;
+    OK(strata_graph_add(g, &y, "linear", "fc", &x, 1, (strata_setting[]) { { "out", "5" } }, 1));
+    OK(strata_graph_add_loss(g, y, "softmax_loss", NULL, 0));
+    return g;
+}
+
+typedef struct net {
+    strata_graph *graph;
+    strata_device *device;
+    strata_plan *plan;
+    strata_ring *ring;
+} net;
+
+static void open_net(net *n, const char *device, const strata_plan_config *config)
+{
+    *n = (net) { .graph = residual_net() };
+    const bool reference = strcmp(device, "cpu") == 0;
+    OK(strata_device_open(&n->device, &(strata_device_config) { .name = device, .validate = !reference }));
+    OK(strata_plan_open(&n->plan, n->graph, n->device, config));
+    OK(strata_ring_open(&n->ring, n->device, n->plan->in,
+                        strata_slice_part(n->plan->result, 0, n->plan->result_train_bytes)));
+    for (uint32_t i = 0; i < n->graph->n_params; i++) {
+        const strata_param *p = n->graph->param[i];
+        float v[9 * 9 * 9];
+        const bool one = p->init == STRATA_INIT_CONSTANT && p->scale > 0;
+        for (uint32_t k = 0; k < strata_param_count(p); k++) v[k] = (one ? 1 : 0) + 0.4f * uniform(k, i);
+        OK(strata_plan_write_param(n->plan, p, v));
+    }
+}
+
+static void close_net(net *n)
+{
+    const char *first = "";
+    if (strata_device_complaints(n->device, &first)) fail_msg("validation: %s", first);
+    strata_ring_close(n->ring);
+    strata_plan_close(n->plan);
+    strata_graph_close(n->graph);
+    strata_device_close(n->device);
+}
+
+/* A step of one micro-batch, waited for. */
+static void step(net *n, uint32_t number)
+{
+    strata_plan *p = n->plan;
+    uint64_t which;
+    const void *result;
+    char *in;
+    OK(strata_ring_begin(n->ring, (void **)&in));
+    *(strata_step_values *)(void *)(in + p->in_step) = (strata_step_values) { .step = number };
+    for (uint32_t i = 0; i < n->graph->n_rows; i++)
+        ((strata_rate *)(void *)(in + p->in_rates))[i] = (strata_rate) { 0.05f, 0.9f, 0, 0,
+                                                                         0.01f, 1,    1, STRATA_RATE_ACTIVE };
+    for (uint32_t i = 0; i < BATCH; i++) {
+        ((int32_t *)(void *)(in + p->in_target))[i] = (int32_t)((i + number) % CLASSES);
+        ((float *)(void *)(in + p->in_weights))[i] = 1.0f / BATCH;
+    }
+    for (uint32_t i = 0; i < BATCH * SIDE * SIDE * 4; i++)
+        ((float *)(void *)(in + p->in_pixels))[i] = i % 4 < CHANNELS ? uniform(i, 100 + number) : NAN;
+    OK(strata_plan_submit_train(p, n->ring, false, STRATA_UPDATE));
+    OK(strata_ring_begin(n->ring, (void **)&in));
+    do OK(strata_ring_result(n->ring, true, &which, &result));
+    while (result);
+}
+
+/* The largest distance of two vectors, beside the length of one, over all parameters, or all their gradients;
+ * a parameter has a gradient in both or in none. */
+static double distance(const net *a, const net *b, bool grad)
+{
+    double worst = 0;
+    for (uint32_t i = 0; i < a->graph->n_params; i++) {
+        const strata_param *p = a->graph->param[i], *q = b->graph->param[i];
+        float x[9 * 9 * 9], y[9 * 9 * 9];
+        double d = 0, s = 0;
+        assert_int_equal(p->grad.block != NULL, q->grad.block != NULL);
+        if (grad && !p->grad.block) continue;
+        OK(strata_plan_read_param(a->plan, p, x, grad));
+        OK(strata_plan_read_param(b->plan, q, y, grad));
+        for (uint32_t k = 0; k < strata_param_count(p); k++) {
+            d += pow((double)x[k] - (double)y[k], 2);
+            s += pow((double)y[k], 2);
+        }
+        assert_true(isfinite(d));
+        if (s > 0 && sqrt(d / s) > worst) worst = sqrt(d / s);
+    }
+    return worst;
+}
+
+static const strata_plan_config sgd = {
+    .train = true, .optimizer = STRATA_SGD, .momentum = true, .poison = true
+};
+
+/* Rounding moves values of one half of the network by some 2^-23, and three steps by a little more. */
+enum { ROUNDINGS = 64 };
+static const double close_enough = ROUNDINGS * 0x1p-24;
+
+/* ---- Fusing ------------------------------------------------------------------------------------- */
+
+static const strata_node *runs(const strata_plan *p, const char *name)
+{
+    for (uint32_t i = 0; i < p->n_nodes; i++)
+        if (strcmp(p->node[i]->name, name) == 0) return p->node[i];
+    return NULL;
+}
+
+static void norms_take_in_what_follows(void **state)
+{
+    (void)state;
+    net n;
+    open_net(&n, device_name(), &sgd);
+    static const char *const gone[] = { "relu1", "sum1", "relu2", "sum2", "relu3" };
+    for (int i = 0; i < 5; i++) assert_null(runs(n.plan, gone[i]));
+    assert_string_equal(runs(n.plan, "bn1")->out->name, "relu1");
+    assert_string_equal(runs(n.plan, "bn2")->out->name, "relu2");
+    assert_string_equal(runs(n.plan, "bn3")->out->name, "relu3");
+    assert_string_equal(runs(n.plan, "bn4")->out->name, "bn4");
+    assert_int_equal(n.plan->n_nodes + 5, n.graph->n_nodes);
+    assert_null(strata_graph_tensor(n.graph, "sum1")->data.block); /* nobody makes it */
+    close_net(&n);
+
+    strata_plan_config config = sgd;
+    config.keep_all = true; /* for looking at them */
+    open_net(&n, device_name(), &config);
+    assert_int_equal(n.plan->n_nodes, n.graph->n_nodes);
+    assert_non_null(strata_graph_tensor(n.graph, "sum1")->data.block);
+    close_net(&n);
+}
+
+static void fused_is_unfused(void **state)
+{
+    (void)state;
+    static const char *const devices[] = { "cpu", NULL };
+    for (int d = 0; d < 2; d++) {
+        const char *device = devices[d] ? devices[d] : device_name();
+        strata_plan_config config = sgd;
+        net fused, apart;
+        open_net(&fused, device, &config);
+        config.no_fuse = true;
+        open_net(&apart, device, &config);
+        for (uint32_t i = 0; i < STEPS; i++) {
+            step(&fused, i);
+            step(&apart, i);
+        }
+        const double off = distance(&fused, &apart, false);
+        if (off > close_enough) fail_msg("%s: %.3g apart, %.3g expected", device, off, close_enough);
+        close_net(&fused);
+        close_net(&apart);
+    }
+}
+
+/* A prefix may end within a fused node: before the convolution that makes its other input. */
+static void fused_is_unfused_behind_every_prefix(void **state)
+{
+    (void)state;
+    strata_plan_config config = sgd;
+    net fused, apart;
+    open_net(&fused, device_name(), &config);
+    config.no_fuse = true;
+    open_net(&apart, device_name(), &config);
+    for (uint32_t frozen = 1; frozen < fused.graph->n_nodes - 1; frozen++) {
+        bool hold[64] = { false };
+        for (uint32_t k = 0; k < frozen; k++) hold[k] = frozen % 2;
+        OK(strata_plan_freeze(fused.plan, frozen, hold));
+        OK(strata_plan_freeze(apart.plan, frozen, hold));
+        step(&fused, frozen);
+        step(&apart, frozen);
+        const double off = fmax(distance(&fused, &apart, true), distance(&fused, &apart, false));
+        if (off > close_enough) fail_msg("%u frozen: %.3g apart", (unsigned)frozen, off);
+    }
+    close_net(&fused);
+    close_net(&apart);
+}
+
+/* What is looked at outside of the pair, and a norm's own input as the other summand, stay apart. */
+static void nothing_is_fused_that_is_used_elsewhere(void **state)
+{
+    (void)state;
+    strata_graph *g = NULL;
+    strata_device *d = NULL;
+    strata_plan *p = NULL;
+    OK(strata_device_open(&d, &(strata_device_config) { .name = "cpu" }));
+    OK(strata_graph_open(&g, (strata_shape) { BATCH, SIDE, SIDE, CHANNELS }));
+    strata_tensor *a = conv(g, "conv", g->input, "4", "3", "1");
+    strata_tensor *twice = add(g, "batch_norm", "twice", a, NULL);
+    strata_tensor *x = add(g, "add", "sum1", add(g, "relu", "relu1", twice, NULL), twice);
+    x = add(g, "add", "sum2", add(g, "batch_norm", "own", x, NULL), x);
+    x = add(g, "batch_norm", "last", add(g, "global_avg_pool", "pool", x, NULL), NULL);
+    OK(strata_graph_add_loss(g, x, "softmax_loss", NULL, 0));
+    OK(strata_plan_open(&p, g, d, &sgd));
+    assert_int_equal(p->n_nodes, g->n_nodes);
+    strata_plan_close(p);
+    strata_graph_close(g);
+    strata_device_close(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(norms_take_in_what_follows),
+        cmocka_unit_test(fused_is_unfused),
+        cmocka_unit_test(fused_is_unfused_behind_every_prefix),
+        cmocka_unit_test(nothing_is_fused_that_is_used_elsewhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
