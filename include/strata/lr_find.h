@@ -12,10 +12,12 @@ extern "C" {
 #endif
 
 typedef struct strata_lr_find_config {
-    double low, high;              /* of the sweep, low (high / low)^(i / steps); 0: 1e-7 and 10 */
-    uint32_t steps;                /* at least 20; 0: 100 */
-    bool per_group;                /* after the common sweep one more for each group, the others at rate 0 */
-    bool to_the_end;               /* else a sweep ends where the smoothed loss passes 4 times its best */
+    double low, high;    /* of the sweep, low (high / low)^(i / steps); 0: 1e-7 and 10 */
+    uint32_t steps;      /* at least 20; 0: 100 */
+    bool per_group;      /* after the common sweep one more for each group, the others at rate 0 */
+    bool to_the_end;     /* else a sweep ends where the smoothed loss passes 4 times its best */
+    const char *picture; /* a PNG of all sweeps to write at the end, atomically; NULL: none. Begun at once: a
+                            path that cannot be written is told before the first step */
     const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
 } strata_lr_find_config;
 

@@ -43,6 +43,13 @@ STRATA_API strata_status strata_rates_list(
     void (*about)(void *context, const strata_rates_info *info),
     void (*each)(void *context, uint64_t step, const double *lr, double momentum), void *context);
 
+/* Draw them as a PNG of 1000 x 470 pixels: a line for each group, on a logarithmic axis where rates span
+ * decades; bars where a group is frozen; momentum below where it moves.
+ *   path  written atomically
+ * Errors: as strata_rates_list; STRATA_FILE. */
+STRATA_API strata_status strata_rates_draw(const strata_recipe *recipe, uint64_t steps,
+                                           uint64_t steps_per_epoch, const char *path);
+
 #ifdef __cplusplus
 }
 #endif

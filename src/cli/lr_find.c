@@ -54,7 +54,8 @@ static strata_status run(cli_arguments *a)
     const char *path = cli_option_given(a, "csv");
     report r = { 0 };
     strata_lr_find_config config = { .per_group = cli_option_given(a, "per-group") != NULL,
-                                     .to_the_end = cli_option_given(a, "to-the-end") != NULL };
+                                     .to_the_end = cli_option_given(a, "to-the-end") != NULL,
+                                     .picture = cli_option_given(a, "plot") };
     STRATA_TRY(rate(&config.low, a, "low"));
     STRATA_TRY(rate(&config.high, a, "high"));
     STRATA_TRY(cli_number(&config.steps, a, "points", 100, 1000000));
@@ -75,6 +76,7 @@ static const cli_option options[] = {
     { 0, "points", "N", "steps of a sweep, at least 20 [100]" },
     { 0, "to-the-end", NULL, "go on where the loss has risen to 4 times its best" },
     { 0, "csv", "FILE", "write swept,lr,loss,smoothed for every step" },
+    { 0, "plot", "FILE.png", "draw the loss against the rate, with what is suggested" },
     { 0, NULL, NULL, NULL },
 };
 
@@ -83,7 +85,7 @@ const cli_command cli_lr_find = {
     .summary = "train for some steps at ever larger rates, and suggest one",
     .synopsis = "DATA [--per-group] [--KEY VALUE ...]",
     .examples =
-        "strata lr-find builtin:digits\nstrata lr-find DATA --model resnet18 --per-group --csv find.csv",
+        "strata lr-find builtin:digits\nstrata lr-find DATA --model resnet18 --per-group --plot find.png",
     .text =
         "Raises the learning rate exponentially, all groups at the ratios of --lr, and looks where the "
         "smoothed "

@@ -8,7 +8,7 @@
 #include "cli/terminal.h"
 
 typedef struct sheet {
-    FILE *file;
+    FILE *file; /* NULL: no table is wanted */
     uint32_t n_groups;
 } sheet;
 
@@ -25,6 +25,7 @@ static void about(void *context, const strata_rates_info *info)
         cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12.6g %10.4g  %" PRIu64 "%s%s", info->group_name[g],
                  info->parameters[g], info->peak[g], info->mass[g], info->rms[g], info->times[g],
                  info->still[g], *info->warning[g] ? "  " : "", info->warning[g]);
+    if (!s->file) return;
     fprintf(s->file, "step");
     for (uint32_t g = 0; g < info->n_groups; g++) fprintf(s->file, ",%s", info->group_name[g]);
     fprintf(s->file, ",momentum\n");
@@ -33,6 +34,7 @@ static void about(void *context, const strata_rates_info *info)
 static void row(void *context, uint64_t step, const double *lr, double momentum)
 {
     const sheet *s = context;
+    if (!s->file) return;
     fprintf(s->file, "%" PRIu64, step);
     for (uint32_t g = 0; g < s->n_groups; g++) fprintf(s->file, ",%.17g", lr[g]);
     fprintf(s->file, ",%.17g\n", momentum);
@@ -53,23 +55,26 @@ static strata_status run(cli_arguments *a)
 {
     uint64_t steps;
     uint32_t per_epoch;
-    const char *path = cli_option_given(a, "csv");
+    const char *path = cli_option_given(a, "csv"), *picture = cli_option_given(a, "plot");
     sheet s = { .file = stdout };
     STRATA_TRY(count(a, &steps, &per_epoch));
     const bool to_file = path && strcmp(path, "-") != 0;
     /* What is wrong is said before anything is written. */
     STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));
     if (to_file) s.file = fopen(path, "w");
-    if (!s.file) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
+    if (picture && !path) s.file = NULL;
+    if (to_file && !s.file) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
     strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, row, &s);
     if (to_file && (ferror(s.file) | fclose(s.file)) && status == STRATA_OK)
         status = cli_fail(STRATA_FILE, "%s: not all of it could be written", path);
+    if (status == STRATA_OK && picture) status = strata_rates_draw(a->recipe, steps, per_epoch, picture);
     return status;
 }
 
 static const cli_option options[] = {
     { 0, "batches", "N", "steps in an epoch, for --epochs and for schedules in epochs" },
-    { 0, "csv", "FILE", "where the table goes; -: stdout, the default" },
+    { 0, "csv", "FILE", "where the table goes; -: stdout, the default without --plot" },
+    { 0, "plot", "FILE.png", "draw the rates of every group over the steps" },
     { 0, NULL, NULL, NULL },
 };
 
@@ -80,7 +85,7 @@ const cli_command cli_rates = {
     .examples =
         "strata rates --model resnet18 --lr 1e-6:1e-2 --steps 620 > rates.csv\n"
         "strata rates --model resnet18 --lr 1e-5:1e-3 --bleed in,space=linear --steps 620 --csv rates.csv\n"
-        "strata rates --model resnet18 --freeze-until gradual --epochs 5 --batches 100 --csv -",
+        "strata rates --model resnet18 --freeze-until gradual --epochs 5 --batches 100 --plot rates.png",
     .text =
         "Takes the keys of `strata train` that decide rates and prints a CSV: a header "
         "step,GROUP...,momentum, then a row for each step from 0, groups from the input side, all digits. "
@@ -88,7 +93,8 @@ const cli_command cli_rates = {
         "sum of its rates over the run, the size (RMS) of its initial weights, and their quotient: under "
         "adam and adamw, roughly how many times its own size a weight can move. Below 5 % the group is "
         "effectively frozen. By a trust ratio that is the sum alone (lamb), or times --trust / (1 - "
-        "--momentum) (lars); of sgd `strata train` tells, after 50 steps.",
+        "--momentum) (lars); of sgd `strata train` tells, after 50 steps. `--plot` draws the table: a "
+        "logarithmic axis where rates span decades, bars where a group is frozen, momentum where it moves.",
     .options = options,
     .keys =
         "model stem head groups opt lr momentum betas trust schedule bleed freeze-until epochs steps seed",

@@ -1,26 +1,12 @@
-/* The one file of this room that includes stb_image_write. Rows are packed by zlib, which packs tighter. */
+/* The one file of this room that includes stb_image_write. */
+#include "core/deflate.h"
 #include "core/file.h"
 #include "data/picture.h"
 
 #include <limits.h>
 #include <stdlib.h>
-#include <zlib.h>
 
-/* For stb: malloc'd bytes, NULL without memory. */
-static unsigned char *pack(unsigned char *bytes, int n, int *n_packed, int quality)
-{
-    uLongf room = compressBound((uLong)n);
-    unsigned char *packed = malloc(room);
-    (void)quality;
-    if (packed && (compress2(packed, &room, bytes, (uLong)n, 9) != Z_OK || room > INT_MAX)) {
-        free(packed);
-        packed = NULL;
-    }
-    *n_packed = packed ? (int)room : 0;
-    return packed;
-}
-
-#define STBIW_ZLIB_COMPRESS pack
+#define STBIW_ZLIB_COMPRESS strata_deflate
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/file.h"
 #include "rates/sweep.h"
 #include "train/dataset.h"
 #include "train/recipe.h"
@@ -214,31 +215,55 @@ static void close_finder(finder *f)
     free(f->curve);
 }
 
+static strata_status check(const finder *f)
+{
+    const strata_lr_find_config *c = &f->config;
+    if (c->low > 0 && c->high > c->low && isfinite(c->high) && c->steps >= 20) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG,
+                       "a sweep wants 0 < low < high and at least 20 steps, got %g, %g and %u", c->low,
+                       c->high, (unsigned)c->steps);
+}
+
+static strata_status draw(const lr_sweeps *sweeps, const strata_recipe *r, strata_file_writer *picture)
+{
+    char title[256];
+    uint8_t *bytes;
+    size_t n;
+    snprintf(title, sizeof title, "lr-find %s --model %s", strata_recipe_get(r, "data"),
+             strata_recipe_get(r, "model"));
+    STRATA_TRY(lr_sweeps_draw(sweeps, title, &bytes, &n));
+    strata_status status = strata_file_writer_put(picture, bytes, n);
+    free(bytes);
+    return status == STRATA_OK ? strata_file_writer_commit(picture) : status;
+}
+
 strata_status strata_lr_find(const strata_recipe *recipe, const strata_lr_find_config *config,
                              void (*each)(void *context, const strata_lr_curve *curve), void *context)
 {
     strata_status status = STRATA_OK;
     strata_recipe *r = NULL;
     strata_lr_curve curve;
+    lr_sweeps sweeps = { 0 };
+    strata_file_writer picture = { 0 };
     finder f = { .config = *config };
     if (f.config.low == 0) f.config.low = 1e-7;
     if (f.config.high == 0) f.config.high = 10;
     if (f.config.steps == 0) f.config.steps = 100;
-    if (!(f.config.low > 0) || !(f.config.high > f.config.low) || !isfinite(f.config.high) ||
-        f.config.steps < 20)
-        return strata_fail(STRATA_BAD_ARG,
-                           "a sweep wants 0 < low < high and at least 20 steps, got %g, %g and %u",
-                           f.config.low, f.config.high, (unsigned)f.config.steps);
+    STRATA_TRY(check(&f));
     STRATA_GO(recipe_copy(&r, recipe));
     STRATA_GO(at_fixed_ratios(r));
     STRATA_GO(open_finder(&f, r));
-    STRATA_GO(sweep(&f, ALL_GROUPS, &curve));
-    each(context, &curve);
-    for (uint32_t g = 0; config->per_group && g < trainer_model(f.trainer)->n_groups; g++) {
-        STRATA_GO(sweep(&f, g, &curve));
+    if (config->picture) STRATA_GO(strata_file_writer_begin(&picture, config->picture));
+    const uint32_t groups = config->per_group ? trainer_model(f.trainer)->n_groups : 0;
+    for (uint32_t i = 0; i <= groups; i++) {
+        STRATA_GO(sweep(&f, i == 0 ? ALL_GROUPS : i - 1, &curve));
         each(context, &curve);
+        if (config->picture) STRATA_GO(lr_sweeps_add(&sweeps, &curve));
     }
+    if (config->picture) STRATA_GO(draw(&sweeps, r, &picture));
 done:
+    strata_file_writer_abandon(&picture);
+    lr_sweeps_free(&sweeps);
     close_finder(&f);
     strata_recipe_close(r);
     return status;

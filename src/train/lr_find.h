@@ -19,4 +19,16 @@ void trainer_snapshot_free(trainer_snapshot *s);
 /* The suggestions of a curve of n points of `planned`, from lr, smoothed and n. */
 void lr_find_suggest(strata_lr_curve *c, uint32_t planned);
 
+/* Sweeps of one run, copied as they come: the common one, then those of groups. Zeroed is empty. */
+typedef struct lr_sweeps {
+    strata_lr_curve *curve; /* [n] */
+    uint32_t n, room;
+} lr_sweeps;
+
+strata_status lr_sweeps_add(lr_sweeps *s, const strata_lr_curve *curve);
+void lr_sweeps_free(lr_sweeps *s);
+
+/* Draw the loss against the rate as PNG, with suggestions: out [*n], free(). */
+strata_status lr_sweeps_draw(const lr_sweeps *s, const char *title, uint8_t **out, size_t *n);
+
 #endif
