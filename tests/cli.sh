@@ -6,11 +6,7 @@
 # ---- Texts ----
 expect 0 "" "$strata" --help
 holds out '^Examples:'
-<<<<<<< HEAD
-for command in train evaluate predict devices doctor bench models inspect convert export; do
-=======
-for command in train finetune evaluate predict devices doctor bench models inspect convert; do
->>>>>>> 11f20bd (cli: strata finetune)
+for command in train finetune evaluate predict devices doctor bench models inspect convert export; do
   expect 0 "" "$strata" "$command" --help
   head -1 out | grep -qE '^Examples?:$' || fail "$command --help does not begin with an example"
   holds out "strata $command"
