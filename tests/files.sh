@@ -87,6 +87,27 @@ rm -rf run
 refused 2 "size wants pixels" pictures --size 0
 refused 2 "background wants white" pictures --background pink
 
+# Classes may count differently: by what stands in a file, where only ratios matter.
+printf 'a,3\nb,3\n' > same.csv
+printf 'b,1\r\na,0.5\r\n' > other.csv
+for how in none same.csv other.csv balanced; do
+  expect 0 "" "${train[@]}" pictures --size 8 --steps 3 $([ $how = none ] || echo --class-weights $how)
+  mv run/checkpoints/last.safetensors weights-$how
+  rm -rf run
+done
+cmp weights-none weights-same.csv || fail "equal class weights change something"
+cmp weights-none weights-balanced || fail "balanced weights of classes of equal size change something"
+cmp -s weights-none weights-other.csv && fail "class weights change nothing"
+printf 'a,1\n' > lacks.csv
+refused 4 "lacks.csv has no weight for class 'b'" pictures --class-weights lacks.csv
+printf 'a,1\nx,1\n' > stranger.csv
+refused 4 "stranger.csv:2: the data has no class 'x'" pictures --class-weights stranger.csv
+printf 'a,1\nb,-1\n' > negative.csv
+refused 4 "negative.csv:2 wants a weight" pictures --class-weights negative.csv
+refused 2 "leave --order sequential away" pictures --sample balanced --order sequential
+expect 0 "" "${train[@]}" pictures --size 8 --sample balanced
+rm -rf run
+
 # ---- Weights ----
 expect 0 "" "$strata" inspect $weights
 holds out '^conv.weight +F32 +\[5,1,3,3\]'

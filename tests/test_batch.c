@@ -204,9 +204,41 @@ static void augmentation_is_read_from_words(void **state)
     assert_non_null(strstr(strata_message(), "\"flipcrop\": wanted none, flip"));
 }
 
+/* 900 images of class 2, 90 of 0, none of 1, 10 of 3: a third of the draws each, within four standard
+ * deviations (sqrt(3000 x 1/3 x 2/3) = 26), and every image of a class as often as another. */
+static void balanced_draws_are(void **state)
+{
+    (void)state;
+    enum { IMAGES = 1000, EPOCHS = 3 };
+    static int32_t labels[IMAGES];
+    static uint32_t order[IMAGES], again[IMAGES], of_image[IMAGES];
+    uint32_t of_class[4] = { 0 };
+    strata_classes c;
+    for (int i = 0; i < IMAGES; i++) labels[i] = i % 10 ? 2 : i % 100 ? 0 : 3;
+    const strata_image_set set = { .n = IMAGES, .classes = 4, .labels = labels };
+    assert_int_equal(strata_classes_open(&c, &set), STRATA_OK);
+    for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
+        strata_order_balanced(order, IMAGES, &c, 5, epoch);
+        strata_order_balanced(again, IMAGES, &c, 5, epoch + 1);
+        assert_memory_not_equal(order, again, sizeof order);
+        strata_order_balanced(again, IMAGES, &c, 5, epoch);
+        assert_memory_equal(order, again, sizeof order);
+        for (int i = 0; i < IMAGES; i++) {
+            of_class[labels[order[i]]]++;
+            of_image[order[i]]++;
+        }
+    }
+    assert_int_equal(of_class[1], 0);
+    for (int k = 0; k < 4; k += k ? 1 : 2) assert_in_range(of_class[k], 1000 - 104, 1000 + 104);
+    for (int i = 0; i < IMAGES; i += 100)
+        assert_in_range(of_image[i], 60, 140); /* of class 3: 100, deviation 10 */
+    strata_classes_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(balanced_draws_are),
         cmocka_unit_test(an_order_is_a_permutation_of_seed_and_epoch),
         cmocka_unit_test(pixels_are_scaled_and_pads_are_zero),
         cmocka_unit_test(rows_without_an_image_weigh_nothing),

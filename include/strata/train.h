@@ -114,6 +114,7 @@ typedef struct strata_event {
     const char *const *layer_name; /* [n_layers] "conv1", "bn1", ... from the input side */
     uint32_t n_layers;
     double images_per_s, seconds; /* training throughput; time since the run began */
+    double data_wait; /* of a step: the share of the epoch so far in which the device waited for images */
 } strata_event;
 
 typedef struct strata_observer {

@@ -108,7 +108,7 @@ static void follow(display *d, const strata_event *e)
 static void show_step(display *d, const strata_event *e)
 {
     const double t = now(), pause = d->progress == PROGRESS_BAR ? 0.1 : 10;
-    char eta[48] = "", bar[160] = "", line[2048], lr[768], update[768];
+    char eta[48] = "", bar[160] = "", wait[32] = "", line[2048], lr[768], update[768];
     follow(d, e);
     if (d->progress == PROGRESS_NONE || t - d->drawn < pause) return;
     d->drawn = t;
@@ -117,13 +117,14 @@ static void show_step(display *d, const strata_event *e)
     if (since)
         snprintf(eta, sizeof eta, " eta %s",
                  cli_time((t - d->epoch_began) / (double)since * (double)(e->epoch_steps - done)).s);
+    if (e->data_wait >= 0.01) snprintf(wait, sizeof wait, " data wait %.0f %%", 100 * e->data_wait);
     if (d->progress == PROGRESS_BAR) draw_bar(bar, sizeof bar, share);
     put_groups(lr, sizeof lr, "lr ", e->lr, e->n_groups);
     put_groups(update, sizeof update, "update ", e->update, e->n_groups);
-    snprintf(line, sizeof line, "epoch %u/%u %s%s%3.0f %% %" PRIu64 "/%" PRIu64 " loss %.3f %s img/s%s%s%s",
+    snprintf(line, sizeof line, "epoch %u/%u %s%s%3.0f %% %" PRIu64 "/%" PRIu64 " loss %.3f %s img/s%s%s%s%s",
              (unsigned)e->epoch, (unsigned)e->epochs, bar, *bar ? " " : "", floor(100 * share), done,
              e->epoch_steps, d->loss_weight > 0 ? d->loss / d->loss_weight : NAN,
-             cli_count(e->images_per_s).s, eta, lr, update);
+             cli_count(e->images_per_s).s, wait, eta, lr, update);
     if (d->progress == PROGRESS_BAR)
         cli_live(line);
     else

@@ -2,6 +2,7 @@
 #include "data/batch.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Pixels of padding: an eighth of the shorter side; 4 of 32, as usual for CIFAR-10 (He and others 2015). */
@@ -19,6 +20,46 @@ void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch)
         const uint32_t j = (uint32_t)((uint64_t)word * i >> 32), taken = order[j];
         order[j] = order[i - 1];
         order[i - 1] = taken;
+    }
+}
+
+strata_status strata_classes_open(strata_classes *c, const strata_image_set *set)
+{
+    *c = (strata_classes) { malloc((set->n + 1) * sizeof *c->member),
+                            calloc(set->classes + 1, sizeof *c->begin), 0 };
+    uint32_t *at = calloc(set->classes + 1, sizeof *at); /* where each class's next image goes */
+    if (!c->member || !c->begin || !at) {
+        free(at);
+        strata_classes_close(c);
+        return strata_fail(STRATA_NO_MEMORY, "no memory for the images of each class");
+    }
+    for (uint32_t i = 0; i < set->n; i++) at[set->labels[i] + 1]++;
+    for (uint32_t k = 0; k < set->classes; k++) {
+        if (at[k + 1]) c->begin[c->n++] = at[k];
+        at[k + 1] += at[k];
+    }
+    c->begin[c->n] = set->n;
+    for (uint32_t i = 0; i < set->n; i++) c->member[at[set->labels[i]]++] = i;
+    free(at);
+    return STRATA_OK;
+}
+
+void strata_classes_close(strata_classes *c)
+{
+    free(c->member);
+    free(c->begin);
+    *c = (strata_classes) { 0 };
+}
+
+static uint32_t below(uint32_t word, uint32_t n) { return (uint32_t)((uint64_t)word * n >> 32); }
+
+void strata_order_balanced(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed,
+                           uint32_t epoch)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const strata_random4 r = strata_philox(i, epoch, 1, 0, seed, STRATA_RANDOM_ORDER);
+        const uint32_t k = below(r.v[0], c->n);
+        order[i] = c->member[c->begin[k] + below(r.v[1], c->begin[k + 1] - c->begin[k])];
     }
 }
 

@@ -12,6 +12,22 @@
  * within n / 2^32 for each choice. */
 void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch);
 
+/* The images of each class that has any. */
+typedef struct strata_classes {
+    uint32_t *member; /* [images of the set], class by class */
+    uint32_t *begin;  /* [n + 1] where each class begins in it */
+    uint32_t n;
+} strata_classes;
+
+/* Owner: caller; strata_classes_close (one that is zeroed is allowed). Errors: STRATA_NO_MEMORY. */
+strata_status strata_classes_open(strata_classes *out, const strata_image_set *set);
+void strata_classes_close(strata_classes *c);
+
+/* Write an epoch of [n] draws with replacement: a class, each as likely as another, then one of its
+ * images. */
+void strata_order_balanced(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed,
+                           uint32_t epoch);
+
 /* What augmentation may do to an image, as flags. */
 enum strata_augment {
     STRATA_AUGMENT_NONE = 0,

@@ -6,8 +6,8 @@
 #include "core/file.h"
 #include "rates/sweep.h"
 #include "train/dataset.h"
+#include "train/feed.h"
 #include "train/recipe.h"
-#include "train/score.h"
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the sweep"); }
 
@@ -95,9 +95,9 @@ typedef struct finder {
     strata_data *data;
     strata_device *device;
     strata_trainer *trainer;
-    strata_batcher batcher;
+    train_feed feed;
     trainer_snapshot start;
-    uint32_t *order, per_epoch;
+    uint32_t per_epoch;
     double *curve;  /* [3, steps] lr, loss, smoothed */
     uint32_t group; /* that is swept */
     double largest; /* of the recipe's rates */
@@ -118,15 +118,8 @@ static strata_status one_step(finder *f, uint32_t step, trainer_result *result)
     strata_trainer *t = f->trainer;
     const uint32_t epoch = step / f->per_epoch, first = step % f->per_epoch * t->batch;
     bool got;
-    if (step % f->per_epoch == 0) strata_order(f->order, f->batcher.set.n, f->batcher.seed, epoch);
-    for (uint32_t done = 0; done < t->batch; done += t->micro) {
-        engine_input in;
-        STRATA_TRY(trainer_begin(t, t->micro, t->batch, done + t->micro == t->batch, epoch, &in));
-        strata_batch_fill(&(strata_batch) { in.pixels, in.labels, in.weights }, &f->batcher, f->order, epoch,
-                          first + done, t->micro);
-        for (uint32_t i = 0; i < t->micro; i++) in.weights[i] = 1.0f / (float)t->batch;
-        STRATA_TRY(trainer_submit(t));
-    }
+    if (step % f->per_epoch == 0) feed_epoch(&f->feed, epoch);
+    STRATA_TRY(feed_step(&f->feed, t, epoch, first, t->batch));
     return trainer_take(t, true, result, &got);
 }
 
@@ -185,15 +178,14 @@ static strata_status open_finder(finder *f, strata_recipe *r)
                            strata_recipe_get(r, "batch"), (unsigned)set->n);
     STRATA_TRY(strata_device_open(&f->device, &device));
     STRATA_TRY(strata_trainer_open(&f->trainer, f->device, r, &task));
-    STRATA_TRY(score_batcher(&f->batcher, f->data, false, r, f->trainer->micro));
+    STRATA_TRY(feed_open(&f->feed, f->data, r, f->trainer->micro));
     const uint32_t groups = trainer_model(f->trainer)->n_groups;
     const double *peak = strata_rates_peak(f->trainer->rates);
     for (uint32_t g = 0; g < groups; g++) f->largest = fmax(f->largest, peak[g]);
     if (!(f->largest > 0)) return strata_fail(STRATA_BAD_ARG, "--lr gives every group the rate 0");
     strata_trainer_set_rule(f->trainer, rule, f);
-    f->order = malloc(set->n * sizeof *f->order);
     f->curve = calloc(f->config.steps, 3 * sizeof *f->curve);
-    if (!f->order || !f->curve) return no_memory();
+    if (!f->curve) return no_memory();
     return trainer_snapshot_take(&f->start, f->trainer);
 }
 
@@ -211,7 +203,7 @@ static void close_finder(finder *f)
     strata_trainer_close(f->trainer);
     strata_device_close(f->device);
     strata_data_close(f->data);
-    free(f->order);
+    feed_close(&f->feed);
     free(f->curve);
 }
 

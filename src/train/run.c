@@ -11,6 +11,7 @@
 #include "train/checkpoint.h"
 #include "train/dataset.h"
 #include "train/events.h"
+#include "train/feed.h"
 #include "train/keep.h"
 #include "train/rate_list.h"
 #include "train/recipe.h"
@@ -27,8 +28,8 @@ typedef struct run {
     strata_trainer *trainer;
     run_folder folder;
     bool recorded; /* this sitting, in run.json */
-    strata_batcher train, valid;
-    uint32_t *order; /* [train images] of the current epoch; NULL: sequential */
+    train_feed feed;
+    strata_batcher valid;
     uint64_t steps_per_epoch;
     uint32_t epochs;
     loop_state loop;
@@ -185,6 +186,7 @@ static strata_status record_step(run *r, const trainer_result *result)
     e.epoch_steps = left < r->steps_per_epoch ? left : r->steps_per_epoch;
     e.loss = result->loss;
     e.images_per_s = seconds > 0 ? (double)r->epoch_trained / seconds : 0;
+    e.data_wait = seconds > 0 ? fmin(r->feed.waited / seconds, 1) : 0;
     if (is_logged(r, result->step) || result->state.not_finite)
         STRATA_TRY(folder_step(&r->folder, result, &e, r->epoch_momentum));
     tell(r, &e);
@@ -205,18 +207,9 @@ static strata_status take_results(run *r, bool wait)
 static strata_status one_step(run *r, uint32_t epoch, uint32_t first, uint32_t images)
 {
     strata_trainer *t = r->trainer;
-    uint32_t micro = images == t->batch ? t->micro : images;
     if (images != t->batch) STRATA_TRY(take_results(r, true)); /* what failed is looked for where it failed */
     t->measure = is_logged(r, t->step) || (t->step + 1) % r->steps_per_epoch == 0 || rate_list_wants(t);
-    for (uint32_t at = 0; at < images; at += micro) {
-        engine_input in;
-        STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
-        r->train.batch = micro;
-        strata_batch_fill(&(strata_batch) { in.pixels, in.labels, in.weights }, &r->train, r->order, epoch,
-                          first + at, micro);
-        for (uint32_t i = 0; i < micro; i++) in.weights[i] = 1.0f / (float)images;
-        STRATA_TRY(trainer_submit(t));
-    }
+    STRATA_TRY(feed_step(&r->feed, t, epoch, first, images));
     if (r->folder.rates.file) STRATA_TRY(folder_rates(&r->folder, t, t->step - 1));
     return take_results(r, false);
 }
@@ -265,21 +258,13 @@ static strata_status end_epoch(run *r, uint32_t epoch)
     return events_epoch(&r->events, metric);
 }
 
-static strata_status set_order(run *r, uint32_t epoch)
-{
-    if (recipe_is(r->recipe, "order", "sequential")) return STRATA_OK;
-    if (!r->order) r->order = malloc(r->train.set.n * sizeof *r->order);
-    if (!r->order) return strata_fail(STRATA_NO_MEMORY, "no memory for the order of an epoch");
-    strata_order(r->order, r->train.set.n, r->train.seed, epoch);
-    return STRATA_OK;
-}
-
 static strata_status train_epoch(run *r, uint32_t epoch)
 {
     strata_trainer *t = r->trainer;
-    const uint32_t n = r->train.set.n;
+    const uint32_t n = r->feed.batcher.set.n;
     uint64_t every = (uint64_t)recipe_number(r->recipe, "checkpoint-every");
-    STRATA_TRY(set_order(r, epoch));
+    feed_epoch(&r->feed, epoch);
+    r->feed.waited = 0;
     r->epoch_started = now();
     r->epoch_trained = 0;
     for (uint64_t at = t->step % r->steps_per_epoch; at < r->steps_per_epoch && t->step < t->task.steps;
@@ -391,15 +376,15 @@ static void describe_pixels(run *r)
     strata_trainer *t = r->trainer;
     const char *given = strata_recipe_get(r->recipe, "normalize");
     strata_text text = { 0 };
-    for (uint32_t i = 0; i < 2 * r->train.set.c; i++) {
-        const uint32_t c = i % r->train.set.c;
+    for (uint32_t i = 0; i < 2 * r->feed.batcher.set.c; i++) {
+        const uint32_t c = i % r->feed.batcher.set.c;
         const char *name = c ? "" : i ? "std=" : "mean=";
         strata_text_format(&text, "%s%s%.9g", i ? "," : "", name,
-                           (double)(i < r->train.set.c ? r->data->mean : r->data->std)[c]);
+                           (double)(i < r->feed.batcher.set.c ? r->data->mean : r->data->std)[c]);
     }
     snprintf(t->normalize, sizeof t->normalize, "%s", *given ? given : text.s ? text.s : "");
     strata_text_free(&text);
-    t->class_names = r->train.set.class_names;
+    t->class_names = r->feed.batcher.set.class_names;
 }
 
 /* What a plateau is looked for in must be measured. */
@@ -420,7 +405,8 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(strata_trainer_open(&r->trainer, r->device, r->recipe, &task));
     const uint32_t rest = r->data->train.n % r->trainer->batch;
     if (rest && recipe_is(r->recipe, "last", "keep")) STRATA_TRY(trainer_expect(r->trainer, rest));
-    STRATA_TRY(score_batcher(&r->train, r->data, false, r->recipe, r->trainer->micro));
+    feed_close(&r->feed);
+    STRATA_TRY(feed_open(&r->feed, r->data, r->recipe, r->trainer->micro));
     STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
     describe_pixels(r);
     r->epoch_lr = calloc(r->trainer->main.model->n_groups, sizeof *r->epoch_lr);
@@ -470,7 +456,7 @@ static strata_status finish(run *r, strata_status status)
     folder_close(&r->folder);
     strata_recipe_close(r->recipe);
     strata_recipe_close(r->told);
-    free(r->order);
+    feed_close(&r->feed);
     free(r->epoch_lr);
     events_free(&r->events);
     return status;
@@ -489,7 +475,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(check_save(r.recipe));
     STRATA_GO(recipe_place(r.recipe));
     STRATA_GO(recipe_copy(&r.told, r.recipe));
-    STRATA_GO(score_batcher(&r.train, r.data, false, r.recipe, 1));
+    STRATA_GO(feed_open(&r.feed, r.data, r.recipe, 1));
     STRATA_GO(folder_check(r.recipe));
     STRATA_GO(open_trainer(&r));
     STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command)); /* --overwrite removes a run here */

@@ -149,6 +149,13 @@ strata_status trainer_submit(strata_trainer *t)
     return STRATA_OK;
 }
 
+strata_status trainer_idle(strata_trainer *t, bool *idle)
+{
+    STRATA_TRY(collect(t, false));
+    *idle = t->taken == t->submitted;
+    return STRATA_OK;
+}
+
 /* Kernels trust labels. */
 static strata_status check_labels(const strata_trainer *t, const int32_t *labels, uint32_t n)
 {

@@ -94,6 +94,9 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
                             uint32_t epoch, engine_input *out);
 strata_status trainer_submit(strata_trainer *t);
 
+/* Has the device done all that was submitted? */
+strata_status trainer_idle(strata_trainer *t, bool *idle);
+
 /* Make the recordings of a smaller last batch now, so that no step has to; what they take counts as the
  * trainer's memory. */
 strata_status trainer_expect(strata_trainer *t, uint32_t images);

@@ -1,0 +1,34 @@
+/* What a trainer is fed: images, their order, how much each counts, and how long it waited for them. */
+#ifndef STRATA_TRAIN_FEED_H
+#define STRATA_TRAIN_FEED_H
+
+#include "data/batch.h"
+#include "train/trainer.h"
+
+/* Zeroed is closed. */
+typedef struct train_feed {
+    strata_batcher batcher;
+    bool sequential, balanced; /* the order; else shuffled */
+    uint32_t *order;           /* [n] of the epoch; NULL: sequential */
+    strata_classes classes;    /* balanced only */
+    float *class_weight;       /* [classes]; NULL: all are 1 */
+    double waited;             /* seconds in which the device had nothing to do while images were made */
+} train_feed;
+
+/* By a recipe's keys order, sample, class-weights, normalize, augment.
+ *   micro  images of a micro-batch
+ * Owner:  caller; release with feed_close, also after a failure.
+ * Errors: STRATA_BAD_ARG naming the key; STRATA_FILE for a file of weights that lacks a class;
+ *         STRATA_NO_MEMORY. */
+strata_status feed_open(train_feed *f, const strata_data *data, const strata_recipe *r, uint32_t micro);
+void feed_close(train_feed *f);
+
+/* Set the order of an epoch, a function of seed and epoch. */
+void feed_epoch(train_feed *f, uint32_t epoch);
+
+/* Begin and submit the micro-batches of one step: images first .. first + images of the epoch's order. An
+ * image counts by its class's weight, over the sum of the step's weights, as PyTorch's weighted mean has it;
+ * the losses that come back are without. */
+strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32_t first, uint32_t images);
+
+#endif
