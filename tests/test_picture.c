@@ -126,6 +126,19 @@ static void bad_pictures_are_named(void **state)
     free(bytes);
 }
 
+/* What the fuzzer found: tables that stb_image would write past the end of. */
+static void fuzzed_pictures_are_refused(void **state)
+{
+    (void)state;
+    const char *const folder = SOURCE_DIR "/tests/fuzz/crashers/image/";
+    static const char *const names[] = { "jpeg-huffman-257", "jpeg-huffman-cut" };
+    char path[512];
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, names[i]);
+        assert_refused(path, "a Huffman table of more than 256 codes");
+    }
+}
+
 static void random_damage_never_crashes(void **state)
 {
     (void)state;
@@ -348,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(png_arrives_to_the_byte),
         cmocka_unit_test(bad_pictures_are_named),
+        cmocka_unit_test(fuzzed_pictures_are_refused),
         cmocka_unit_test(random_damage_never_crashes),
         cmocka_unit_test(every_form_is_read),
         cmocka_unit_test(exif_turns_a_picture_upright),

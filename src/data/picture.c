@@ -2,6 +2,7 @@
  * decodes. */
 #include "core/file.h"
 #include "data/picture.h"
+#include "data/picture_guard.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -133,6 +134,7 @@ static strata_status look(strata_picture *out, const uint8_t *bytes, size_t n, c
     *out = (strata_picture) { 0 };
     if (n == 0 || n > INT_MAX)
         return strata_fail(STRATA_FILE, "%s: wanted a picture of 1 to %d bytes, came %zu", name, INT_MAX, n);
+    STRATA_TRY(picture_guard(bytes, n, name));
     if (!stbi_info_from_memory(bytes, (int)n, &w, &h, &c))
         return strata_fail(STRATA_FILE, "%s is not a picture that can be read: %s", name,
                            stbi_failure_reason());

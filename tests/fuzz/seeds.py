@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Small good files for each fuzzer to begin with: seeds.py TREE FOLDER makes FOLDER/NAME/*."""
+import glob
+import gzip
+import os
+import struct
+import sys
+import zlib
+
+tree, folder = sys.argv[1:3]
+golden = os.path.join(tree, "tests", "golden")
+
+
+def put(name, number, data):
+    os.makedirs(os.path.join(folder, name), exist_ok=True)
+    with open(os.path.join(folder, name, f"seed{number}"), "wb") as file:
+        file.write(data)
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def pieces(*parts):
+    return b"".join(struct.pack("<H", len(part)) + part for part in parts)
+
+
+def idx(magic, *sizes):
+    n = 1
+    for size in sizes:
+        n *= size
+    return struct.pack(f">{1 + len(sizes)}I", magic, *sizes) + bytes(i % 10 for i in range(n))
+
+
+images, labels = idx(0x803, 3, 4, 4), idx(0x801, 3)
+put("idx", 0, pieces(images, labels, images, labels))
+put("idx", 1, pieces(gzip.compress(images), gzip.compress(labels), images, labels))
+put("cifar", 0, pieces(b"cat\ndog\n", b"\2\0\0\1", b"\1\0\0\0"))
+put("cifar", 1, pieces(b"", bytes(100), b"\1\0\0\0"))
+
+put("safetensors", 0, read(os.path.join(golden, "views.safetensors")))
+small = b'{"__metadata__":{"a":"b"},"x":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}}   '
+put("safetensors", 1, struct.pack("<Q", len(small)) + small + bytes(4))
+put("pth", 0, read(os.path.join(golden, "views.pth")))
+pickle = b"\x80\2}q\0X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000" \
+         b"X\3\0\0\0cpuK\4tQK\0K\4\x85K\1\x85\x89ccollections\nOrderedDict\n)RtRs."
+members, directory, body = [("a/data.pkl", pickle), ("a/data/0", bytes(16))], b"", b""
+for name, data in members:
+    head = struct.pack("<10xIIIHH", 0, len(data), len(data), len(name), 0)
+    directory += b"PK\1\2" + bytes(2) + head + struct.pack("<6xII", 0, len(body))[:-4] + struct.pack("<I", len(body)) \
+        + name.encode()
+    body += b"PK\3\4" + head[0:] + name.encode() + data
+put("pth", 1, body + directory + struct.pack("<4s4xHHIIH", b"PK\5\6", 2, 2, len(directory), len(body), 0))
+
+put("csv", 0, b"step,stem,body,head,momentum\n0,1e-3,0.1,1,0.9\n10,0,0,0,0\n")
+put("csv", 1, b"step,head,body,stem\n0,1,2,3\n")
+put("recipe", 0, b"data: builtin:digits\nmodel: small-cnn\nlr: 1e-3:1e-1\nschedule: one-cycle\nepochs: 3\n")
+put("recipe", 1, b"lr: stem=1e-3,head=0.1\nschedule: linear\nfreeze: stem,body\nbetas: 0.9,0.99\nnormalize: mean=0,std=1\n")
+for number, path in enumerate(sorted(glob.glob(os.path.join(tree, "assets", "models", "*.yaml")))
+                              + [os.path.join(golden, "ops.yaml")]):
+    put("model", number, read(path))
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(colour, depth, samples, extra=b""):
+    rows = b"".join(b"\0" + bytes(range(4 * samples * depth // 8)) for _ in range(4))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, depth, colour, 0, 0, 0)) + extra \
+        + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+put("image", 0, png(2, 8, 3))
+put("image", 1, png(6, 16, 4))
+put("image", 2, png(3, 8, 1, chunk(b"PLTE", bytes(range(48))) + chunk(b"tRNS", bytes(16))))
+put("image", 3, b"P5 4 4 255\n" + bytes(16))
+put("image", 4, b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54 + 48, 0, 0, 54, 40, 4, 4, 1, 24, 0, 48, 0, 0, 0, 0) + bytes(48))
+put("image", 5, b"\0\0\2" + bytes(9) + struct.pack("<HHBB", 4, 4, 24, 0) + bytes(48))
+put("image", 6, b"GIF89a" + struct.pack("<HHBBB", 2, 2, 0x80, 0, 0) + bytes(range(6)) + b",\0\0\0\0\2\0\2\0\0\2\3\4\x12\x5a\0;")
+put("image", 7, b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 2, 2, 8, 3) + bytes(12) + b"\0\0" + bytes(12))
+for number, path in enumerate(sorted(glob.glob(os.path.join(golden, "pictures", "*.*")))):
+    if os.path.getsize(path) < 4000 and not path.endswith((".py", ".bin")):
+        put("image", 10 + number, read(path))
+put("image", 8, read(os.path.join(tree, "tests", "fuzz", "tiny.jpg")))
