@@ -196,6 +196,129 @@ static void wrong_digits_are_refused(void **state)
     assert_message("bad is there and not an empty folder");
 }
 
+/* ---- Emoji ------------------------------------------------------------------------------------- */
+
+static void write_picture(const char *folder, const char *name, uint32_t side, const uint8_t colour[4])
+{
+    char path[256];
+    static uint8_t pixels[72 * 72 * 4];
+    for (uint32_t i = 0; i < side * side; i++) memcpy(pixels + 4 * i, colour, 4);
+    snprintf(path, sizeof path, "%s/%s.png", folder, name);
+    assert_int_equal(strata_folder_make(folder), STRATA_OK);
+    assert_int_equal(strata_picture_write(&(strata_picture) { pixels, side, side, 4 }, path), STRATA_OK);
+}
+
+enum { FACES = 40 };
+static const uint8_t red[4] = { 255, 0, 0, 128 }, blue[4] = { 0, 0, 255, 255 };
+#define TANUKI    "gems/tanuki_emoji-1"
+#define GEMOJIONE "gems/gemojione-1"
+
+/* 40 faces of each vendor, a man with three trades, a hand with a tone, a flag, and what is none. */
+static void write_gems(void)
+{
+    static const char pictures[] = TANUKI "/app/assets/images/tanuki_emoji",
+                      other[] = GEMOJIONE "/assets/png";
+    strata_text list = { 0 };
+    char name[64];
+    strata_text_format(&list, "# a comment\n\n# group: Smileys & Emotion\n\n# subgroup: face\n");
+    for (unsigned i = 0; i < FACES; i++) {
+        strata_text_format(&list, "%X   ; fully-qualified # E1.0 face\n", 0x1F600 + i);
+        snprintf(name, sizeof name, "emoji_u%x", 0x1f600 + i);
+        write_picture(pictures, name, 72, red);
+        snprintf(name, sizeof name, "%X", 0x1F600 + i);
+        write_picture(other, name, 64, blue);
+    }
+    strata_text_format(&list, "# group: People & Body\n1F44B ; fully-qualified # hand\n"
+                              "1F44B 1F3FB ; fully-qualified # light hand\n"
+                              "1F468 200D 1F680 ; fully-qualified # astronaut\n"
+                              "1F468 200D 1F33E ; fully-qualified # farmer\n"
+                              "1F468 200D 2695 FE0F ; fully-qualified # doctor\n"
+                              "# group: Component\n1F3FB ; component # tone\n"
+                              "# group: Flags\n1F1E8 1F1ED ; fully-qualified # Switzerland\n");
+    static const char *const tanuki[] = { "emoji_u1f44b",
+                                          "emoji_u1f44b_1f3fb",
+                                          "emoji_u1f468_200d_1f680",
+                                          "emoji_u1f468_200d_2695",
+                                          "CH",
+                                          "emoji_u1f3fb",
+                                          "logo" };
+    static const char *const gemojione[] = { "1F44B", "1F44B-1F3FB", "1F468-1F33E", "1F468-2695",
+                                             "1F1E8-1F1ED" };
+    for (int i = 0; i < 7; i++) write_picture(pictures, tanuki[i], 72, red);
+    for (int i = 0; i < 5; i++) write_picture(other, gemojione[i], 64, blue);
+    assert_int_equal(strata_folder_make(TANUKI "/vendor/unicode"), STRATA_OK);
+    write_text(TANUKI "/vendor/unicode/emoji-test.txt", list.s);
+    strata_text_free(&list);
+}
+
+static bool in_part(const char *folder, const char *part, const char *class_and_name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s/%s.png", folder, part, class_and_name);
+    return strata_path_exists(path);
+}
+
+static void emoji_are_split_by_code_point(void **state)
+{
+    (void)state;
+    const char *from[] = { GEMOJIONE, TANUKI };
+    strata_make_config config = { .out = "emoji", .from = from, .n_from = 2, .valid_fraction = 0.4 };
+    write_gems();
+    makes(strata_make_emoji, &config);
+    assert_int_equal(last.train + last.valid, 2 * (FACES + 4)); /* hand, two trades, flag */
+    assert_true(last.classes == 9 && last.h == 64 && last.c == 3);
+    assert_non_null(strstr(notes, "tanuki: 44 emoji; 1 with skin tones left out"));
+    assert_non_null(strstr(notes, "tanuki: 2 files are of no emoji"));
+    uint32_t train = 0;
+    for (unsigned i = 0; i < FACES; i++) {
+        char tanuki[64], gemojione[64];
+        snprintf(tanuki, sizeof tanuki, "smileys-emotion/%X-tanuki", 0x1F600 + i);
+        snprintf(gemojione, sizeof gemojione, "smileys-emotion/%X-gemojione", 0x1F600 + i);
+        assert_int_equal(in_part("emoji", "train", tanuki), in_part("emoji", "train", gemojione));
+        assert_int_equal(in_part("emoji", "train", tanuki), !in_part("emoji", "valid", tanuki));
+        train += in_part("emoji", "train", tanuki);
+    }
+    assert_in_range(train, 12, 36); /* 24 and four deviations of 40 throws */
+    const bool man = in_part("emoji", "train", "people-body/1F468-1F680-tanuki");
+    assert_int_equal(in_part("emoji", "train", "people-body/1F468-1F33E-gemojione"), man);
+    assert_int_equal(in_part("emoji", "train", "people-body/1F468-2695-tanuki"), man);
+    const bool flag = in_part("emoji", "train", "flags/1F1E8-1F1ED-tanuki");
+    assert_int_equal(in_part("emoji", "train", "flags/1F1E8-1F1ED-gemojione"), flag);
+    assert_int_equal(in_part("emoji", "valid", "flags/1F1E8-1F1ED-gemojione"), !flag);
+    strata_picture picture;
+    assert_int_equal(strata_picture_read(&picture, man ? "emoji/train/people-body/1F468-1F680-tanuki.png"
+                                                       : "emoji/valid/people-body/1F468-1F680-tanuki.png"),
+                     STRATA_OK);
+    assert_true(picture.h == 64 && picture.w == 64 && picture.c == 3);
+    for (int k = 0; k < 64 * 64; k++) /* half of red over white */
+        assert_true(picture.pixels[3 * k] == 255 && picture.pixels[3 * k + 1] == 127);
+    strata_picture_free(&picture);
+    config.out = "tones", config.skin_tones = true;
+    makes(strata_make_emoji, &config);
+    assert_int_equal(last.train + last.valid, 2 * (FACES + 5));
+    const bool hand = in_part("tones", "train", "people-body/1F44B-tanuki");
+    assert_int_equal(in_part("tones", "train", "people-body/1F44B-1F3FB-gemojione"), hand);
+}
+
+static void emoji_that_are_missing_are_named(void **state)
+{
+    (void)state;
+    const char *from[] = { "nowhere" };
+    strata_make_config config = { .out = "out", .from = from, .n_from = 1 };
+    refuses(strata_make_emoji, &config, STRATA_FILE,
+            "nowhere holds neither app/assets/images/tanuki_emoji nor");
+    from[0] = GEMOJIONE;
+    refuses(strata_make_emoji, &config, STRATA_FILE, "apt install ruby-tanuki-emoji");
+    from[0] = TANUKI;
+    config.idx = true;
+    refuses(strata_make_emoji, &config, STRATA_BAD_ARG, "IDX files hold grey images");
+    config.idx = false;
+    write_text(TANUKI "/app/assets/images/tanuki_emoji/emoji_u1f600.png", "no picture");
+    refuses(strata_make_emoji, &config, STRATA_FILE, "emoji_u1f600.png");
+    write_text(TANUKI "/vendor/unicode/emoji-test.txt", "# group: Flags\n");
+    refuses(strata_make_emoji, &config, STRATA_FILE, "emoji-test.txt: wanted Unicode's list");
+}
+
 /* A disk that fills up, as a limit on the size of a file stands in for it. */
 static void a_full_disk_leaves_nothing(void **state)
 {
@@ -206,8 +329,8 @@ static void a_full_disk_leaves_nothing(void **state)
     small.rlim_cur = 50000;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    const strata_status status =
-        strata_make_digits(&(strata_make_config) { .out = "out", .idx = true }, &observer);
+    const strata_status status = strata_make_digits(&(strata_make_config) { .out = "out", .idx = true },
+                                                    &observer);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_int_equal(status, STRATA_FILE);
     assert_message("train-images-idx3-ubyte");
@@ -221,6 +344,8 @@ int main(void)
         cmocka_unit_test(package_digits_have_their_levels),
         cmocka_unit_test(the_seed_draws_from_training_alone),
         cmocka_unit_test(wrong_digits_are_refused),
+        cmocka_unit_test(emoji_are_split_by_code_point),
+        cmocka_unit_test(emoji_that_are_missing_are_named),
         cmocka_unit_test(a_full_disk_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);

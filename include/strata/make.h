@@ -51,6 +51,14 @@ typedef struct strata_make_observer {
 STRATA_API strata_status strata_make_digits(const strata_make_config *config,
                                             const strata_make_observer *observer);
 
+/* Colour emoji by Unicode's nine groups, 64 pixels, over white.
+ *   from  none: where Debian's packages ruby-tanuki-emoji and ruby-gemojione put them; else the folders of
+ *         these gems, tanuki_emoji-VERSION (which also has Unicode's list of groups) and gemojione-VERSION
+ * An emoji and all that begin with its code point are of one part, of both vendors.
+ * Errors: as strata_make_digits; a missing package is named. */
+STRATA_API strata_status strata_make_emoji(const strata_make_config *config,
+                                           const strata_make_observer *observer);
+
 #ifdef __cplusplus
 }
 #endif

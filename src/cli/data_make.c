@@ -95,3 +95,34 @@ const cli_command cli_data_digits = {
     .most = 2,
     .run = run_digits,
 };
+
+/* ---- Emoji -------------------------------------------------------------------------------------- */
+
+static strata_status run_emoji(cli_arguments *a) { return make(a, strata_make_emoji, "png"); }
+
+static const cli_option emoji_options[] = {
+    OPTIONS("png"),
+    VALID_FRACTION("the code point"),
+    { 0, "skin-tones", NULL, "also those, in the part of the emoji without" },
+    { 0, NULL, NULL, NULL },
+};
+
+const cli_command cli_data_emoji = {
+    .name = "data emoji",
+    .summary = "make a folder of colour emoji by Unicode group, of two vendors",
+    .synopsis = "OUT [FOLDER ...]",
+    .examples = "strata data emoji emoji\n"
+                "strata data emoji emoji gems/tanuki_emoji-0.6.0 gems/gemojione-3.3.0",
+    .text =
+        "Writes the new folder OUT with emoji of 64x64 pixels over white in nine classes. They come from "
+        "Debian's "
+        "packages ruby-tanuki-emoji and ruby-gemojione where these are installed, or from the folders of "
+        "these "
+        "gems. Emoji that share their first code point are all for training or all for validation, of both "
+        "vendors. Prints how many of which there are, and a checksum.",
+    .options = emoji_options,
+    .keys = "",
+    .least = 1,
+    .most = 3,
+    .run = run_emoji,
+};
