@@ -21,18 +21,19 @@ const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
 
 // A workgroup of 64 takes `chunk` blocks and each quarter of it a run of these. So the loads of an invocation
 // lie 256 bytes apart; 1024 made lavapipe three times slower. No shared memory.
+const uint RUN = 16, LOADS = BLOCK_QUADS / RUN;
 
 void stats()
 {
-    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, share = chunk / (GROUP / SIDE);
-    uint b = group * chunk + lane / SIDE * share, end = min(b + share, blocks);
+    uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, share = chunk / (GROUP / RUN);
+    uint b = group * chunk + lane / RUN * share, end = min(b + share, blocks);
     float sum = 0.0;
     bool bad = false;
     for (; b < end; b++) {
         if ((rates[2 * owner[first + b] + 1].w & ACTIVE) == 0) continue; // may hold anything
-        vec4 g[EACH];
-        [[unroll]] for (uint k = 0; k < EACH; k++) g[k] = AT(grads, b * BLOCK_QUADS + lane % SIDE + k * SIDE);
-        [[unroll]] for (uint k = 0; k < EACH; k++) {
+        vec4 g[LOADS];
+        [[unroll]] for (uint k = 0; k < LOADS; k++) g[k] = AT(grads, b * BLOCK_QUADS + lane % RUN + k * RUN);
+        [[unroll]] for (uint k = 0; k < LOADS; k++) {
             bad = bad || any(equal(floatBitsToUint(g[k]) & EXPONENT, uvec4(EXPONENT)));
             sum += dot(g[k], g[k]);
         }

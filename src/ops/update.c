@@ -10,7 +10,7 @@
 #include "trust.args.h"
 
 enum { BLOCK_BYTES = 4 * STRATA_RATE_BLOCK };
-enum { GROUP = 64, QUADS_EACH = 4 };
+enum { GROUP = 64, QUADS_EACH = 8 };
 enum { MAX_PARTS = 1024, LEAST_CHUNK = 16 };
 #define NONE ((strata_slice) { 0 })
 
