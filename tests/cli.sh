@@ -91,6 +91,9 @@ expect 4 "cannot write .: wanted a regular file" "$strata" rates --steps 50 --pl
 # ---- Data sets that are made ----
 expect 0 "" "$strata" data digits --help
 holds out '^  strata data digits OUT'
+expect 0 "" "$strata" data glyphs --help
+expect 4 "nofonts" "$strata" data glyphs other nofonts
+expect 4 "nogems holds neither" "$strata" data emoji other nogems
 expect 0 "" "$strata" data digits digits
 holds out '^0 +143 +35$'
 holds out '^digits: 1437 train, 360 valid, 10 classes, 8x8x1, checksum 01f0bec44b4922f7$'

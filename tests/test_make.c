@@ -196,6 +196,96 @@ static void wrong_digits_are_refused(void **state)
     assert_message("bad is there and not an empty folder");
 }
 
+/* ---- Glyphs ------------------------------------------------------------------------------------ */
+
+/* Copies of the font that ships, under the names a.ttf, b.ttf, ...; `spoilt` is one without its table of
+ * characters. */
+static void write_fonts(const char *folder, int n, const char *spoilt)
+{
+    char *bytes, path[128];
+    size_t length;
+    assert_int_equal(strata_folder_make(folder), STRATA_OK);
+    assert_int_equal(strata_file_read(&bytes, &length, SOURCE_DIR "/assets/fonts/dejavu-sans.ttf"),
+                     STRATA_OK);
+    for (int i = 0; i < n; i++) {
+        snprintf(path, sizeof path, "%s/%c.ttf", folder, 'a' + i);
+        assert_int_equal(strata_file_put(path, bytes, length), STRATA_OK);
+    }
+    for (size_t i = 12; i < 400; i += 16)
+        if (memcmp(bytes + i, "cmap", 4) == 0) bytes[i] = 'x';
+    if (spoilt) assert_int_equal(strata_file_put(spoilt, bytes, length), STRATA_OK);
+    free(bytes);
+}
+
+static void glyphs_are_made_as_digits_were(void **state)
+{
+    (void)state;
+    strata_data *data;
+    const char *from[] = { "fonts" };
+    strata_make_config config = {
+        .out = "glyphs", .idx = true, .from = from, .n_from = 1, .valid_fraction = 0.5
+    };
+    write_fonts("fonts", 12, "fonts/spoilt.ttf");
+    write_text("fonts/text.ttf", "this is no font at all");
+    write_text("fonts/readme.txt", "nor is this");
+    makes(strata_make_glyphs, &config);
+    assert_int_equal(last.train + last.valid, 12 * 36);
+    assert_int_equal(last.train % 36, 0); /* a font is of one part */
+    assert_non_null(strstr(notes, "spoilt.ttf is left out"));
+    assert_non_null(strstr(notes, "12 of 14 fonts of fonts"));
+    assert_int_equal(strata_data_open(&data, "glyphs"), STRATA_OK);
+    assert_int_equal(data->train.classes, 36);
+    assert_string_equal(data->train.class_names[10], "A");
+    for (uint32_t i = 0; i < 36; i++) {
+        uint32_t left = 28, right = 0, top = 28, bottom = 0;
+        double mass = 0, cx = 0, cy = 0;
+        for (uint32_t k = 0; k < 784; k++) {
+            const uint32_t x = k % 28, y = k / 28;
+            const double v = data->train.pixels[i * 784 + k];
+            if (v == 0) continue;
+            left = x < left ? x : left, right = x > right ? x : right;
+            top = y < top ? y : top, bottom = y;
+            mass += v, cx += v * (x + .5), cy += v * (y + .5);
+        }
+        const uint32_t w = right - left + 1, h = bottom - top + 1;
+        assert_int_equal(data->train.labels[i], i);
+        assert_int_equal(w > h ? w : h, 20);
+        /* whole pixels: half a pixel off at most, but that the ink stays inside */
+        assert_true(cx / mass > 13.49 && cx / mass < 14.51);
+        assert_true(cy / mass > 13.49 && cy / mass < 14.51);
+        for (uint32_t k = 0; k < i; k++)
+            assert_memory_not_equal(data->train.pixels + i * 784, data->train.pixels + k * 784, 784);
+    }
+    /* an I is upright, an L stands on its foot */
+    const uint8_t *upright = data->train.pixels + 18 * 784, *foot = data->train.pixels + 21 * 784;
+    for (uint32_t y = 6; y < 22; y++) assert_true(upright[y * 28 + 14] == 255 || upright[y * 28 + 13] == 255);
+    uint32_t row[28] = { 0 }, first = 28, end = 0;
+    for (uint32_t k = 0; k < 784; k++) {
+        if (foot[k] < 128) continue;
+        row[k / 28]++;
+        first = k / 28 < first ? k / 28 : first;
+        end = k / 28;
+    }
+    assert_true(row[end] > 2 * row[first]);
+    strata_data_close(data);
+    const uint64_t sum = last.checksum;
+    config.out = "again";
+    makes(strata_make_glyphs, &config);
+    assert_true(last.checksum == sum);
+}
+
+static void fonts_that_are_missing_are_told(void **state)
+{
+    (void)state;
+    const char *from[] = { "nofonts", "fonts" };
+    strata_make_config config = { .out = "out", .from = from, .n_from = 1 };
+    refuses(strata_make_glyphs, &config, STRATA_FILE, "cannot read folder nofonts");
+    assert_int_equal(strata_folder_make("nofonts"), STRATA_OK);
+    refuses(strata_make_glyphs, &config, STRATA_FILE, "nofonts holds no font (.ttf)");
+    config.n_from = 2;
+    refuses(strata_make_glyphs, &config, STRATA_BAD_ARG, "one folder of fonts, got 2");
+}
+
 /* ---- Emoji ------------------------------------------------------------------------------------- */
 
 static void write_picture(const char *folder, const char *name, uint32_t side, const uint8_t colour[4])
@@ -344,6 +434,8 @@ int main(void)
         cmocka_unit_test(package_digits_have_their_levels),
         cmocka_unit_test(the_seed_draws_from_training_alone),
         cmocka_unit_test(wrong_digits_are_refused),
+        cmocka_unit_test(glyphs_are_made_as_digits_were),
+        cmocka_unit_test(fonts_that_are_missing_are_told),
         cmocka_unit_test(emoji_are_split_by_code_point),
         cmocka_unit_test(emoji_that_are_missing_are_named),
         cmocka_unit_test(a_full_disk_leaves_nothing),

@@ -51,6 +51,15 @@ typedef struct strata_make_observer {
 STRATA_API strata_status strata_make_digits(const strata_make_config *config,
                                             const strata_make_observer *observer);
 
+/* Glyphs 0-9A-Z of TrueType fonts, white on black, 28 pixels, as MNIST's digits were made: the longest side
+ * of the ink 20 pixels, its centre of mass in the middle. A font is of one part. Fonts with fewer than 30
+ * different glyphs are left out, and glyphs that look like a font's sign for a missing one.
+ *   from  none: the 465 fonts of Debian's package fonts-aenigma; else one folder of .ttf files. They are
+ *         trusted: a file made to do harm can
+ * Errors: as strata_make_digits; a missing package is named. */
+STRATA_API strata_status strata_make_glyphs(const strata_make_config *config,
+                                            const strata_make_observer *observer);
+
 /* Colour emoji by Unicode's nine groups, 64 pixels, over white.
  *   from  none: where Debian's packages ruby-tanuki-emoji and ruby-gemojione put them; else the folders of
  *         these gems, tanuki_emoji-VERSION (which also has Unicode's list of groups) and gemojione-VERSION

@@ -126,3 +126,35 @@ const cli_command cli_data_emoji = {
     .most = 3,
     .run = run_emoji,
 };
+
+/* ---- Glyphs ------------------------------------------------------------------------------------- */
+
+static strata_status run_glyphs(cli_arguments *a) { return make(a, strata_make_glyphs, "idx"); }
+
+static const cli_option glyphs_options[] = {
+    OPTIONS("idx"),
+    VALID_FRACTION("the font's name"),
+    { 0, NULL, NULL, NULL },
+};
+
+const cli_command cli_data_glyphs = {
+    .name = "data glyphs",
+    .summary = "make a folder of the glyphs 0-9A-Z of fonts",
+    .synopsis = "OUT [FOLDER]",
+    .examples =
+        "strata data glyphs glyphs\nstrata data glyphs glyphs /usr/share/fonts/truetype/dejavu --format png",
+    .text =
+        "Writes the new folder OUT with glyphs of 28x28 pixels, white on black, made as MNIST's digits were: "
+        "the "
+        "longest side of the ink 20 pixels, its centre of mass in the middle. They are of Debian's package "
+        "fonts-aenigma where it is installed, or of the TrueType fonts in FOLDER, which are trusted. A font "
+        "is for "
+        "training or for validation. Fonts with fewer than 30 different glyphs are left out. Prints how many "
+        "of "
+        "which there are, and a checksum.",
+    .options = glyphs_options,
+    .keys = "",
+    .least = 1,
+    .most = 2,
+    .run = run_glyphs,
+};
