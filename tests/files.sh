@@ -108,6 +108,25 @@ refused 2 "leave --order sequential away" pictures --sample balanced --order seq
 expect 0 "" "${train[@]}" pictures --size 8 --sample balanced
 rm -rf run
 
+mkdir part
+for i in 1 4; do head -c 6146 /dev/zero > "part/data_batch_$i.bin"; done
+head -c 6146 /dev/zero > part/test_batch.bin
+sed 's/\[8, 8, 1\]/[32, 32, 3]/' tiny.yaml > colour.yaml
+expect 0 "" "$strata" train part --device cpu --model colour.yaml --batch 2 --steps 1 --run-dir run
+[ "$(cat err out | grep -c 'skip.*data_batch_[235].bin is not there')" = 3 ] ||
+  fail "missing batches are not told: $(cat err)"
+rm -rf run
+
+# ---- Names that are not UTF-8 ----
+cp -r good latin
+printf 'caf\xe9\n1\n2\n3\n4\n5\n6\n7\n8\n\xc3\xa9\n' > latin/classes.txt
+expect 0 "" "${train[@]}" latin
+json run/run.json
+holds run/run.json '"caf\\\\xe9"'
+expect 0 "" "$strata" inspect run/checkpoints/last.safetensors
+holds out '^class_names  caf\\xe9, 1, .*, 8, é$'
+rm -rf run
+
 # ---- Weights ----
 expect 0 "" "$strata" inspect $weights
 holds out '^conv.weight +F32 +\[5,1,3,3\]'
@@ -126,6 +145,7 @@ done
 expect 4 "long.safetensors" "$strata" inspect long.safetensors
 echo "no weights at all" > text.safetensors
 expect 4 "text.safetensors" "$strata" inspect text.safetensors
+{ head -c $((size - 4)) $weights; bytes '\0\0\xc0\x7f'; } > nan.safetensors
 sed 's/out: 5/out: 6/' tiny.yaml > other.yaml
 expect 2 "conv.weight.*\[6,1,3,3\].*\[5,1,3,3\]|conv.weight.*\[5,1,3,3\].*\[6,1,3,3\]" \
   "$strata" evaluate $weights good --device cpu --model other.yaml
@@ -157,6 +177,8 @@ model() {
 model "wrong.yaml:9:.*'conv2e'.*conv2d" 's/op: conv2d/op: conv2e/'
 model "wrong.yaml:9:.*'strid'.*stride" 's/stride:/strid:/'
 model "wrong.yaml:9: conv: a window of 30" 's/kernel: 3/kernel: 30/'
+model "wrong.yaml:9: the name 'con,v' holds a blank or one of" 's/name: conv/name: "con,v"/'
+model "the name 'bo=dy' holds a blank or one of" 's/body:/bo=dy:/'
 model "wrong.yaml:10:.*'con'.*conv" 's/op: relu/op: relu, in: con/'
 model "wrong.yaml:12:.*10" 's/\$classes/11/'
 model "wrong.yaml:12:.*'\\\$classe'" 's/\$classes/$classe/'
@@ -181,6 +203,7 @@ expect 4 "2 of 3 pictures" "$strata" predict first cut.png dot.png nowhere.png -
 holds err 'cut.png'
 holds err 'nowhere.png'
 holds out '^dot.png'
+expect 5 "dot.png: what .*nan.safetensors says of it is not finite" "$strata" predict nan.safetensors dot.png --device cpu --model tiny.yaml
 expect 2 "--top wants a whole number" "$strata" predict first dot.png --top 0
 expect 4 "empty" "$strata" predict empty dot.png
 

@@ -173,7 +173,8 @@ STRATA_API void strata_predictor_close(strata_predictor *p);
  *   picture  the file's path
  *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes
  * Waits:  for the device.
- * Errors: STRATA_FILE for a picture that cannot be read. */
+ * Errors: STRATA_FILE for a picture that cannot be read; STRATA_NOT_FINITE where the weights make no numbers
+ *         of it. */
 STRATA_API strata_status strata_predict(strata_predictor *p, const char *picture, strata_guess *guesses,
                                         uint32_t room, uint32_t *n);
 

@@ -42,6 +42,31 @@ void strata_text_format(strata_text *t, const char *format, ...)
         strata_text_append(t, line, (size_t)length);
 }
 
+/* Bytes of the UTF-8 character that `s` begins with (RFC 3629: shortest form, no surrogates); 0: none. */
+static size_t character(const unsigned char *s)
+{
+    if (s[0] < 0x80) return 1;
+    const size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80) return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f)) return 0;
+    if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f)) return 0;
+    return n;
+}
+
+void strata_text_utf8(strata_text *t, const char *s)
+{
+    while (*s) {
+        const size_t n = character((const unsigned char *)s);
+        if (n)
+            strata_text_append(t, s, n);
+        else
+            strata_text_format(t, "\\x%02x", (unsigned)(unsigned char)*s);
+        s += n ? n : 1;
+    }
+}
+
 void strata_text_free(strata_text *t)
 {
     free(t->s);

@@ -3,6 +3,7 @@
 #include "data/source.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { SIDE = 32, PLANE = SIDE * SIDE, COLOURS = 3, RECORD = 1 + COLOURS * PLANE, BATCHES = 5 };
 
@@ -81,6 +82,26 @@ static strata_status store_part(strata_data *data, int part, const batch_file *b
     return STRATA_OK;
 }
 
+/* Training batches that are not there are said: the set is smaller than its name promises. */
+static strata_status tell_missing(strata_data *data, const batch_file *batches, const char *folder)
+{
+    strata_skipped *skipped = strata_arena_take(&data->owned.arena, BATCHES * sizeof *skipped);
+    if (!skipped) return strata_fail(STRATA_NO_MEMORY, "no memory to read %s", folder);
+    for (int i = 0; i < BATCHES; i++) {
+        char why[64];
+        if (batches[i].path) continue;
+        snprintf(why, sizeof why, "data_batch_%d.bin is not there", i + 1);
+        strata_skipped *s = &skipped[data->n_skipped];
+        s->file = strata_arena_text_n(&data->owned.arena, why, strcspn(why, " "));
+        s->why = strata_arena_text(&data->owned.arena, why);
+        s->files = 1;
+        if (!s->file || !s->why) return strata_fail(STRATA_NO_MEMORY, "no memory to read %s", folder);
+        data->n_skipped++;
+    }
+    data->skipped = skipped;
+    return STRATA_OK;
+}
+
 strata_status cifar_load(strata_data *data, const char *folder)
 {
     strata_status status = STRATA_OK;
@@ -96,6 +117,7 @@ strata_status cifar_load(strata_data *data, const char *folder)
     if (!any)
         STRATA_GO(strata_fail(STRATA_FILE, "%s lacks data_batch_1.bin (any of 1 to 5 will do)", folder));
     if (!batches[BATCHES].path) STRATA_GO(strata_fail(STRATA_FILE, "%s lacks test_batch.bin", folder));
+    STRATA_GO(tell_missing(data, batches, folder));
     STRATA_GO(store_part(data, 0, batches, BATCHES));
     STRATA_GO(store_part(data, 1, &batches[BATCHES], 1));
 done:

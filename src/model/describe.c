@@ -105,6 +105,16 @@ static strata_status read_setting(model_layer *layer, model_page *p, const yaml_
     return s->key && s->value ? STRATA_OK : no_memory(p);
 }
 
+/* Layers and groups are named on the command line, "stem=1e-3,head=1e-2", and at the head of CSV columns. */
+static strata_status check_name(const model_page *p, const yaml_node_t *node, const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c <= ' ' || strchr(",=:;\"'", *c))
+            return page_fail(p, node, STRATA_BAD_ARG, "the name '%s' holds a blank or one of , = : ; \" '",
+                             name);
+    return STRATA_OK;
+}
+
 static strata_status read_name(model_layer *layer, const model_page *p, const yaml_node_t *node)
 {
     static const char *const taken[] = { "input", "target", "loss" };
@@ -113,7 +123,7 @@ static strata_status read_name(model_layer *layer, const model_page *p, const ya
         if (strcmp(layer->name, taken[i]) == 0)
             return page_fail(p, node, STRATA_BAD_ARG, "no layer may be named '%s'", taken[i]);
     if (!*layer->name) return page_fail(p, node, STRATA_BAD_ARG, "name wants a text, got an empty one");
-    return STRATA_OK;
+    return check_name(p, node, layer->name);
 }
 
 static strata_status read_layer(model_layer *layer, const model_description *d, model_page *p,
@@ -199,6 +209,7 @@ static strata_status read_scheme(model_scheme *scheme, const model_description *
         model_group *g = &scheme->group[scheme->n_groups++];
         g->name = strata_arena_text(p->arena, key);
         if (!g->name) return no_memory(p);
+        STRATA_TRY(check_name(p, node, g->name));
         STRATA_TRY(page_list(&g->prefix, &g->n_prefixes, p, value, key));
         for (uint32_t k = 0; k < g->n_prefixes; k++) STRATA_TRY(check_prefix(d, p, value, g->prefix[k]));
     }

@@ -32,9 +32,19 @@ static void timestamp(char out[32])
     strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
+/* Names of files and classes can hold bytes that JSON cannot. */
+static json_t *any_text(const char *s)
+{
+    strata_text t = { 0 };
+    strata_text_utf8(&t, s);
+    json_t *value = t.failed ? NULL : json_string(t.s ? t.s : "");
+    strata_text_free(&t);
+    return value;
+}
+
 static void set_text(json_t *o, const char *key, const char *value)
 {
-    json_object_set_new(o, key, json_string(value));
+    json_object_set_new(o, key, any_text(value));
 }
 
 /* ---- Making and opening ------------------------------------------------------------------------ */
@@ -401,9 +411,9 @@ static json_t *describe_data(const strata_data_info *d)
     char print[24];
     snprintf(print, sizeof print, "%016" PRIx64, d->fingerprint);
     json_t *names = json_array();
-    for (uint32_t i = 0; i < d->classes; i++) json_array_append_new(names, json_string(d->class_names[i]));
-    return json_pack("{s:s, s:s, s:i, s:i, s:[i,i,i], s:o}", "name", d->name, "fingerprint", print, "train",
-                     (int)d->train, "valid", (int)d->valid, "image", (int)d->h, (int)d->w, (int)d->c,
+    for (uint32_t i = 0; i < d->classes; i++) json_array_append_new(names, any_text(d->class_names[i]));
+    return json_pack("{s:o, s:s, s:i, s:i, s:[i,i,i], s:o}", "name", any_text(d->name), "fingerprint", print,
+                     "train", (int)d->train, "valid", (int)d->valid, "image", (int)d->h, (int)d->w, (int)d->c,
                      "classes", names);
 }
 

@@ -172,7 +172,12 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
     STRATA_GO(strata_picture_fit_as(p->fitted, (const uint32_t[3]) { t->h, t->w, t->c }, &image, &style));
     STRATA_GO(run_one(p, &logits));
     STRATA_GO(source_complaints(p->device, p->source.recipe));
-    for (uint32_t k = 0; k < t->classes; k++) top = fmax(top, (double)logits[k]);
+    for (uint32_t k = 0; k < t->classes; k++) {
+        if (!isfinite(logits[k]))
+            STRATA_GO(strata_fail(STRATA_NOT_FINITE, "%s: what %s says of it is not finite (class %u)",
+                                  picture, p->source.weights, (unsigned)k));
+        top = fmax(top, (double)logits[k]);
+    }
     for (uint32_t k = 0; k < t->classes; k++) sum += share[k] = exp((double)logits[k] - top);
     for (uint32_t k = 0; k < t->classes; k++) share[k] /= sum;
     *n = pick(p, share, guesses, room);

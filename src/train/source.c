@@ -223,8 +223,10 @@ struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, c
     strata_text_format(&classes, "%u", (unsigned)t->task.classes);
     notes[(*n)++] = (strata_note) { "image", keep(arena, &image) };
     notes[(*n)++] = (strata_note) { "classes", keep(arena, &classes) };
-    for (uint32_t i = 0; names && i < t->task.classes; i++)
-        strata_text_format(&list, "%s%s", i ? "\n" : "", names[i]);
+    for (uint32_t i = 0; names && i < t->task.classes; i++) {
+        if (i) strata_text_append(&list, "\n", 1);
+        strata_text_utf8(&list, names[i]);
+    }
     if (names) notes[(*n)++] = (strata_note) { "class_names", keep(arena, &list) };
     for (uint32_t i = 0; i < *n; i++)
         if (!notes[i].value) return NULL;
