@@ -1,5 +1,5 @@
-/* One network, run in several ways: with and without fused nodes. Each way gives the numbers of the others,
- * for every frozen prefix, and fuses no node that somebody looks behind. */
+/* One network, run in several ways: with and without fused nodes, with activations kept or computed again.
+ * Each way gives the numbers of the others, for every frozen prefix. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,6 +62,8 @@ static strata_graph *residual_net(void)
     strata_tensor *x = conv(g, "conv1", g->input, "6", "3", "1");
     x = add(g, "batch_norm", "bn1", x, NULL);
     strata_tensor *skip = x = add(g, "relu", "relu1", x, NULL);
+    x = add(g, "batch_norm", "bn0", conv(g, "conv0", x, "6", "3", "1"), NULL);
+    x = add(g, "dropout", "drop", add(g, "relu", "relu0", x, NULL), NULL); /* within: no segment ends here */
     x = add(g, "batch_norm", "bn2", conv(g, "conv2", x, "6", "3", "1"), NULL);
     x = add(g, "add", "sum1", x, skip);
     skip = x = add(g, "relu", "relu2", x, NULL);
@@ -69,6 +71,7 @@ static strata_graph *residual_net(void)
     skip = add(g, "batch_norm", "bn4", conv(g, "conv4", skip, "9", "1", "2"), NULL);
     x = add(g, "relu", "relu3", add(g, "add", "sum2", x, skip), NULL);
     x = add(g, "global_avg_pool", "pool", x, NULL);
+    x = add(g, "flatten", "flat", x, NULL);
     strata_tensor *y = NULL;
     OK(strata_graph_add(g, &y, "linear", "fc", &x, 1, (strata_setting[]) { { "out", "5" } }, 1));
     OK(strata_graph_add_loss(g, y, "softmax_loss", NULL, 0));
@@ -178,13 +181,13 @@ static void norms_take_in_what_follows(void **state)
     (void)state;
     net n;
     open_net(&n, device_name(), &sgd);
-    static const char *const gone[] = { "relu1", "sum1", "relu2", "sum2", "relu3" };
-    for (int i = 0; i < 5; i++) assert_null(runs(n.plan, gone[i]));
+    static const char *const gone[] = { "relu0", "relu1", "sum1", "relu2", "sum2", "relu3" };
+    for (int i = 0; i < 6; i++) assert_null(runs(n.plan, gone[i]));
     assert_string_equal(runs(n.plan, "bn1")->out->name, "relu1");
     assert_string_equal(runs(n.plan, "bn2")->out->name, "relu2");
     assert_string_equal(runs(n.plan, "bn3")->out->name, "relu3");
     assert_string_equal(runs(n.plan, "bn4")->out->name, "bn4");
-    assert_int_equal(n.plan->n_nodes + 5, n.graph->n_nodes);
+    assert_int_equal(n.plan->n_nodes + 6, n.graph->n_nodes);
     assert_null(strata_graph_tensor(n.graph, "sum1")->data.block); /* nobody makes it */
     close_net(&n);
 
@@ -263,6 +266,53 @@ static void nothing_is_fused_that_is_used_elsewhere(void **state)
     strata_device_close(d);
 }
 
+/* ---- Computing again ------------------------------------------------------------------------------ */
+
+static void same_bits(net *a, net *b, const char *when)
+{
+    for (uint32_t i = 0; i < a->graph->n_params; i++) {
+        const strata_param *p = a->graph->param[i];
+        float x[9 * 9 * 9], y[9 * 9 * 9];
+        for (int grad = 0; grad < 1 + (p->grad.block != NULL); grad++) {
+            OK(strata_plan_read_param(a->plan, p, x, grad));
+            OK(strata_plan_read_param(b->plan, b->graph->param[i], y, grad));
+            if (memcmp(x, y, strata_param_count(p) * sizeof *x) != 0)
+                fail_msg("%s: the bits of %s%s differ", when, grad ? "d" : "", p->name);
+        }
+    }
+}
+
+/* Deep enough that the segments' ends are few beside what lies between. */
+static void recompute_changes_memory_alone(void **state)
+{
+    (void)state;
+    static const char *const devices[] = { "cpu", NULL };
+    for (int d = 0; d < 2; d++)
+        for (int apart = 0; apart < 2; apart++) {
+            strata_plan_config config = sgd;
+            net keeps, again;
+            config.no_fuse = apart;
+            open_net(&keeps, devices[d] ? devices[d] : device_name(), &config);
+            config.recompute = true;
+            open_net(&again, devices[d] ? devices[d] : device_name(), &config);
+            assert_true(again.plan->least_bytes < keeps.plan->least_bytes);
+            for (uint32_t i = 0; i < STEPS; i++) {
+                step(&keeps, i);
+                step(&again, i);
+            }
+            same_bits(&keeps, &again, apart ? "apart" : "fused");
+            for (uint32_t frozen = 1; frozen < keeps.graph->n_nodes - 1; frozen++) {
+                OK(strata_plan_freeze(keeps.plan, frozen, NULL));
+                OK(strata_plan_freeze(again.plan, frozen, NULL));
+                step(&keeps, frozen);
+                step(&again, frozen);
+                same_bits(&keeps, &again, "behind a frozen prefix");
+            }
+            close_net(&keeps);
+            close_net(&again);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +320,7 @@ int main(void)
         cmocka_unit_test(fused_is_unfused),
         cmocka_unit_test(fused_is_unfused_behind_every_prefix),
         cmocka_unit_test(nothing_is_fused_that_is_used_elsewhere),
+        cmocka_unit_test(recompute_changes_memory_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
-/* When each tensor is written first and read last. Time runs over the forward pass and back: node i works
- * forward at time i and backward at time 2n - 1 - i. */
+/* When each tensor is written first and read last, in the times of graph/order.h, and where it lies. */
 #include "graph/layout.h"
 
+#include "graph/order.h"
 #include "ops/update.h"
 
 static uint32_t tensor_index(const strata_graph *g, const strata_tensor *t)
@@ -24,7 +24,7 @@ const strata_tensor *layout_root(const strata_graph *g, const strata_tensor *t)
     return t;
 }
 
-uint32_t layout_room(const strata_graph *g) { return 2 * g->n_tensors + STRATA_MAX_KEPT * g->n_nodes + 16; }
+uint32_t layout_room(const strata_graph *g) { return 3 * g->n_tensors + STRATA_MAX_KEPT * g->n_nodes + 16; }
 
 typedef struct list {
     place_item *items;
@@ -44,44 +44,51 @@ static uint64_t tensor_bytes(const strata_tensor *t)
     return t->rows ? 4 * (uint64_t)t->shape.n : 4 * strata_shape_floats(t->shape);
 }
 
-/* Does node n's backward pass read its input i? */
-static bool reads_back(const strata_node *n, uint32_t i)
+bool layout_reads_back(const strata_node *n, uint32_t i)
 {
     return n->backward_reads & (1u << (i < 8 ? i : 7));
 }
 
-/* The life of a tensor's values and of its gradient, views counted as uses of what they show. False where no
- * node that runs makes or takes it: it lies inside of a fused one. */
-static bool lives(const strata_plan *p, const strata_tensor *root, uint32_t data[2], uint32_t grad[2])
+/* When something lives; nothing does where last < first. */
+typedef struct life {
+    uint32_t first, last;
+} life;
+
+static void stretch(life *l, uint32_t time)
+{
+    if (time < l->first) l->first = time;
+    if (time > l->last) l->last = time;
+}
+
+/* The lives of tensor t: of its values as the forward pass makes them, of those computed again, and of its
+ * gradient. Views count as uses of what they show. */
+static void lives(const strata_plan *p, uint32_t t, life *data, life *again, life *grad)
 {
     const strata_graph *g = p->graph;
-    const uint32_t end = 2 * p->n_nodes - 1;
-    bool train = p->config.train, used = false;
-    data[0] = data[1] = 0;
-    grad[0] = end;
-    grad[1] = 0;
+    const strata_order *o = p->order;
+    const bool train = p->config.train;
+    life *late = o->dropped[t] && train ? again : data;
+    *data = *again = *grad = (life) { UINT32_MAX, 0 };
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         const strata_node *n = p->node[k];
-        uint32_t back = end - k;
-        if (n->out == root) {
-            used = true;
-            data[0] = k;
-            if (data[1] < k) data[1] = k;
-            if (train && (n->backward_reads & STRATA_READS_OUT)) data[1] = back;
-            grad[1] = back;
-        }
+        const bool makes = layout_root(g, n->out) == g->tensor[t];
+        bool reads = makes && (n->backward_reads & STRATA_READS_OUT), takes = makes;
+        if (makes && !n->op->view && train) stretch(grad, o->back[k]);
         for (uint32_t i = 0; i < n->n_in; i++) {
-            if (layout_root(g, n->in[i]) != root) continue;
-            used = true;
-            if (data[1] < k) data[1] = k;
-            if (train && reads_back(n, i) && data[1] < back) data[1] = back;
-            if (!n->op->view && grad[0] > back) grad[0] = back;
+            if (layout_root(g, n->in[i]) != g->tensor[t]) continue;
+            takes = true;
+            reads = reads || layout_reads_back(n, i);
+            if (!n->op->view && train) stretch(grad, o->back[k]);
         }
-        if (layout_root(g, n->out) == root && train && (n->backward_reads & STRATA_READS_OUT) &&
-            data[1] < back)
-            data[1] = back;
+        if (takes) stretch(data, k);
+        if (takes && train && o->again[k] != ORDER_NEVER) stretch(late, o->again[k]);
+        if (reads && train) stretch(late, o->back[k]);
     }
-    return used;
+}
+
+static void put_life(list *l, strata_slice *slice, const strata_tensor *t, const life *when)
+{
+    if (when->first <= when->last) put(l, slice, t->name, tensor_bytes(t), when->first, when->last);
 }
 
 /* The range that the host fills for each micro-batch. */
@@ -133,7 +140,7 @@ static void put_lasting(strata_plan *p, list *l)
 {
     const strata_graph *g = p->graph;
     const strata_plan_config *c = &p->config;
-    const uint32_t end = 2 * p->n_nodes;
+    const uint32_t end = p->order->n_moves;
     uint64_t weights = params_bytes(g, false), scratch = 0;
     for (uint32_t i = 0; i < g->n_nodes; i++) {
         const uint64_t bytes = strata_op_scratch(strata_device_caps(p->device), c->variants, g->node[i],
@@ -167,18 +174,18 @@ strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
     put_lasting(p, &l);
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         strata_tensor *t = g->tensor[i];
-        uint32_t data[2], grad[2];
-        t->data = t->grad = p->grad_home[i] = (strata_slice) { 0 };
+        life data, again, grad;
+        t->data = t->grad = p->data_home[i] = p->again_home[i] = p->grad_home[i] = (strata_slice) { 0 };
         if (t == g->input || t == g->target || t == g->loss || layout_root(g, t) != t) continue;
-        if (!lives(p, t, data, grad)) continue;
-        if (t != layout_root(g, g->logits)) put(&l, &t->data, t->name, tensor_bytes(t), data[0], data[1]);
-        if (p->config.train && grad[0] <= grad[1])
-            put(&l, &p->grad_home[i], t->name, tensor_bytes(t), grad[0], grad[1]);
+        lives(p, i, &data, &again, &grad);
+        if (t != layout_root(g, g->logits)) put_life(&l, &p->data_home[i], t, &data);
+        put_life(&l, &p->again_home[i], t, &again);
+        put_life(&l, &p->grad_home[i], t, &grad);
     }
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         strata_node *n = p->node[k];
         for (int i = 0; i < STRATA_MAX_KEPT; i++)
-            put(&l, &n->kept[i], n->name, n->kept_bytes[i], k, p->config.train ? 2 * p->n_nodes - 1 - k : k);
+            put(&l, &n->kept[i], n->name, n->kept_bytes[i], k, p->config.train ? p->order->back[k] : k);
     }
     *n_items = l.n;
     return STRATA_OK;
@@ -220,9 +227,19 @@ void layout_parts(strata_plan *p)
     for (uint32_t i = 0; i < g->n_tensors; i++)
         if (g->tensor[i] == logits && logits != g->input && logits != g->loss)
             g->tensor[i]->data = strata_slice_part(p->result, p->result_logits, tensor_bytes(logits));
-    for (uint32_t i = 0; i < g->n_tensors; i++) g->tensor[i]->data = layout_root(g, g->tensor[i])->data;
+    for (uint32_t i = 0; i < g->n_tensors; i++)
+        if (g->tensor[i]->data.block) p->data_home[i] = g->tensor[i]->data;
+    layout_again(p, false);
     for (uint32_t i = 0; i < p->n_nodes; i++) p->node[i]->scratch = p->scratch;
     bind_params(p);
+}
+
+void layout_again(strata_plan *p, bool again)
+{
+    strata_graph *g = p->graph;
+    for (uint32_t i = 0; i < g->n_tensors; i++)
+        g->tensor[i]->data = again && p->again_home[i].block ? p->again_home[i] : p->data_home[i];
+    for (uint32_t i = 0; i < g->n_tensors; i++) g->tensor[i]->data = layout_root(g, g->tensor[i])->data;
 }
 
 /* A tensor's gradient is wanted where a parameter that learns lies before it. */

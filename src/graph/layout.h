@@ -16,6 +16,13 @@ uint32_t layout_room(const strata_graph *g);
 void layout_parts(strata_plan *p);
 void layout_gradients(strata_plan *p);
 
+/* Let tensors that are computed again lie where that is done (`again`), or where the forward pass makes
+ * them. */
+void layout_again(strata_plan *p, bool again);
+
+/* Does node n's backward pass read its input i? */
+bool layout_reads_back(const strata_node *n, uint32_t i);
+
 /* The tensor whose memory `t` is a view of; itself where it is not a view. */
 const strata_tensor *layout_root(const strata_graph *g, const strata_tensor *t);
 

@@ -5,16 +5,35 @@
 
 #include "graph/fuse.h"
 #include "graph/layout.h"
+#include "graph/order.h"
 #include "ops/update.h"
 
 enum { MAX_BLOCKS = 64 };
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
+/* The order of work: of all even cuts into segments, the one that takes the least memory. */
+static strata_status choose_order(strata_plan *p, place_item *items, uint32_t *n_items)
+{
+    uint32_t places, best = 0;
+    uint64_t least = UINT64_MAX;
+    STRATA_TRY(order_make(p, 0, &places));
+    if (!p->config.recompute || !p->config.train || p->config.keep_all) return STRATA_OK;
+    for (uint32_t stride = 1; stride <= places; stride += (stride + 2) / 3) {
+        uint32_t same;
+        STRATA_TRY(order_make(p, stride, &same));
+        STRATA_TRY(layout_items(p, items, n_items));
+        const uint64_t bytes = place_least(items, *n_items);
+        if (bytes < least) least = bytes, best = stride;
+    }
+    return order_make(p, best, &places);
+}
+
 /* Lay everything out; `bytes` [MAX_BLOCKS] out: of each block. The items' slices are not bound. */
 static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_items, uint64_t *bytes)
 {
     const strata_caps *caps = strata_device_caps(p->device);
+    STRATA_TRY(choose_order(p, items, n_items));
     STRATA_TRY(layout_items(p, items, n_items));
     p->least_bytes = place_least(items, *n_items);
     STRATA_TRY(place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS, &p->n_blocks));
@@ -62,8 +81,10 @@ static strata_status allocate(strata_plan *p)
     uint32_t n_items = 0;
     place_item *items = calloc(layout_room(p->graph), sizeof *items);
     p->block = calloc(MAX_BLOCKS, sizeof *p->block);
+    p->data_home = calloc(p->graph->n_tensors, sizeof *p->data_home);
+    p->again_home = calloc(p->graph->n_tensors, sizeof *p->again_home);
     p->grad_home = calloc(p->graph->n_tensors, sizeof *p->grad_home);
-    if (!items || !p->block || !p->grad_home)
+    if (!items || !p->block || !p->data_home || !p->again_home || !p->grad_home)
         STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a plan"));
     STRATA_GO(arrange(p, items, &n_items, bytes));
     if (limit == 0) limit = strata_device_caps(p->device)->memory;
@@ -177,16 +198,37 @@ static strata_status record_forward(strata_plan *p, strata_part *part, strata_mo
     return STRATA_OK;
 }
 
-static strata_status record_backward(strata_plan *p, strata_part *part, bool add)
+/* Is anything of a segment learnt, or before it? Else nothing there is computed again. */
+static bool segment_learns(const strata_plan *p, uint32_t segment)
 {
-    for (uint32_t i = p->n_nodes; i-- > 0;) {
-        strata_node *n = p->node[i];
+    for (uint32_t k = 0; k < p->n_nodes; k++)
+        if (p->order->segment[k] == segment && p->node[k]->out->grad.block) return true;
+    return false;
+}
+
+static strata_status record_back(strata_plan *p, strata_part *part, bool add)
+{
+    const strata_order *o = p->order;
+    for (uint32_t i = p->n_nodes; i < o->n_moves; i++) {
+        strata_node *n = p->node[o->move[i].node];
+        const bool again = o->move[i].kind == ORDER_AGAIN;
         n->add_param = add;
-        if (n->op->view || !n->out->grad.block) continue;
+        if (n->op->view ||
+            !(again ? segment_learns(p, o->segment[o->move[i].node]) : n->out->grad.block != NULL))
+            continue;
         STRATA_TRY(next_node(p, part, n));
-        STRATA_TRY(n->op->backward(current(part), n));
+        STRATA_TRY(again ? n->op->forward(current(part), n, STRATA_AGAIN)
+                         : n->op->backward(current(part), n));
     }
     return STRATA_OK;
+}
+
+static strata_status record_backward(strata_plan *p, strata_part *part, bool add)
+{
+    layout_again(p, true);
+    const strata_status status = record_back(p, part, add);
+    layout_again(p, false);
+    return status;
 }
 
 static strata_status record_update(strata_plan *p, strata_part *part, bool measured)
@@ -341,6 +383,8 @@ void strata_plan_close(strata_plan *p)
     close_recordings(p);
     for (uint32_t b = 0; p->block && b < p->n_blocks; b++) strata_block_close(&p->block[b], p->device);
     free(p->block);
+    free(p->data_home);
+    free(p->again_home);
     free(p->grad_home);
     if (!p->config.share) free(p->piece);
     strata_arena_free(&p->arena);

@@ -43,10 +43,11 @@ typedef struct strata_plan_config {
     float clip_norm;                     /* 0: gradients are not clipped */
     uint32_t micro_batches; /* of graph batch size each, that one step accumulates; 0 counts as 1 */
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
-    const bool *hold; /* [n_nodes] batch norms that hold their running statistics, and normalise by them;
+    const bool *hold;      /* [n_nodes] batch norms that hold their running statistics, and normalise by them;
                          copied; NULL: none */
-    bool no_fuse; /* every node runs by itself; else batch norms take in what follows them, see fuse.h */
-    bool keep_all; /* every tensor has memory of its own until the step ends: for looking at them, and for
+    bool no_fuse;   /* every node runs by itself; else batch norms take in what follows them, see fuse.h */
+    bool recompute; /* forget activations between a few places and compute them again, see order.h */
+    bool keep_all;  /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
     bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
     const struct strata_plan *share; /* parameters, gradients, moments and statistics are this plan's (same
@@ -87,6 +88,7 @@ typedef struct strata_plan {
     strata_arena arena; /* of what fusing makes */
     strata_node **node; /* [n_nodes] what runs, in this order: the graph's nodes, or fused ones */
     uint32_t n_nodes;
+    struct strata_order *order; /* of their work, and when each tensor lives */
 
     strata_block *block; /* [n_blocks] owned */
     uint32_t n_blocks;
@@ -114,6 +116,7 @@ typedef struct strata_plan {
     strata_slice running; /* running statistics of all batch norms, flat */
     strata_slice state, rates, step_values, sample_weights, moved; /* parts of `in` and `result` */
     strata_slice scratch;                                          /* of the largest node and of the update */
+    strata_slice *data_home, *again_home; /* [n_tensors] of values: made forward, and made again */
     strata_slice *grad_home; /* [n_tensors] each tensor's gradient memory, whether the frozen prefix leaves it
                                 in use or not */
 

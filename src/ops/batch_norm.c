@@ -363,6 +363,7 @@ static strata_status forward(strata_stream *s, const strata_node *n, strata_mode
                            "%s: batch_norm wants more than one value per channel in training, got %s; a "
                            "larger batch or image has them",
                            n->name, strata_shape_text(n->in[0]->shape).s);
+    if (mode == STRATA_AGAIN) return normalise(s, n, &c); /* the table is kept */
     if (!frozen) STRATA_TRY(sum_up(s, n, &c, STRATA_STATS));
     STRATA_TRY(finish(s, n, &c, frozen, STRATA_STATS_FINISH));
     return normalise(s, n, &c);

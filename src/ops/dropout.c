@@ -56,7 +56,7 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
 
 static strata_status forward(strata_stream *s, const strata_node *n, strata_mode mode)
 {
-    return record(s, n, mode == STRATA_TRAIN ? STRATA_FORWARD : STRATA_EVALUATE);
+    return record(s, n, mode != STRATA_EVALUATE_MODE ? STRATA_FORWARD : STRATA_EVALUATE);
 }
 
 static strata_status backward(strata_stream *s, const strata_node *n)

@@ -41,7 +41,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
 
 static strata_pass forward_pass(strata_mode mode)
 {
-    return mode == STRATA_TRAIN ? STRATA_FORWARD : STRATA_EVALUATE;
+    return mode != STRATA_EVALUATE_MODE ? STRATA_FORWARD : STRATA_EVALUATE;
 }
 
 static void keep(strata_node *n) { n->kept_bytes[0] = 4 * strata_shape_floats(n->out->shape); }

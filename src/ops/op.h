@@ -139,8 +139,9 @@ typedef struct strata_work {
                      next begins */
 } strata_work;
 
-/* The mode of a recording. */
-typedef enum strata_mode { STRATA_TRAIN, STRATA_EVALUATE_MODE } strata_mode;
+/* The mode of a forward pass. AGAIN: the training pass once more, with the same bits, from the same inputs
+ * and parameters: what that pass kept is still there, and running statistics do not move. */
+typedef enum strata_mode { STRATA_TRAIN, STRATA_EVALUATE_MODE, STRATA_AGAIN } strata_mode;
 
 struct strata_op {
     const char *name; /* as model files spell it */

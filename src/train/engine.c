@@ -41,6 +41,7 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         .trust_clip = (float)recipe_number(r, "trust-clip"),
         .micro_batches = c->micro_batches,
         .share = c->share ? c->share->plan : NULL,
+        .recompute = recipe_is(r, "recompute", "true"),
         .no_fuse = recipe_is(r, "no-fuse", "true"),
         .variants = e->variants.length ? e->variants.s : NULL,
     };

@@ -285,6 +285,13 @@ const option_rule option_rules[] = {
       65536,
       NULL },
 
+    { { "recompute", NULL, "false", "schedule",
+        "keep few activations and compute the others again, backward: less memory, a third more forward" },
+      OPTION_FLAG,
+      0,
+      0,
+      on_off },
+
     { { "seed", "N", "1", "run",
         "of weights, order, augmentation and dropout; same seed, build and device: same bits" },
       OPTION_WHOLE,
