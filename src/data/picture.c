@@ -1,7 +1,7 @@
 /* The one file that includes stb_image. It is not hardened: sizes are asked for and limited before it
  * decodes. */
 #include "core/file.h"
-#include "data/picture.h"
+#include "data/jpeg.h"
 #include "data/picture_guard.h"
 
 #include <ctype.h>
@@ -154,11 +154,14 @@ strata_status strata_picture_look(strata_picture *out, const void *bytes, size_t
 strata_status strata_picture_decode(strata_picture *out, const void *bytes, size_t n, const char *name)
 {
     int w, h, c;
+    bool taken;
     STRATA_TRY(look(out, bytes, n, name));
-    uint8_t *pixels = stbi_load_from_memory(bytes, (int)n, &w, &h, &c, 0);
-    *out = (strata_picture) { 0 };
-    if (!pixels) return strata_fail(STRATA_FILE, "%s is damaged: %s", name, stbi_failure_reason());
-    *out = (strata_picture) { pixels, (uint32_t)h, (uint32_t)w, (uint32_t)c };
+    STRATA_TRY(jpeg_decode(&taken, out, bytes, n, name));
+    if (!taken) {
+        uint8_t *pixels = stbi_load_from_memory(bytes, (int)n, &w, &h, &c, 0);
+        if (!pixels) return strata_fail(STRATA_FILE, "%s is damaged: %s", name, stbi_failure_reason());
+        *out = (strata_picture) { pixels, (uint32_t)h, (uint32_t)w, (uint32_t)c };
+    }
     strata_status status = turn(out, orientation(bytes, n), name);
     if (status != STRATA_OK) strata_picture_free(out);
     return status;

@@ -9,7 +9,10 @@
 #include <string.h>
 
 enum { MOST_SAMPLES = 1 << 30 }; /* between the steps of a resize */
-enum { PRECISION = 32 - 8 - 2 }; /* bits behind the point: 8 bits of sample and 2 of headroom fit before it */
+enum {
+    PRECISION = 32 - 8 - 2,
+    HALF = 1 << (PRECISION - 1)
+}; /* bits behind the point: 8 bits of sample and 2 of headroom fit before it */
 
 /* ---- Colour ------------------------------------------------------------------------- */
 
@@ -28,10 +31,6 @@ static void convert(uint8_t *out, uint32_t c, const strata_picture *p, const uin
     const size_t n = (size_t)p->h * p->w;
     const bool has_alpha = p->c == 2 || p->c == 4, grey = p->c < 3;
     const uint32_t dark = luma(under[0], under[1], under[2]);
-    if (c == p->c) { /* nothing to convert: 1 and 3 have no alpha */
-        memcpy(out, p->pixels, n * c);
-        return;
-    }
     for (size_t i = 0; i < n; i++) {
         const uint8_t *in = p->pixels + i * p->c;
         const uint32_t alpha = has_alpha ? in[p->c - 1] : 255;
@@ -118,26 +117,40 @@ static uint8_t rounded(int32_t sum)
     return (uint8_t)(value > 255 ? 255 : value < 0 ? 0 : value);
 }
 
-/* Resize along one dimension: in [n, from, c] to out [n, to, c], where c counts all values that move
- * together. */
-static strata_status resize(uint8_t *out, const uint8_t *in, size_t n, const uint32_t from_to[2], size_t c,
-                            strata_filter kind)
+/* One row to [to, c]: the few channels of a pixel move together. */
+static void resize_row(uint8_t *out, const uint8_t *in, const filter *f, uint32_t to, size_t c)
 {
-    const uint32_t from = from_to[0], to = from_to[1];
-    filter f = { 0 };
-    strata_status status = filter_init(&f, kind, from, to);
-    for (size_t row = 0; status == STRATA_OK && row < n; row++)
-        for (uint32_t i = 0; i < to; i++) {
-            const uint8_t *source = in + (row * from + f.first[i]) * c;
-            const int32_t *weights = f.weights + (size_t)i * f.room;
-            for (size_t k = 0; k < c; k++) {
-                int32_t sum = 1 << (PRECISION - 1);
-                for (uint32_t x = 0; x < f.count[i]; x++) sum += source[x * c + k] * weights[x];
-                out[(row * to + i) * c + k] = rounded(sum);
+    for (uint32_t i = 0; i < to; i++) {
+        const uint8_t *source = in + f->first[i] * c;
+        const int32_t *weights = f->weights + (size_t)i * f->room;
+        int32_t sum[3] = { HALF, HALF, HALF };
+        if (c == 3)
+            for (uint32_t x = 0; x < f->count[i]; x++, source += 3) {
+                sum[0] += source[0] * weights[x];
+                sum[1] += source[1] * weights[x];
+                sum[2] += source[2] * weights[x];
             }
+        else
+            for (uint32_t x = 0; x < f->count[i]; x++) sum[0] += source[x] * weights[x];
+        for (size_t k = 0; k < c; k++) *out++ = rounded(sum[k]);
+    }
+}
+
+/* Columns of [from, n] to one row [n] of the output: row by row, so that many values move at once. */
+static void resize_columns(uint8_t *out, const uint8_t *in, const filter *f, uint32_t i, size_t n)
+{
+    enum { AT_ONCE = 256 };
+    const int32_t *weights = f->weights + (size_t)i * f->room;
+    for (size_t first = 0; first < n; first += AT_ONCE) {
+        const size_t end = n - first < AT_ONCE ? n - first : AT_ONCE;
+        int32_t sum[AT_ONCE];
+        for (size_t k = 0; k < end; k++) sum[k] = HALF;
+        for (uint32_t x = 0; x < f->count[i]; x++) {
+            const uint8_t *source = in + (f->first[i] + x) * n + first;
+            for (size_t k = 0; k < end; k++) sum[k] += source[k] * weights[x];
         }
-    filter_free(&f);
-    return status;
+        for (size_t k = 0; k < end; k++) out[first + k] = rounded(sum[k]);
+    }
 }
 
 /* Scale [from_h,from_w,c] to [h,w,c]. */
@@ -146,19 +159,26 @@ static strata_status scale(uint8_t *out, const uint8_t *in, const uint32_t from[
 {
     const uint32_t c = to[2];
     strata_status status = STRATA_OK;
+    filter wide = { 0 }, high = { 0 };
     uint8_t *narrow = malloc((size_t)from[0] * to[1] * c);
     if (!narrow)
         return strata_fail(STRATA_NO_MEMORY, "no memory to fit a picture of %u x %u to %u x %u", from[1],
                            from[0], to[1], to[0]);
+    if (from[1] != to[1]) STRATA_GO(filter_init(&wide, kind, from[1], to[1]));
+    if (from[0] != to[0]) STRATA_GO(filter_init(&high, kind, from[0], to[0]));
     if (from[1] == to[1])
         memcpy(narrow, in, (size_t)from[0] * to[1] * c);
     else
-        STRATA_GO(resize(narrow, in, from[0], (const uint32_t[2]) { from[1], to[1] }, c, kind));
+        for (uint32_t y = 0; y < from[0]; y++)
+            resize_row(narrow + (size_t)y * to[1] * c, in + (size_t)y * from[1] * c, &wide, to[1], c);
     if (from[0] == to[0])
         memcpy(out, narrow, (size_t)to[0] * to[1] * c);
     else
-        STRATA_GO(resize(out, narrow, 1, (const uint32_t[2]) { from[0], to[0] }, (size_t)to[1] * c, kind));
+        for (uint32_t y = 0; y < to[0]; y++)
+            resize_columns(out + (size_t)y * to[1] * c, narrow, &high, y, (size_t)to[1] * c);
 done:
+    filter_free(&wide);
+    filter_free(&high);
     free(narrow);
     return status;
 }
@@ -220,13 +240,14 @@ strata_status strata_picture_fit_as(uint8_t *pixels, const uint32_t to[3], const
         return strata_fail(STRATA_BAD_SHAPE, "a picture of %u x %u is too long for %u x %u", p->w, p->h,
                            to[1], to[0]);
     const bool whole = size[0] == to[0] && size[1] == to[1];
-    uint8_t *coloured = malloc((size_t)p->h * p->w * c);
+    const bool as_is = c == p->c; /* 1 and 3 channels have no alpha */
+    uint8_t *coloured = as_is ? NULL : malloc((size_t)p->h * p->w * c);
     uint8_t *scaled = whole ? NULL : malloc((size_t)size[0] * size[1] * c);
-    if (!coloured || (!whole && !scaled))
+    if ((!as_is && !coloured) || (!whole && !scaled))
         STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory to fit a picture of %u x %u to %u x %u", p->w,
                               p->h, to[1], to[0]));
-    convert(coloured, c, p, style->background);
-    STRATA_GO(scale(whole ? pixels : scaled, coloured, from, size, style->filter));
+    if (!as_is) convert(coloured, c, p, style->background);
+    STRATA_GO(scale(whole ? pixels : scaled, as_is ? p->pixels : coloured, from, size, style->filter));
     if (whole) goto done;
     if (style->fit == STRATA_FIT_PAD) fill(pixels, to, style->background);
     centre(pixels, to, scaled, size);

@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700 /* mmap */
 #include "data/pixel_cache.h"
+#include "data/jpeg.h"
 
 #include "core/file.h"
 #include "core/text.h"
@@ -33,6 +34,7 @@ uint64_t pixel_cache_key(const image_list *l, const strata_image_set *shape,
     XXH64_state_t state;
     XXH64_reset(&state, 0);
     XXH64_update(&state, VERSION, sizeof VERSION);
+    XXH64_update(&state, jpeg_decoder(), strlen(jpeg_decoder()));
     XXH64_update(&state, figures, sizeof figures);
     XXH64_update(&state, style->background, sizeof style->background);
     for (uint32_t i = 0; i < l->n; i++) {

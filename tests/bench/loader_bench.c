@@ -1,0 +1,49 @@
+/* How fast an image folder becomes batches: opened (scanned, decoded, fitted), then one shuffled epoch of 64.
+ *   loader_bench FOLDER SIZE THREADS   prints images, seconds
+ * tests/bench/loader.py runs it beside PyTorch's DataLoader. */
+#include "data/batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { BATCH = 64 };
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+int main(int argc, char **argv)
+{
+    strata_data *d;
+    strata_batcher b;
+    if (argc != 4) return fprintf(stderr, "loader_bench FOLDER SIZE THREADS\n"), 2;
+    const strata_data_config config = { .h = (uint32_t)atoi(argv[2]),
+                                        .w = (uint32_t)atoi(argv[2]),
+                                        .threads = (uint32_t)atoi(argv[3]),
+                                        .valid_fraction = -1,
+                                        .cache = STRATA_CACHE_NONE };
+    const double began = now();
+    if (strata_data_load(&d, argv[1], &config) != STRATA_OK)
+        return fprintf(stderr, "%s\n", strata_message()), 1;
+    const strata_image_set *set = &d->train;
+    float *pixels = malloc((size_t)BATCH * set->h * set->w * 4 * sizeof *pixels);
+    uint32_t *order = malloc(set->n * sizeof *order);
+    int32_t labels[BATCH];
+    float weights[BATCH];
+    if (!pixels || !order) return 1;
+    strata_batcher_init(&b, set, d->scale, d->mean, d->std);
+    b.batch = BATCH;
+    strata_order(order, set->n, 1, 0);
+    for (uint32_t at = 0; at < set->n; at += BATCH)
+        strata_batch_fill(&(strata_batch) { pixels, labels, weights }, &b, order, 0, at,
+                          set->n - at < BATCH ? set->n - at : BATCH);
+    printf("%u %.6f\n", (unsigned)set->n, now() - began);
+    free(order);
+    free(pixels);
+    strata_data_close(d);
+    return 0;
+}
