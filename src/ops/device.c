@@ -149,6 +149,16 @@ strata_status strata_device_list(strata_device_entry *out, uint32_t room, uint32
     return STRATA_OK;
 }
 
+void strata_device_recall(strata_text *out, const strata_device *d, const char *what)
+{
+    if (d->gpu) strata_gpu_recall(out, d->gpu, what);
+}
+
+void strata_device_remember(const strata_device *d, const char *what, const char *text)
+{
+    if (d->gpu) strata_gpu_remember(d->gpu, what, text);
+}
+
 /* ---- Memory -------------------------------------------------------------------------------------- */
 
 static strata_status open_on_cpu(strata_block *out, strata_device *d, uint64_t bytes)

@@ -8,10 +8,17 @@
 
 #include "core/kernel.h"
 #include "core/status.h"
+#include "core/text.h"
 #include "strata/device.h"
 
 /* Messages of the validation layer so far, and the first of them ("" if none). */
 unsigned strata_device_complaints(const strata_device *d, const char **first);
+
+/* Text that is kept on disk between runs for this device, its driver, its limits as clamped, and the shaders:
+ * `out` stays empty where there is none, where the file was damaged, on the reference, and with shaders from
+ * a folder. Keeping it never fails: what is lost costs time only. */
+void strata_device_recall(strata_text *out, const strata_device *d, const char *what);
+void strata_device_remember(const strata_device *d, const char *what, const char *text);
 
 /* ---- Memory ---------------------------------------------------------------------------- */
 

@@ -75,6 +75,20 @@ static uint32_t choose(const strata_caps *caps, const char *forced, const strata
     return chosen;
 }
 
+bool strata_op_is_forced(const char *forced, const strata_node *n, strata_pass pass)
+{
+    for (const char *p = forced; p && *p;) {
+        const size_t item = strcspn(p, ",");
+        const char *name;
+        size_t length;
+        const bool speaks = speaks_of(p, item, n, pass, &name, &length) > 0;
+        for (uint32_t i = 0; speaks && n->op->variants && n->op->variants[i]; i++)
+            if (same(name, length, n->op->variants[i])) return true;
+        p += item + (p[item] == ',');
+    }
+    return false;
+}
+
 uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass)
 {
     return choose(&s->device->caps, s->forced, n, pass);

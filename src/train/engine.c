@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "graph/tune.h"
+
 #include "train/recipe.h"
 
 static strata_optimizer optimizer(const strata_recipe *r)
@@ -29,8 +31,16 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
 
 static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
 {
-    strata_text_format(&e->variants, "%s%s", recipe_is(r, "exact", "true") ? "exact," : "",
+    strata_text_format(&e->given, "%s%s", recipe_is(r, "exact", "true") ? "exact," : "",
                        strata_recipe_get(r, "variants"));
+    if (e->given.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
+    strata_text_format(&e->variants, "%s", e->given.length ? e->given.s : "");
+    if (c->train && !recipe_is(r, "tune", "off")) {
+        const strata_tune_config tune = { .train = true,
+                                          .full = recipe_is(r, "tune", "full"),
+                                          .forced = e->given.s };
+        STRATA_TRY(strata_tune(&e->variants, NULL, e->device, e->model->graph, &tune));
+    }
     if (e->variants.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
     const strata_plan_config plan = {
         .train = c->train,
@@ -68,6 +78,7 @@ void engine_close(engine *e)
     strata_plan_close(e->plan);
     strata_model_close(e->model);
     strata_text_free(&e->variants);
+    strata_text_free(&e->given);
     *e = (engine) { 0 };
 }
 

@@ -12,7 +12,7 @@ typedef struct engine {
     strata_device *device; /* borrowed */
     strata_model *model;
     strata_plan *plan;
-    strata_text variants;          /* that the plan was given */
+    strata_text variants, given;   /* those that the plan was given; of them, those that the recipe forces */
     strata_ring *train, *evaluate; /* each opened when first used; at most one has work in flight */
 } engine;
 

@@ -19,6 +19,7 @@ static const char *const valids[] = { "auto", "none", NULL };
 static const char *const decay_bys[] = { "group", "base", NULL };
 static const char *const frozen_stats[] = { "update", "hold", NULL };
 static const char *const undecayed[] = { "norm", "bias", "norm,bias", "bias,norm", NULL };
+static const char *const tunes[] = { "off", "fast", "full", NULL };
 static const char *const losses[] = { "softmax", NULL };
 
 /* key, value, default, topic, help; kind, range or choices */
@@ -342,6 +343,12 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
+    { { "tune", "NAME", "off", "device",
+        "fast or full: measure which kernel is the fastest for each shape, once, and keep it; off: a table" },
+      OPTION_CHOICE,
+      0,
+      0,
+      tunes },
     { { "exact", NULL, "false", "device",
         "convolutions sum directly: none by Winograd's rounder transforms" },
       OPTION_FLAG,

@@ -520,6 +520,7 @@ static strata_status open_same(run *r)
                                          : strata_recipe_set(r->recipe, "variants", forced.s);
     r->cores = (uint32_t)json_integer_value(
         json_object_get(json_object_get(r->folder.run, "device"), "cores"));
+    if (status == STRATA_OK && before) status = strata_recipe_set(r->recipe, "tune", "off");
     if (status == STRATA_OK) status = open_trainer(r);
     r->recorded = status == STRATA_OK;
     if (status == STRATA_OK) status = begin_record(r);

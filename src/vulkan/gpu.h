@@ -8,6 +8,7 @@
 
 #include "core/kernel.h"
 #include "core/status.h"
+#include "core/text.h"
 #include "strata/device.h"
 
 typedef struct strata_gpu strata_gpu;
@@ -30,6 +31,9 @@ void strata_gpu_close(strata_gpu *g);
 
 const strata_caps *strata_gpu_caps(const strata_gpu *g);
 unsigned strata_gpu_complaints(const strata_gpu *g, const char **first);
+
+void strata_gpu_recall(strata_text *out, const strata_gpu *g, const char *what);
+void strata_gpu_remember(const strata_gpu *g, const char *what, const char *text);
 
 strata_status strata_gpu_block_open(strata_block *out, strata_gpu *g, uint64_t bytes,
                                     strata_memory_kind kind);

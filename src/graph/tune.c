@@ -1,0 +1,266 @@
+#include "graph/tune.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "graph/trial.h"
+
+enum { FEW_IMAGES = 2, ROUNDS_FAST = 3, ROUNDS_FULL = 7 };
+
+/* Twice the bound of the roundest variant (Winograd, 1e-9), as both have errors. */
+static const double most_nmse = 2e-9;
+/* Times the preferred variant's time at a few images: beyond, it will not win at many. */
+static const double FAR_BEHIND = 3;
+static const double margin = 0.95; /* of the preferred variant's time: below, it is not noise */
+
+typedef struct tuner {
+    strata_device *device;
+    const strata_graph *graph;
+    const strata_tune_config *config;
+    strata_tune_report report;
+    strata_text kept; /* lines "key\tPASS=name,PASS=name" */
+    bool changed;
+} tuner;
+
+/* ---- What is remembered ----------------------------------------------------------------------- */
+
+/* All that the speed of a node's passes depends on, on one device. */
+static void put_key(strata_text *key, const tuner *t, const strata_node *n)
+{
+    strata_text_format(key, "%s", n->op->name);
+    for (uint32_t i = 0; i < n->n_in; i++)
+        strata_text_format(key, " %s", strata_shape_text(n->in[i]->shape).s);
+    for (size_t i = 0; i + 4 <= n->op->options_bytes; i += 4) {
+        uint32_t word;
+        memcpy(&word, (const char *)n->options + i, sizeof word);
+        strata_text_format(key, " %x", word);
+    }
+    strata_text_format(key, " %s%s%s", t->config->train ? "train" : "infer", t->config->full ? " full" : "",
+                       n->in[0] == t->graph->input ? " first" : "");
+}
+
+/* The choices of a key: [*length] characters; NULL: it is not known. */
+static const char *find(const strata_text *kept, const char *key, size_t *length)
+{
+    const size_t n = strlen(key);
+    for (const char *line = kept->s; line && *line;) {
+        const size_t all = strcspn(line, "\n");
+        if (all > n && strncmp(line, key, n) == 0 && line[n] == '\t') {
+            *length = all - n - 1;
+            return line + n + 1;
+        }
+        line += all + (line[all] == '\n');
+    }
+    return NULL;
+}
+
+/* ---- One node ----------------------------------------------------------------------------------- */
+
+/* What was seen of one way to run a node. way 0..: that variant forced; PREFERRED: none. */
+enum { MOST_WAYS = 9 };
+
+typedef struct way {
+    strata_stream *stream;
+    trial_passes passes; /* what was recorded */
+    bool right[STRATA_PASSES];
+    double seconds[STRATA_PASSES];
+} way;
+
+static uint32_t count_variants(const strata_op *op)
+{
+    uint32_t n = 0;
+    while (op->variants && op->variants[n] && n < MOST_WAYS - 1) n++;
+    return n;
+}
+
+/* Is way `w` one of its own in this pass, not another variant that came where it is not admitted? */
+static bool runs(const way *w, const strata_op *op, uint32_t variant, int pass)
+{
+    return w->stream && w->passes.name[pass] && strcmp(w->passes.name[pass], op->variants[variant]) == 0;
+}
+
+/* Compare every way's results with the plain one's, at a few images. */
+static strata_status verify(tuner *t, const strata_node *n, way *ways, uint32_t n_ways)
+{
+    strata_status status = STRATA_OK;
+    trial one;
+    const uint32_t images = t->config->full ? n->in[0]->shape.n : FEW_IMAGES;
+    STRATA_TRY(trial_open(&one, t->device, n, images, t->config->train, n->in[0] != t->graph->input));
+    for (uint32_t v = 0; v < n_ways; v++) {
+        way *w = &ways[v];
+        status = trial_record(&one, &w->stream, &w->passes, n->op->variants[v]);
+        if (status == STRATA_BAD_SHADER || status == STRATA_BAD_ARG) {
+            if (v == 0) STRATA_GO(status);
+            t->report.rejected++; /* it cannot even be made here */
+            status = STRATA_OK;
+            continue;
+        }
+        STRATA_GO(status);
+        STRATA_GO(trial_run(&one, w->stream));
+        STRATA_GO(v == 0 ? trial_keep(&one) : trial_compare(&one, w->right, most_nmse));
+        for (int p = 0; p < STRATA_PASSES; p++) {
+            w->right[p] = v == 0 || w->right[p];
+            t->report.rejected += runs(w, n->op, v, p) && !w->right[p];
+        }
+        STRATA_GO(trial_time(&one, w->stream, w->seconds, 1));
+    }
+done:
+    for (uint32_t v = 0; v < n_ways; v++) {
+        strata_stream_close(ways[v].stream);
+        ways[v].stream = NULL;
+    }
+    trial_close(&one);
+    return status;
+}
+
+/* The way that the variant `name` is. */
+static const way *way_of(const strata_node *n, const way *ways, const char *name)
+{
+    uint32_t k = 0;
+    while (strcmp(name, n->op->variants[k]) != 0) k++;
+    return &ways[k];
+}
+
+/* Is it worth more than a look at a few images? */
+static bool promising(const tuner *t, const strata_node *n, const way *ways, uint32_t v, const way *preferred)
+{
+    for (int p = 0; p < STRATA_PASSES; p++) {
+        const char *name = preferred->passes.name[p];
+        if (!name || !ways[v].right[p] || !ways[v].passes.name[p] || strcmp(name, n->op->variants[v]) == 0)
+            continue;
+        const way *other = way_of(n, ways, name);
+        if (t->config->full || !other->right[p] || ways[v].seconds[p] < FAR_BEHIND * other->seconds[p])
+            return true;
+    }
+    return false;
+}
+
+/* Time those that were right and the preferred ones, in turn. */
+static strata_status measure(tuner *t, const strata_node *n, way *ways, uint32_t n_ways, way *preferred)
+{
+    strata_status status = STRATA_OK;
+    trial one;
+    const int rounds = t->config->full ? ROUNDS_FULL : ROUNDS_FAST;
+    STRATA_TRY(
+        trial_open(&one, t->device, n, n->in[0]->shape.n, t->config->train, n->in[0] != t->graph->input));
+    STRATA_GO(trial_record(&one, &preferred->stream, &preferred->passes, NULL));
+    for (uint32_t v = 0; v < n_ways; v++)
+        if (promising(t, n, ways, v, preferred))
+            STRATA_GO(trial_record(&one, &ways[v].stream, &ways[v].passes, n->op->variants[v]));
+    for (int r = 0; r <= rounds; r++) { /* the first warms up */
+        STRATA_GO(trial_time(&one, preferred->stream, preferred->seconds, r));
+        for (uint32_t v = 0; v < n_ways; v++)
+            if (ways[v].stream) STRATA_GO(trial_time(&one, ways[v].stream, ways[v].seconds, r));
+    }
+done:
+    trial_close(&one);
+    return status;
+}
+
+static void choose(strata_text *out, const strata_node *n, const way *ways, uint32_t n_ways,
+                   const way *preferred)
+{
+    for (int p = 0; p < STRATA_PASSES; p++) {
+        const char *name = preferred->passes.name[p];
+        if (!name) continue;
+        /* The preferred variant is none where it is wrong on this device. */
+        const way *best = way_of(n, ways, name)->right[p] ? preferred : NULL;
+        double least = best ? margin * best->seconds[p] : INFINITY;
+        for (uint32_t v = 0; v < n_ways; v++)
+            if (runs(&ways[v], n->op, v, p) && ways[v].right[p] && ways[v].seconds[p] < least) {
+                best = &ways[v];
+                least = best->seconds[p];
+            }
+        if (!best) continue;
+        for (int k = 0; k < STRATA_PASSES; k++) /* helpers with variants of their own go with their pass */
+            if (best->passes.of[k] == p && best->passes.own[k])
+                strata_text_format(out, "%s%s=%s", out->length ? "," : "", strata_pass_name((strata_pass)k),
+                                   best->passes.own[k]);
+    }
+}
+
+static strata_status tune_node(tuner *t, strata_text *out, const strata_node *n)
+{
+    strata_status status = STRATA_OK;
+    const uint32_t n_ways = count_variants(n->op);
+    way ways[MOST_WAYS] = { { 0 } }, preferred = { 0 };
+    STRATA_GO(verify(t, n, ways, n_ways));
+    STRATA_GO(measure(t, n, ways, n_ways, &preferred));
+    choose(out, n, ways, n_ways, &preferred);
+    t->report.measured++;
+done:
+    for (uint32_t v = 0; v < n_ways; v++) strata_stream_close(ways[v].stream);
+    strata_stream_close(preferred.stream);
+    return status;
+}
+
+/* ---- The graph ------------------------------------------------------------------------------------- */
+
+static bool wanted(const tuner *t, const strata_node *n)
+{
+    const char *exact = t->config->forced ? strstr(t->config->forced, "exact") : NULL;
+    if (n->op->view || n->op->loss || count_variants(n->op) < 2) return false;
+    return !(exact && n->op->prefer_exact);
+}
+
+/* "PASS=name,.." as "node:PASS=name,..", but for passes that somebody forced. */
+static void put_choices(strata_text *out, const tuner *t, const strata_node *n, const char *choices,
+                        size_t length)
+{
+    for (const char *p = choices, *end = choices + length; p < end;) {
+        const size_t item = strcspn(p, ",\n"), name = strcspn(p, "=");
+        bool taken = false;
+        for (int k = 0; k < STRATA_PASSES; k++)
+            if (strlen(strata_pass_name((strata_pass)k)) == name &&
+                strncmp(strata_pass_name((strata_pass)k), p, name) == 0)
+                taken = strata_op_is_forced(t->config->forced, n, (strata_pass)k);
+        if (!taken) strata_text_format(out, "%s%s:%.*s", out->length ? "," : "", n->name, (int)item, p);
+        p += item + (p[item] == ',');
+    }
+}
+
+static strata_status tune_one(tuner *t, strata_text *out, const strata_node *n)
+{
+    strata_status status = STRATA_OK;
+    strata_text key = { 0 }, choices = { 0 };
+    size_t length = 0;
+    put_key(&key, t, n);
+    if (key.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for tuning"));
+    const char *known = find(&t->kept, key.s, &length);
+    if (!known) {
+        STRATA_GO(tune_node(t, &choices, n));
+        strata_text_format(&t->kept, "%s\t%s\n", key.s, choices.length ? choices.s : "");
+        t->changed = true;
+        known = choices.length ? choices.s : "";
+        length = choices.length;
+    }
+    put_choices(out, t, n, known, length);
+    if (out->failed || t->kept.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for tuning"));
+done:
+    strata_text_free(&key);
+    strata_text_free(&choices);
+    return status;
+}
+
+strata_status strata_tune(strata_text *out, strata_tune_report *report, strata_device *d,
+                          const strata_graph *g, const strata_tune_config *config)
+{
+    strata_status status = STRATA_OK;
+    tuner t = { .device = d, .graph = g, .config = config };
+    uint32_t nodes = 0;
+    if (strata_device_caps(d)->vulkan) {
+        strata_device_recall(&t.kept, d, "tuned");
+        for (uint32_t i = 0; i < g->n_nodes; i++) {
+            if (!wanted(&t, g->node[i])) continue;
+            nodes++;
+            STRATA_GO(tune_one(&t, out, g->node[i]));
+        }
+    }
+    if (t.changed) strata_device_remember(d, "tuned", t.kept.s);
+done:
+    t.report.remembered = nodes - t.report.measured;
+    if (report) *report = t.report;
+    strata_text_free(&t.kept);
+    return status;
+}

@@ -1,0 +1,201 @@
+/* The autotuner: a wrong variant never wins, choices are kept and taken again, a damaged file is measured
+ * anew, and what somebody forced is left alone. */
+#include "rig.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "graph/tune.h"
+
+static char folder[] = "/tmp/strata-tune-XXXXXX";
+
+static strata_device *open_for_tuning(const char *shaders)
+{
+    strata_device *d = NULL;
+    OK(strata_device_open(&d, &(strata_device_config) { .shader_dir = shaders, .validate = true }));
+    return d;
+}
+
+/* Two convolutions of one shape, a norm between them, and one of another shape. */
+static strata_graph *make_graph(void)
+{
+    const strata_setting conv[] = { { "out", "16" }, { "kernel", "3" }, { "pad", "1" }, { "bias", "false" } };
+    strata_graph *g = NULL;
+    strata_tensor *x;
+    OK(strata_graph_open(&g, (strata_shape) { 6, 12, 12, 16 }));
+    OK(strata_graph_add(g, &x, "conv2d", "zero", &g->input, 1, conv, 4));
+    OK(strata_graph_add(g, &x, "conv2d", "one", &x, 1, conv, 4));
+    OK(strata_graph_add(g, &x, "batch_norm", "norm", &x, 1, NULL, 0));
+    OK(strata_graph_add(g, &x, "conv2d", "two", &x, 1, conv, 4));
+    OK(strata_graph_add(g, &x, "linear", "last", &x, 1, (strata_setting[]) { { "out", "5" } }, 1));
+    return g;
+}
+
+static strata_tune_report tune(char out[4096], strata_device *d, const char *forced, bool full)
+{
+    strata_graph *g = make_graph();
+    strata_tune_report report;
+    strata_text text = { 0 };
+    const strata_tune_config config = { .train = true, .full = full, .forced = forced };
+    OK(strata_tune(&text, &report, d, g, &config));
+    snprintf(out, 4096, "%s", text.length ? text.s : "");
+    strata_text_free(&text);
+    strata_graph_close(g);
+    return report;
+}
+
+static void has(const char *choices, const char *item)
+{
+    if (!strstr(choices, item)) fail_msg("no \"%s\" in %s", item, choices);
+}
+
+static void lacks(const char *choices, const char *item)
+{
+    if (strstr(choices, item)) fail_msg("\"%s\" in %s", item, choices);
+}
+
+/* The path of the file of choices, the only one whose name begins so. */
+static void kept_file(char out[600])
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/strata", folder);
+    DIR *d = opendir(path);
+    assert_non_null(d);
+    *out = '\0';
+    for (struct dirent *e; (e = readdir(d));)
+        if (strncmp(e->d_name, "tuned-", 6) == 0) snprintf(out, 600, "%s/%.80s", path, e->d_name);
+    closedir(d);
+}
+
+static void choices_are_kept_and_taken_again(void **state)
+{
+    (void)state;
+    char first[4096], again[4096], path[600];
+    strata_device *d = open_for_tuning(NULL);
+    strata_tune_report r = tune(first, d, NULL, false);
+    assert_int_equal(r.measured, 4); /* "two" is "one" once more */
+    assert_int_equal(r.remembered, 1);
+    assert_int_equal(r.rejected, 0);
+    has(first, "one:FORWARD=");
+    has(first, "one:BACKWARD_X=");
+    has(first, "two:BACKWARD_W=");
+    has(first, "norm:STATS=");
+    lacks(first, "zero:BACKWARD_X="); /* the input has no gradient */
+    close_device(d);
+
+    d = open_for_tuning(NULL);
+    r = tune(again, d, NULL, false);
+    assert_int_equal(r.measured, 0);
+    assert_string_equal(first, again);
+    r = tune(again, d, NULL, true); /* measured otherwise */
+    assert_int_equal(r.measured, 4);
+    close_device(d);
+
+    kept_file(path);
+    for (int damage = 0; damage < 2; damage++) {
+        struct stat was;
+        assert_int_equal(stat(path, &was), 0);
+        FILE *f = fopen(path, "r+");
+        assert_non_null(f);
+        fseek(f, damage ? 2 : 30, SEEK_SET); /* in the sum, in the text */
+        fputc('#', f);
+        fclose(f);
+        if (damage) assert_int_equal(truncate(path, 5), 0);
+        d = open_for_tuning(NULL);
+        r = tune(again, d, NULL, false);
+        assert_int_equal(r.measured, 4);
+        r = tune(again, d, NULL, false);
+        assert_int_equal(r.measured, 0);
+        close_device(d);
+    }
+    d = NULL; /* another device, as far as kernels see */
+    OK(strata_device_open(&d, &(strata_device_config) { .limits = "texels=0", .validate = true }));
+    r = tune(again, d, NULL, false);
+    assert_int_equal(r.measured, 4);
+    close_device(d);
+}
+
+static void what_is_forced_is_left_alone(void **state)
+{
+    (void)state;
+    char choices[4096];
+    strata_device *d = open_for_tuning(NULL);
+    tune(choices, d, "conv2d=plain", false);
+    lacks(choices, "one:");
+    lacks(choices, "zero:");
+    has(choices, "norm:STATS=");
+    tune(choices, d, "one:FORWARD=plain,conv2d.BACKWARD_W=plain", false);
+    lacks(choices, "one:FORWARD");
+    lacks(choices, "one:BACKWARD_W");
+    lacks(choices, "two:BACKWARD_W");
+    has(choices, "last:BACKWARD_W=");
+    has(choices, "two:FORWARD=");
+    has(choices, "one:BACKWARD_X=");
+    tune(choices, d, "exact,", false);
+    lacks(choices, "one:");
+    has(choices, "norm:STATS=");
+    tune(choices, d, "conv2d=nonsense", false); /* no variant of that name: nothing is forced */
+    has(choices, "one:FORWARD=");
+    close_device(d);
+}
+
+static void copy_shaders(const char *to)
+{
+    char command[1200];
+    snprintf(command, sizeof command, "cp -r '%s/shaders' '%s'", SOURCE_DIR, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* A kernel that leaves half of its work undone is fast. */
+static void a_wrong_variant_never_wins(void **state)
+{
+    (void)state;
+    char choices[4096], shaders[600], command[1800];
+    strata_device *d = open_for_tuning(NULL);
+    const bool subgroups = strata_device_caps(d)->cpu_type && strata_device_caps(d)->subgroup;
+    close_device(d);
+    if (!subgroups) skip();
+    snprintf(shaders, sizeof shaders, "%s/shaders", folder);
+    copy_shaders(shaders);
+    /* Every second tap of the kernels that are preferred here is left out. */
+    snprintf(command, sizeof command,
+             "sed -i 's/uint k = quad_begin, rounds = (tap_end - tap_begin)/uint k = quad_begin, rounds = "
+             "(tap_end - tap_begin) \\/ 2/' '%s/conv2d_subgroup.glsl' && ! cmp -s '%s/conv2d_subgroup.glsl' "
+             "'%s/shaders/conv2d_subgroup.glsl'",
+             shaders, shaders, SOURCE_DIR);
+    assert_int_equal(system(command), 0);
+    d = open_for_tuning(shaders);
+    strata_tune_report r = tune(choices, d, NULL, true);
+    assert_true(r.rejected >= 2); /* forward and the input's gradient */
+    lacks(choices, "one:FORWARD=subgroup");
+    lacks(choices, "two:BACKWARD_X=subgroup");
+    has(choices, "one:FORWARD=");
+    has(choices, "two:BACKWARD_X=");
+    close_device(d);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder)) return 1;
+    return setenv("XDG_CACHE_HOME", folder, 1);
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(choices_are_kept_and_taken_again),
+        cmocka_unit_test(what_is_forced_is_left_alone),
+        cmocka_unit_test(a_wrong_variant_never_wins),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
