@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Each fuzzer for a number of seconds, from small good files; then every input that ever broke one.
 #   run.sh BUILD SECONDS JOBS [NAME...]
+# STRATA_FUZZ_SEED: where the random inputs begin; 0 or none: elsewhere each time.
 # Exit code 1 where one finds something: the input lies in BUILD/crashes.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,7 +22,7 @@ one() {
   export STRATA_FUZZ_FOLDER
   trap 'rm -rf "$STRATA_FUZZ_FOLDER"' EXIT # of the subshell this runs in
   if { [ ! -d "$here/crashers/$name" ] || "$program" -runs=0 "$here/crashers/$name"/*; } > "$build/logs/$name" 2>&1 &&
-    "$program" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=20000 -print_final_stats=1 \
+    "$program" -seed="${STRATA_FUZZ_SEED:-0}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3000 -max_len=20000 -print_final_stats=1 \
       -artifact_prefix="$build/crashes/$name-" "$corpus" "$build/seeds/$name" >> "$build/logs/$name" 2>&1; then
     echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$build/logs/$name") inputs, nothing found"
   else
