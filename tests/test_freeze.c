@@ -263,6 +263,34 @@ static void rows_are_what_was_asked_for(void **state)
     close_job(&j);
 }
 
+/* Norm parameters and biases with decays of their own; not where another option leaves them out. */
+static void decays_of_their_own(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "lr", "1e-6,1e-3,1e-1", "weight-decay", "0.05", "norm-decay", "0.02",
+                                         "bias-decay", "0.01", NULL });
+    const strata_model *m = trainer_model(j.trainer);
+    strata_rate row[64];
+    step(&j, 0);
+    trainer_rows(j.trainer, row);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (!param->running)
+            assert_true(row[param->row].weight_decay == (param->norm ? 0.02F : param->bias ? 0.01F : 0.05F));
+    }
+    close_job(&j);
+    OK(strata_recipe_open(&j.recipe));
+    OK(strata_recipe_set(j.recipe, "no-decay", "norm,bias"));
+    OK(strata_recipe_set(j.recipe, "bias-decay", "0.01"));
+    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
+    assert_int_equal(
+        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
+        STRATA_BAD_ARG);
+    assert_non_null(strstr(strata_message(), "--no-decay bias and --bias-decay 0.01 contradict each other"));
+    close_job(&j);
+}
+
 /* Ratios are of rows that decay, and LARS's rows hold the rate before its multiplier beside the one after. */
 static void rows_of_trust_ratios(void **state)
 {
@@ -311,6 +339,7 @@ int main(void)
         cmocka_unit_test(statistics_hold_behind_what_learns),
         cmocka_unit_test(a_prefix_is_recorded_once),
         cmocka_unit_test(rows_are_what_was_asked_for),
+        cmocka_unit_test(decays_of_their_own),
         cmocka_unit_test(rows_of_trust_ratios),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

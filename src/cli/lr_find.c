@@ -97,8 +97,8 @@ const cli_command cli_lr_find = {
     .options = options,
     .keys =
         "normalize augment model stem head groups label-smoothing init opt lr momentum nesterov betas eps "
-        "weight-decay no-decay decay-by norm-rate bias-rate clip-norm batch micro-batch seed device variants "
-        "exact shader-dir limits validate",
+        "weight-decay no-decay decay-by norm-rate bias-rate norm-decay bias-decay trust trust-clip trust-all "
+        "clip-norm batch micro-batch seed device variants exact shader-dir limits validate",
     .least = 1,
     .most = 1,
     .run = run,

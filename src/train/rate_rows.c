@@ -53,8 +53,9 @@ static double decay_of(const strata_trainer *t, const strata_param *param, doubl
 {
     const trainer_rule *r = &t->rule;
     if ((param->norm && r->spare_norm) || (param->bias && r->spare_bias)) return 0;
-    if (!r->decay_by_base || !(lr > 0)) return r->decay;
-    return r->decay * group_of(t, t->group, param)->uniform / lr;
+    const double decay = param->norm ? r->norm_decay : param->bias ? r->bias_decay : r->decay;
+    if (!r->decay_by_base || !(lr > 0)) return decay;
+    return decay * group_of(t, t->group, param)->uniform / lr;
 }
 
 static strata_rate row_of(const strata_trainer *t, const strata_param *param)
@@ -130,6 +131,8 @@ static trainer_rule read_rule(const strata_recipe *r)
         .beta2 = strtof(strchr(strata_recipe_get(r, "betas"), ',') + 1, NULL),
         .eps = (float)recipe_number(r, "eps"),
         .decay = recipe_number(r, "weight-decay"),
+        .norm_decay = recipe_number(r, *strata_recipe_get(r, "norm-decay") ? "norm-decay" : "weight-decay"),
+        .bias_decay = recipe_number(r, *strata_recipe_get(r, "bias-decay") ? "bias-decay" : "weight-decay"),
         .norm_rate = recipe_number(r, "norm-rate"),
         .bias_rate = recipe_number(r, "bias-rate"),
         .adam = !recipe_is(r, "opt", "sgd") && !lars,
@@ -145,9 +148,21 @@ static trainer_rule read_rule(const strata_recipe *r)
     };
 }
 
+/* One option must not say that what another gives a value is left out. */
+static strata_status check_decays(const strata_recipe *r)
+{
+    static const char *const kinds[][2] = { { "norm", "norm-decay" }, { "bias", "bias-decay" } };
+    for (int i = 0; i < 2; i++)
+        if (listed(strata_recipe_get(r, "no-decay"), kinds[i][0]) && *strata_recipe_get(r, kinds[i][1]))
+            return strata_fail(STRATA_BAD_ARG, "--no-decay %s and --%s %s contradict each other: give one",
+                               kinds[i][0], kinds[i][1], strata_recipe_get(r, kinds[i][1]));
+    return STRATA_OK;
+}
+
 strata_status trainer_rates_open(strata_trainer *t)
 {
     const strata_model *m = t->main.model;
+    STRATA_TRY(check_decays(t->recipe));
     t->rule = read_rule(t->recipe);
     if (t->rule.decay_by_base && !recipe_is(t->recipe, "opt", "adamw"))
         return strata_fail(STRATA_BAD_ARG,

@@ -30,7 +30,8 @@ typedef struct trainer_part {
 /* What the recipe says of every row of the rates table; read once, so that no step parses text. */
 typedef struct trainer_rule {
     float beta2, eps;
-    double decay, norm_rate, bias_rate;       /* weight decay; factors of norm parameters and of biases */
+    double decay, norm_decay, bias_decay;     /* weight decay: of weights, norm parameters, biases */
+    double norm_rate, bias_rate;              /* factors of norm parameters' and of biases' rates */
     bool adam, lars, nesterov, decay_by_base; /* adam: two moments and corrections */
     bool trust, trust_all;                    /* trust ratios: of rows that decay, or of all */
     bool spare_norm, spare_bias;              /* no weight decay */
