@@ -87,6 +87,11 @@ rm -rf run
 refused 2 "size wants pixels" pictures --size 0
 refused 2 "background wants white" pictures --background pink
 
+expect 0 "" "$strata" data show pictures --size 8 --augment none --order sequential --images 1 --out grid.png
+expect 0 "" "$strata" data show pictures --size 8 --images 20 --out grid20.png
+expect 2 "wants --out" "$strata" data show pictures
+[ -s grid.png ] && [ -s grid20.png ] || fail "no grid"
+
 # Classes may count differently: by what stands in a file, where only ratios matter.
 printf 'a,3\nb,3\n' > same.csv
 printf 'b,1\r\na,0.5\r\n' > other.csv

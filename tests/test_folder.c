@@ -3,6 +3,8 @@
 #define _XOPEN_SOURCE 700 /* mkdtemp, symlink */
 #include "core/file.h"
 #include "data/folder.h"
+#include "data/picture.h"
+#include "strata/train.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -287,6 +289,31 @@ static void a_report_finds_what_is_in_both_parts(void **state)
     strata_data_close(d);
 }
 
+/* Five images in rows of three, two pixels of white around each, of the bits that are trained on. */
+static void a_grid_shows_what_is_trained_on(void **state)
+{
+    (void)state;
+    strata_recipe *r;
+    strata_picture grid;
+    make_part("shown", "/train", 3);
+    make_part("shown", "/valid", 1);
+    assert_int_equal(strata_recipe_open(&r), STRATA_OK);
+    assert_int_equal(strata_recipe_set(r, "augment", "none"), STRATA_OK);
+    assert_int_equal(strata_recipe_set(r, "order", "sequential"), STRATA_OK);
+    assert_int_equal(strata_recipe_show("shown", r, "grid.png", 9), STRATA_OK);
+    assert_int_equal(strata_picture_read(&grid, "grid.png"), STRATA_OK);
+    assert_true(grid.h == 2 + 2 * 8 && grid.w == 2 + 3 * 7 && grid.c == 3);
+    for (uint32_t y = 0; y < grid.h; y++)
+        for (uint32_t x = 0; x < grid.w; x++) {
+            const uint32_t image = y / 8 * 3 + x / 7, row = y % 8, column = x % 7;
+            const bool inside = row >= 2 && column >= 2 && image < 5;
+            const uint32_t first = row == 2 && column == 2 ? 50 : 0; /* the first value of each differs */
+            assert_int_equal(grid.pixels[(y * grid.w + x) * 3], inside ? image + first : 255);
+        }
+    strata_picture_free(&grid);
+    strata_recipe_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +325,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(the_cache_is_for_these_contents),
         cmocka_unit_test(a_report_finds_what_is_in_both_parts),
+        cmocka_unit_test(a_grid_shows_what_is_trained_on),
     };
     return cmocka_run_group_tests_name("folder", tests, folder_enter, folder_leave);
 }

@@ -83,6 +83,13 @@ STRATA_API strata_status strata_trainer_load(strata_trainer *t, const char *path
 STRATA_API strata_status strata_recipe_data(strata_data **out, const char *source,
                                             const strata_recipe *recipe, strata_cache_use cache);
 
+/* Write a PNG of the first images that a run of this recipe would train on, after augmentation, in its order,
+ * row by row; scaled back to what can be looked at.
+ *   images  1 .. 1024, at most as many as there are
+ * Errors: those of strata_recipe_data; STRATA_FILE where it cannot be written. */
+STRATA_API strata_status strata_recipe_show(const char *source, const strata_recipe *recipe, const char *path,
+                                            uint32_t images);
+
 /* ---- Whole runs ------------------------------------------------------------------------------ */
 
 typedef enum strata_event_kind {

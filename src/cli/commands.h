@@ -6,8 +6,8 @@
 
 /* A name of two words, "data digits", is that of a command in a family. */
 extern const cli_command cli_bench, cli_convert, cli_data_cache, cli_data_digits, cli_data_emoji,
-    cli_data_glyphs, cli_data_info, cli_devices, cli_doctor, cli_evaluate, cli_export, cli_finetune,
-    cli_inspect, cli_lr_find, cli_models, cli_predict, cli_rates, cli_train;
+    cli_data_glyphs, cli_data_info, cli_data_show, cli_devices, cli_doctor, cli_evaluate, cli_export,
+    cli_finetune, cli_inspect, cli_lr_find, cli_models, cli_predict, cli_rates, cli_train;
 
 /* In the order of --help; ended by NULL. */
 extern const cli_command *const cli_commands[];

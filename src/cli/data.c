@@ -1,4 +1,4 @@
-/* strata data info, cache: what is in a data set, and its pixels kept for the next time. */
+/* strata data info, cache, show: what is in a data set, its pixels kept, and what a network sees of them. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -193,4 +193,38 @@ const cli_command cli_data_cache = {
     .least = 1,
     .most = 1,
     .run = run_cache,
+};
+
+/* ---- Show ------------------------------------------------------------------------------------- */
+
+static strata_status run_show(cli_arguments *a)
+{
+    const char *out = cli_option_given(a, "out");
+    uint32_t images;
+    STRATA_TRY(cli_number(&images, a, "images", 64, 1024));
+    if (!out) return cli_fail(STRATA_BAD_ARG, "strata data show wants --out FILE.png");
+    STRATA_TRY(strata_recipe_show(a->word[0], a->recipe, out, images));
+    cli_note("%s", out);
+    return STRATA_OK;
+}
+
+static const cli_option show_options[] = {
+    { 0, "out", "FILE.png", "the picture to write" },
+    { 0, "images", "N", "how many [64]" },
+    { 0, NULL, NULL, NULL },
+};
+
+const cli_command cli_data_show = {
+    .name = "data show",
+    .summary = "a picture of what a network will see: the first images of a run, after augmentation",
+    .synopsis = "DATA --out FILE.png [--KEY VALUE ...]",
+    .examples = "strata data show photos --size 64 --out grid.png",
+    .text =
+        "Draws the images in the order of the run's first epoch, as they are when they are augmented. Keys "
+        "are those that training takes.",
+    .options = show_options,
+    .keys = KEYS " augment order sample class-weights normalize",
+    .least = 1,
+    .most = 1,
+    .run = run_show,
 };

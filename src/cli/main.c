@@ -9,10 +9,10 @@
 #include "cli/terminal.h"
 
 const cli_command *const cli_commands[] = {
-    &cli_train,       &cli_finetune,   &cli_evaluate,    &cli_predict,   &cli_rates,
-    &cli_lr_find,     &cli_devices,    &cli_doctor,      &cli_bench,     &cli_models,
-    &cli_inspect,     &cli_convert,    &cli_export,      &cli_data_info, &cli_data_cache,
-    &cli_data_digits, &cli_data_emoji, &cli_data_glyphs, NULL,
+    &cli_train,     &cli_finetune,    &cli_evaluate,   &cli_predict,     &cli_rates,
+    &cli_lr_find,   &cli_devices,     &cli_doctor,     &cli_bench,       &cli_models,
+    &cli_inspect,   &cli_convert,     &cli_export,     &cli_data_info,   &cli_data_cache,
+    &cli_data_show, &cli_data_digits, &cli_data_emoji, &cli_data_glyphs, NULL,
 };
 
 enum { COMMANDS = 64, WORDS = 2 }; /* at most, and the words of a command's name */
