@@ -230,7 +230,10 @@ static strata_status tune_one(tuner *t, strata_text *out, const strata_node *n)
     const char *known = find(&t->kept, key.s, &length);
     if (!known) {
         STRATA_GO(tune_node(t, &choices, n));
-        strata_text_format(&t->kept, "%s\t%s\n", key.s, choices.length ? choices.s : "");
+        strata_text_append(&t->kept, key.s, key.length);
+        strata_text_append(&t->kept, "\t", 1);
+        strata_text_append(&t->kept, choices.length ? choices.s : "", choices.length);
+        strata_text_append(&t->kept, "\n", 1);
         t->changed = true;
         known = choices.length ? choices.s : "";
         length = choices.length;

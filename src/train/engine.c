@@ -31,10 +31,11 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
 
 static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
 {
-    strata_text_format(&e->given, "%s%s", recipe_is(r, "exact", "true") ? "exact," : "",
-                       strata_recipe_get(r, "variants"));
+    const char *forced = strata_recipe_get(r, "variants"); /* of a resumed run: all of its launches */
+    if (recipe_is(r, "exact", "true")) strata_text_append(&e->given, "exact,", strlen("exact,"));
+    strata_text_append(&e->given, forced, strlen(forced));
     if (e->given.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
-    strata_text_format(&e->variants, "%s", e->given.length ? e->given.s : "");
+    strata_text_append(&e->variants, e->given.s, e->given.length);
     if (c->train && !recipe_is(r, "tune", "off")) {
         const strata_tune_config tune = { .train = true,
                                           .full = recipe_is(r, "tune", "full"),
