@@ -235,6 +235,25 @@ static void the_device_agrees_with_the_reference(void **state)
     }
 }
 
+/* The scratch is for the variants that are taken, and large enough for them. */
+static void a_variant_has_its_scratch(void **state)
+{
+    (void)state;
+    net direct, winograd;
+    strata_plan_config config = sgd;
+    config.variants = "exact";
+    open_net(&direct, device_name(), BATCH, true, &config);
+    config.variants = "winograd";
+    open_net(&winograd, device_name(), BATCH, true, &config);
+    assert_true(direct.plan->scratch.bytes < winograd.plan->scratch.bytes);
+    train(&direct, 0, 2, NULL);
+    train(&winograd, 0, 2, NULL);
+    double d = distance(&winograd, &direct);
+    if (!(d < 2e-4)) fail_msg("relative distance %g", d);
+    close_net(&direct);
+    close_net(&winograd);
+}
+
 static uint32_t altered_row;
 static void double_one(strata_rate *rows, uint32_t n, uint64_t step)
 {
@@ -395,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reuse_changes_nothing),
         cmocka_unit_test(the_device_agrees_with_the_reference),
+        cmocka_unit_test(a_variant_has_its_scratch),
         cmocka_unit_test(a_row_moves_its_tensor_alone),
         cmocka_unit_test(a_zero_row_keeps_every_bit),
         cmocka_unit_test(micro_batches_are_the_batch),

@@ -22,7 +22,7 @@ enum {
     LAVAPIPE = 13, /* VK_DRIVER_ID_MESA_LLVMPIPE */
     POINTS = 36,
     QUAD = 16,            /* bytes */
-    RUN_BYTES = 10 << 20, /* of transformed inputs and products together; half and double are no faster */
+    RUN_BYTES = 10 << 20, /* of transformed inputs and products together; half and double are as fast */
     PANEL = 16,           /* quads of the widest panel of weights; their room is for this one */
     ROWS = 4 * PANEL,     /* the highest tile of the product */
     MAX_GROUPS = 65535,   /* the least maxComputeWorkGroupCount of Vulkan */
