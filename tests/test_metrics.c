@@ -1,0 +1,158 @@
+/* Measures by class, against counts and sums done by hand, and against table J of learning-rates.json. */
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "train/metrics.h"
+
+enum { A, B, C, D, CLASSES };
+
+/* One rounding of a product, a quotient and two sums. */
+static void near_to(double got, double want)
+{
+    if (!(fabs(got - want) <= 4 * 0x1p-52)) fail_msg("got %.17g, want %.17g", got, want);
+}
+
+/* ---- One class each ------------------------------------------------------------------------------- */
+
+/* A: 3 images, 2 right. B: 2 images, 1 right, 1 wrongly A. C: 1 image, of which nothing is said; never
+ * predicted. D: neither. */
+static const int32_t label[] = { A, A, A, B, B, C };
+static const uint32_t predicted[] = { A, A, B, B, A, METRICS_NONE };
+
+static void counts(void **state)
+{
+    (void)state;
+    metrics_count c[CLASSES];
+    metrics_count_labels(c, CLASSES, label, predicted, 6);
+    assert_memory_equal(c, (&(metrics_count[]) { { 3, 3, 2 }, { 2, 2, 1 }, { 1, 0, 0 }, { 0, 0, 0 } }),
+                        sizeof c);
+    near_to(metrics_precision(&c[A]), 2.0 / 3);
+    near_to(metrics_recall(&c[B]), 0.5);
+    assert_true(metrics_precision(&c[C]) == 0 && metrics_recall(&c[C]) == 0 && metrics_f_beta(&c[C], 1) == 0);
+    assert_true(isnan(metrics_precision(&c[D])) && isnan(metrics_recall(&c[D])) &&
+                isnan(metrics_f_beta(&c[D], 2)));
+    const metrics_average macro = metrics_macro(c, CLASSES, 1), micro = metrics_micro(c, CLASSES, 1);
+    near_to(macro.precision, (2.0 / 3 + 0.5 + 0) / 3);
+    near_to(macro.recall, (2.0 / 3 + 0.5 + 0) / 3);
+    near_to(macro.f_beta, (2.0 / 3 + 0.5 + 0) / 3);
+    near_to(micro.precision, 3.0 / 5);
+    near_to(micro.recall, 3.0 / 6);
+    near_to(micro.f_beta, 6.0 / 11);
+}
+
+/* Precision 1/4, recall 1/2: F1 is 1/3; F2, nearer to the recall, 5/12; F(1/2), nearer to precision, 5/18. */
+static void betas(void **state)
+{
+    (void)state;
+    const metrics_count c = { .labelled = 2, .predicted = 4, .right = 1 };
+    near_to(metrics_f_beta(&c, 1), 1.0 / 3);
+    near_to(metrics_f_beta(&c, 2), 5.0 / 12);
+    near_to(metrics_f_beta(&c, 0.5), 5.0 / 18);
+}
+
+static void nothing(void **state)
+{
+    (void)state;
+    metrics_count c[CLASSES];
+    metrics_count_labels(c, CLASSES, NULL, NULL, 0);
+    assert_true(isnan(metrics_macro(c, CLASSES, 1).f_beta) && isnan(metrics_micro(c, CLASSES, 1).precision));
+    assert_true(isnan(metrics_samples_f_beta(NULL, NULL, 0, CLASSES, 0.2, 2)));
+    assert_true(isnan(metrics_average_precision(NULL, 0)));
+    assert_true(isnan(metrics_mean((const double[]) { NAN, NAN }, 2)));
+    near_to(metrics_mean((const double[]) { 0.25, NAN, 0.5 }, 3), 0.375);
+}
+
+/* ---- Sets of classes -------------------------------------------------------------------------------- */
+
+static void table_j(void **state)
+{
+    (void)state;
+    static const float logit[] = { 2, -1, -3, -2, .5f, -.2f };
+    static const uint8_t target[] = { 1, 0, 0, 0, 1, 1 };
+    static const char title[] = "J v1 fbeta, sample-averaged, logits [[2,-1,-3],[-2,.5,-.2]], "
+                                "targets [[1,0,0],[0,1,1]]";
+    json_t *all = json_load_file(SOURCE_DIR "/tests/golden/learning-rates.json", 0, NULL);
+    json_t *rows = json_object_get(json_object_get(all, title), "rows");
+    assert_int_equal(json_array_size(rows), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const char *way = json_string_value(json_array_get(json_array_get(rows, i), 0)),
+                   *value = json_string_value(json_array_get(json_array_get(rows, i), 1));
+        char *end;
+        const double threshold = strtod(way, &end), beta = strtod(end + 1, NULL), want = strtod(value, NULL);
+        const double got = metrics_samples_f_beta(logit, target, 2, 3, threshold, beta);
+        if (!(fabs(got - want) <= 1e-12 * want)) fail_msg("%s: got %.17g, want %s", way, got, value);
+    }
+    json_decref(all);
+}
+
+/* At 0.2 the classes' predictions are {0, 1}, {1, 2} and {}: the last image has one label and none is said. */
+static void sets(void **state)
+{
+    (void)state;
+    static const float logit[] = { 2, -1, -3, -2, .5f, -.2f, -4, NAN, -INFINITY };
+    static const uint8_t target[] = { 1, 0, 0, 0, 1, 1, 0, 1, 0 };
+    metrics_count c[3];
+    metrics_count_sets(c, 3, logit, target, 3, 0.2);
+    assert_memory_equal(c, (&(metrics_count[]) { { 1, 1, 1 }, { 2, 2, 1 }, { 1, 1, 1 } }), sizeof c);
+    const double two = metrics_samples_f_beta(logit, target, 2, 3, 0.2, 2);
+    near_to(metrics_samples_f_beta(logit, target, 3, 3, 0.2, 2), two * 2 / 3);
+    static const uint8_t none[3] = { 0, 0, 0 };
+    assert_true(metrics_samples_f_beta(logit + 6, none, 1, 3, 0.2, 2) == 0);
+    near_to(metrics_macro(c, 3, 2).recall, 2.5 / 3);
+    near_to(metrics_micro(c, 3, 2).f_beta, 3.0 / 4);
+    const float edge = 0; /* its sigmoid is 0.5, which is not above 0.5 */
+    metrics_count_sets(c, 1, &edge, target, 1, 0.5);
+    assert_int_equal(c[0].predicted, 0);
+}
+
+/* ---- Average precision ------------------------------------------------------------------------------ */
+
+static void precisions(void **state)
+{
+    (void)state;
+    /* In order of score: + - + -, so (1 + 2/3) / 2. */
+    metrics_item item[] = { { .2f, true }, { .9f, true }, { .1f, false }, { .5f, false } };
+    near_to(metrics_average_precision(item, 4), (1 + 2.0 / 3) / 2);
+    /* One level of four, then a positive: 2/4 for two of the three positives, 3/5 for the last. */
+    metrics_item tied[] = { { 1, true }, { 1, false }, { 0, true }, { 1, false }, { 1, true } };
+    near_to(metrics_average_precision(tied, 5), (2 * 0.5 + 0.6) / 3);
+    metrics_item other[] = { { 1, false }, { 1, true }, { 1, false }, { 1, true }, { 0, true } };
+    near_to(metrics_average_precision(other, 5), (2 * 0.5 + 0.6) / 3);
+    metrics_item negative[] = { { 1, false }, { 2, false } };
+    assert_true(isnan(metrics_average_precision(negative, 2)));
+    /* NaNs are one level below everything: 1 for the first positive, 2/3 for the second. */
+    metrics_item undefined[] = { { NAN, true }, { -INFINITY, true }, { NAN, false } };
+    near_to(metrics_average_precision(undefined, 3), (1 + 2.0 / 3) / 2);
+}
+
+/* ---- Confusion -------------------------------------------------------------------------------------- */
+
+static void confusion(void **state)
+{
+    (void)state;
+    static const char *const name[] = { "cat, \"small\"", "dog", "two\nlines", "\xc3\xa9" };
+    strata_text text = { 0 };
+    metrics_confusion_csv(&text, name, CLASSES, label, predicted, 6);
+    assert_false(text.failed);
+    assert_string_equal(text.s, "label,\"cat, \"\"small\"\"\",dog,\"two\nlines\",\xc3\xa9\n"
+                                "\"cat, \"\"small\"\"\",2,1,0,0\n"
+                                "dog,1,1,0,0\n"
+                                "\"two\nlines\",0,0,0,0\n"
+                                "\xc3\xa9,0,0,0,0\n");
+    strata_text_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts),    cmocka_unit_test(betas), cmocka_unit_test(nothing),
+        cmocka_unit_test(table_j),   cmocka_unit_test(sets),  cmocka_unit_test(precisions),
+        cmocka_unit_test(confusion),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
