@@ -32,7 +32,8 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
 static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
 {
     const char *forced = strata_recipe_get(r, "variants"); /* of a resumed run: all of its launches */
-    if (recipe_is(r, "exact", "true")) strata_text_append(&e->given, "exact,", strlen("exact,"));
+    /* Without training, too: which sums are direct must not depend on the batch, as scores may not. */
+    if (recipe_is(r, "exact", "true") || !c->train) strata_text_append(&e->given, "exact,", strlen("exact,"));
     strata_text_append(&e->given, forced, strlen(forced));
     if (e->given.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
     strata_text_append(&e->variants, e->given.s, e->given.length);
