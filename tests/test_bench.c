@@ -2,7 +2,9 @@
 #include "rig.h"
 
 #include "core/clock.h"
+#include "ops/op.h"
 #include "graph/place.h"
+#include "limits.args.h"
 #include "strata/bench.h"
 
 static const char *device_name(void)
@@ -55,6 +57,49 @@ static void times_belong_to_their_launches(const char *name)
         assert_int_equal(y[1], 16); /* of the long one */
     }
     strata_stream_close(s);
+    strata_block_close(&block, d);
+    close_device(d);
+}
+
+/* What bench --limits times computes what it says: nothing may be left out to make it fast. 16 steps of
+ * s / 2 + 1 from s are 2 + (s - 2) / 65536, without rounding for the small s here. */
+static void limits_compute_what_they_say(void **state)
+{
+    (void)state;
+    enum { QUADS = 64, BYTES = 16 * QUADS };
+    strata_device *d = open_device(device_name(), NULL);
+    strata_block block = { 0 };
+    float x[4 * QUADS], y[4 * QUADS];
+    OK(strata_block_open(&block, d, 2 * BYTES, STRATA_MEMORY_DEVICE));
+    const strata_slice from = { &block, 0, BYTES }, to = { &block, BYTES, BYTES };
+    for (int sums = 0; sums <= 4; sums += 2) { /* 0: the copy */
+        for (int texel = 0; texel < 2; texel++) {
+            char defines[32];
+            snprintf(defines, sizeof defines, "%sSUMS=%d", texel ? "TEXEL=1 " : "", sums ? sums : 4);
+            for (int i = 0; i < 4 * QUADS; i++) x[i] = sums == 0 ? (float)i + 0.25f : i < 4 ? 0.5f : 1;
+            OK(strata_device_write(d, from, x));
+            OK(strata_device_fill(d, to, 0x7fc00000)); /* NaN */
+            strata_stream *s = NULL;
+            const struct limits_args args = { .x = from, .y = to, .n = sums ? 1 : QUADS };
+            const strata_launch how = { .pass = sums ? STRATA_REDUCE : STRATA_FORWARD,
+                                        .variant = "plain",
+                                        .defines = defines,
+                                        .groups = { QUADS / STRATA_GROUP } };
+            OK(strata_stream_open(&s, d));
+            OK(strata_stream_launch(s, &limits_kernel, &how, &args));
+            OK(strata_stream_end(s));
+            OK(strata_stream_run(s));
+            strata_stream_close(s);
+            OK(strata_device_read(d, y, to));
+            for (int i = 0; i < 4 * QUADS; i++) {
+                const float begun = (float)(i / 4 * sums) + (float)(sums * (sums - 1)) / 2; /* all of them */
+                const float want = sums ? 2 * (float)sums + (begun - 2 * (float)sums) / 65536 : x[i];
+                if (y[i] != want)
+                    fail_msg("SUMS=%d TEXEL=%d: y[%d] is %g, wanted %g", sums, texel, i, (double)y[i],
+                             (double)want);
+            }
+        }
+    }
     strata_block_close(&block, d);
     close_device(d);
 }
@@ -144,6 +189,7 @@ static void least_memory_is_what_lives_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_compute_what_they_say),
         cmocka_unit_test(times_of_a_device),
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),

@@ -124,7 +124,8 @@ static void test_updates(void **state)
     assert_int_equal(judge.failures, 0);
 }
 
-/* A shader of the tree that no row launched is judged by nobody. */
+/* A shader of the tree that no row launched is judged by nobody: but for the probe of the device itself, and
+ * what measures it, which test_bench judges. */
 static void test_every_kernel_ran(void **state)
 {
     (void)state;
@@ -133,7 +134,7 @@ static void test_every_kernel_ran(void **state)
     int missing = 0;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         const char *dot = strstr(e->d_name, ".comp");
-        bool ran = !dot || strcmp(e->d_name, "selftest.comp") == 0;
+        bool ran = !dot || strcmp(e->d_name, "selftest.comp") == 0 || strcmp(e->d_name, "limits.comp") == 0;
         for (uint32_t i = 0; i < judge.n_launched && !ran; i++) {
             size_t length = strlen(judge.launched[i].stem);
             ran = e->d_name + length == dot && strncmp(judge.launched[i].stem, e->d_name, length) == 0;
