@@ -90,7 +90,7 @@ static void table_j(void **state)
     json_decref(all);
 }
 
-/* At 0.2 the classes' predictions are {0, 1}, {1, 2} and {}: the last image has one label and none is said. */
+/* At 0.2 the predictions are {0, 1}, {1, 2} and {}: the last image has one label and none is said. */
 static void sets(void **state)
 {
     (void)state;

@@ -2,8 +2,8 @@
  * functions of predictions and labels; K is the number of classes throughout.
  *
  * A class that is neither a label nor predicted anywhere says nothing of the classifier: its precision,
- * recall and F-beta are NaN, and macro averages leave it out. Else a share of nothing is 0: the precision of a
- * class that is never predicted, the recall of one that is never a label. */
+ * recall and F-beta are NaN, and macro averages leave it out. Else a share of nothing is 0: the precision of
+ * a class that is never predicted, the recall of one that is never a label. */
 #ifndef STRATA_TRAIN_METRICS_H
 #define STRATA_TRAIN_METRICS_H
 
