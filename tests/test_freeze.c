@@ -230,6 +230,29 @@ static void norms_learn_on_where_asked(void **state)
     close_job(&j);
 }
 
+/* Exempt from a blend, norms learn at the uniform rate wherever their group is. */
+static void exempt_norms_learn_at_the_uniform_rate(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "freeze-until", "stem=1", "train-frozen-bn", "true", "lr",
+                                         "1e-5,1e-4,1e-3", "bleed", "in,p0=0,p1=0,norm=uniform", NULL });
+    const strata_model *m = trainer_model(j.trainer);
+    const double lr[] = { 0, 1e-4, 1e-3 };
+    strata_rate row[64];
+    uint32_t norms = 0;
+    step(&j, 0);
+    trainer_rows(j.trainer, row);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        if (param->running) continue;
+        norms += param->norm && m->group_of_row[param->row] == 0;
+        assert_true(row[param->row].lr == (float)(param->norm ? 1e-3 : lr[m->group_of_row[param->row]]));
+    }
+    assert_true(norms > 0);
+    close_job(&j);
+}
+
 /* Rows of groups with very different rates, multipliers of norms and biases, decay by the base rate. */
 static void rows_are_what_was_asked_for(void **state)
 {
@@ -336,6 +359,7 @@ int main(void)
         cmocka_unit_test(losses_are_those_of_rates_of_zero),
         cmocka_unit_test(statistics_hold_where_asked),
         cmocka_unit_test(norms_learn_on_where_asked),
+        cmocka_unit_test(exempt_norms_learn_at_the_uniform_rate),
         cmocka_unit_test(statistics_hold_behind_what_learns),
         cmocka_unit_test(a_prefix_is_recorded_once),
         cmocka_unit_test(rows_are_what_was_asked_for),

@@ -104,6 +104,33 @@ static void sweeps_begin_alike(void **state)
     strata_recipe_close(r);
 }
 
+/* What --lr is counts by its ratios alone, also where the rate enters a row a second time: as what a decay or
+ * a trust ratio is measured by. */
+static void sweeps_do_not_know_the_rate(void **state)
+{
+    (void)state;
+    static const char *const cases[][6] = {
+        { "decay-by", "base", "weight-decay", "0.5", "opt", "adamw" },
+        { "trust-clip", "1", "weight-decay", "0.1", "opt", "lars" },
+    };
+    for (int i = 0; i < 2; i++) {
+        sweeps s[2] = { { 0 } };
+        for (int high = 0; high < 2; high++) {
+            strata_recipe *r = open_recipe();
+            for (int k = 0; k < 6; k += 2) OK(strata_recipe_set(r, cases[i][k], cases[i][k + 1]));
+            OK(strata_recipe_set(r, "batch", "8"));
+            OK(strata_recipe_set(r, "lr", high ? "0.5,1,2" : "5e-4,1e-3,2e-3"));
+            const strata_lr_find_config config = { .low = 1e-4, .high = 0.1, .steps = 20 };
+            OK(strata_lr_find(r, &config, keep, &s[high]));
+            strata_recipe_close(r);
+        }
+        for (int k = 0; k < 20; k++)
+            if (!(fabs(s[0].loss[k] - s[1].loss[k]) <= 1e-5 * s[0].loss[k]))
+                fail_msg("%s, point %d: the loss is %.9g and %.9g", cases[i][5], k, s[0].loss[k],
+                         s[1].loss[k]);
+    }
+}
+
 static void a_loss_that_is_not_finite_ends_a_sweep(void **state)
 {
     (void)state;
@@ -155,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_curves_have_defined_answers),
         cmocka_unit_test(sweeps_begin_alike),
+        cmocka_unit_test(sweeps_do_not_know_the_rate),
         cmocka_unit_test(a_loss_that_is_not_finite_ends_a_sweep),
         cmocka_unit_test(snapshots_put_everything_back),
     };

@@ -246,6 +246,27 @@ static void budgets_match(void **state)
     assert_true(mass[3] > one[3]);
 }
 
+/* Scaled with the others: the rate at beta 0, and that of norms that stay there. */
+static void budgets_are_of_the_uniform_rate_too(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    strata_group_rate now[4];
+    c.lr = "1e-6:1e-3";
+    c.bleed = "in,budget=total,p0=0.5,norm=uniform";
+    c.freeze_until = "layer2=20%";
+    strata_rates *r = open_rates(&c);
+    strata_rates_look(r, 30, now, NULL);
+    assert_true(now[3].lr > 1e-3 && now[0].beta == 0);
+    for (uint32_t g = 0; g < 4; g++)
+        assert_true(now[g].uniform == now[3].lr && now[g].norm == now[3].lr && now[g].lr == now[3].lr);
+    strata_rates_look(r, 99, now, NULL);
+    assert_true(now[0].beta == 1 && now[0].lr < 2e-6 && now[0].norm == now[0].uniform);
+    strata_rates_look(r, 10, now, NULL);
+    assert_true(now[3].frozen && now[3].lr == 0 && now[3].norm == now[3].uniform && now[3].norm > 0);
+    strata_rates_close(r);
+}
+
 /* Dividing by the geometric mean would raise the head 20-fold; it is held at M. */
 static void mean_anchor_never_passes_the_head(void **state)
 {
@@ -485,6 +506,9 @@ static void rules_are_asked(void **state)
     strata_rates_at(r, 7, lr, &momentum);
     for (uint32_t g = 0; g < 4; g++) assert_true(lr[g] == 3 + 7 + 1000 * g);
     assert_true(momentum == 0.5);
+    strata_group_rate now[4];
+    strata_rates_look(r, 7, now, NULL); /* without multipliers it would be the last group's */
+    for (uint32_t g = 0; g < 4; g++) assert_true(now[g].uniform == lr[3] && now[g].norm == lr[g]);
     strata_rates_close(r);
 }
 
@@ -498,6 +522,7 @@ int main(void)
         cmocka_unit_test(blends_are_exact_at_their_ends),
         cmocka_unit_test(cascades),
         cmocka_unit_test(budgets_match),
+        cmocka_unit_test(budgets_are_of_the_uniform_rate_too),
         cmocka_unit_test(mean_anchor_never_passes_the_head),
         cmocka_unit_test(wrong_blends),
         cmocka_unit_test(groups_are_released),

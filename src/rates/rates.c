@@ -288,6 +288,11 @@ static double largest(const strata_rates *r, const double *peak, uint32_t group,
     return r->bleed.anchor == BLEED_MEAN ? fmin(rate, uniform) : rate;
 }
 
+static double budgeted(const strata_rates *r, double rate)
+{
+    return r->budget == 1 ? rate : r->budget * rate;
+}
+
 static strata_group_rate by_recipe(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
 {
     const timeline_phase *p = timeline_at(&r->timelines[r->timeline_of[group]], step);
@@ -297,10 +302,9 @@ static strata_group_rate by_recipe(const strata_rates *r, uint64_t step, uint32_
     if (r->bleed.on) out.beta = bleed_beta(&r->bleed, group, r->n_groups, step, r->steps, &r->log);
     const double uniform = bleed_uniform(&r->bleed, peak, r->n_groups),
                  rate = largest(r, peak, group, uniform, out.beta);
-    out.uniform = point.scale * uniform;
+    out.uniform = budgeted(r, point.scale * uniform);
     out.frozen = point.frozen || group < p->freeze_to || rate == 0;
-    out.lr = r->budget == 1 ? point.scale * rate : r->budget * (point.scale * rate);
-    out.norm = r->bleed.on && !r->bleed.norm ? out.uniform : out.lr;
+    out.lr = budgeted(r, point.scale * rate);
     if (!isnan(point.momentum)) *momentum = point.momentum;
     return out;
 }
@@ -309,27 +313,40 @@ static strata_group_rate by_table(const strata_rates *r, uint64_t step, uint32_t
 {
     const double *row = rates_table_at(&r->table, step);
     if (r->table.momentum) *momentum = row[r->n_groups];
-    return (strata_group_rate) {
-        .lr = row[group], .uniform = row[group], .norm = row[group], .beta = 1, .frozen = r->peak[group] == 0
-    };
+    return (strata_group_rate) { .lr = row[group], .beta = 1, .frozen = r->peak[group] == 0 };
 }
 
 static strata_group_rate look(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
 {
     double now = r->momentum;
     strata_group_rate out = (r->table.n ? by_table : by_recipe)(r, step, group, &now);
-    if (r->rule) out.lr = out.norm = r->rule(r->rule_context, step, group, out.lr, &now);
+    if (r->rule) out.lr = r->rule(r->rule_context, step, group, out.lr, &now);
     out.frozen = out.frozen || step < r->until[group] || frozen_by_log(r, step, group);
     out.thawed = out.lr;
-    if (out.frozen) out.lr = out.norm = 0;
+    if (out.frozen) out.lr = 0;
     *momentum = r->momentum > 0 ? now : 0; /* an optimizer without momentum has none to be cycled */
     return out;
+}
+
+/* The one rate for all groups of a step whose rates come from a file or a rule, which know no multipliers: as
+ * bleed_uniform chooses it of a spread. */
+static double uniform_of(const strata_rates *r, const strata_group_rate *now)
+{
+    double largest = 0;
+    for (uint32_t g = 0; g < r->n_groups; g++) largest = fmax(largest, now[g].thawed);
+    const double last = now[r->n_groups - 1].thawed;
+    return r->bleed.anchor == BLEED_LARGEST || !(last > 0) ? largest : last;
 }
 
 void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum)
 {
     double now = 0; /* of the last group: all groups have one momentum */
     for (uint32_t g = 0; g < r->n_groups; g++) out[g] = look(r, step, g, &now);
+    const double uniform = r->rule || r->table.n ? uniform_of(r, out) : 0;
+    for (uint32_t g = 0; g < r->n_groups; g++) {
+        if (r->rule || r->table.n) out[g].uniform = uniform;
+        out[g].norm = r->bleed.on && !r->bleed.norm ? out[g].uniform : out[g].thawed;
+    }
     if (momentum) *momentum = now;
 }
 

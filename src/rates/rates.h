@@ -47,11 +47,12 @@ void strata_rates_at(const strata_rates *r, uint64_t step, double *lr, double *m
 /* One group at one step. */
 typedef struct strata_group_rate {
     double lr;
-    double uniform; /* what it would be at beta 0, all groups alike: s(step) * M */
+    double uniform; /* what it would be at beta 0, all groups alike: s(step) * M. Of a file's or a rule's
+                       rates: the last group's, where that is 0 the largest */
     double beta;    /* of the blend: 1 without one */
     double thawed;  /* what it would be if it were not frozen */
-    double norm;    /* of the group's norms, where they stay at beta 0; else lr */
-    bool frozen;    /* the multiplier is 0: the group's weights and moments stay as they are */
+    double norm; /* of the group's norms, where they learn: uniform where they stay at beta 0; else thawed */
+    bool frozen; /* the multiplier is 0: the group's weights and moments stay as they are */
 } strata_group_rate;
 void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum);
 

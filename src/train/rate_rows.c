@@ -42,9 +42,8 @@ static bool holds(const strata_trainer *t, const strata_node *node)
 static double rate_of(const strata_trainer *t, const strata_param *param)
 {
     const strata_group_rate *g = group_of(t, t->group, param);
-    const double lr = g->frozen ? g->thawed : param->norm ? g->norm : g->lr;
-    if (param->norm) return lr * t->rule.norm_rate;
-    return param->bias ? lr * t->rule.bias_rate : lr;
+    if (param->norm) return g->norm * t->rule.norm_rate; /* of a frozen group's, too, where they learn on */
+    return param->bias ? g->lr * t->rule.bias_rate : g->lr;
 }
 
 /* AdamW's kernel shrinks by lr times the decay: for a decay by the base rate, the decay carries the quotient.
