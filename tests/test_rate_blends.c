@@ -324,6 +324,8 @@ static void groups_are_released(void **state)
         { "stem=2,layer2=30%", { 20, 0, 0, 30 } },
         { "layer1=1.5", { 0, 15, 15, 0 } },
         { "*=1", { 10, 10, 10, 10 } },
+        { "*=1,stem=2", { 20, 10, 10, 10 } },
+        { "stem=0,layer1.1=2,*=1", { 0, 10, 20, 10 } },
         { "gradual", { 30, 20, 10, 0 } },
         { "gradual=5%", { 15, 10, 5, 0 } },
     };
@@ -342,6 +344,12 @@ static void groups_are_released(void **state)
     c.freeze_until = "stam=1";
     refused(&c,
             "character 1: there is no group 'stam'; did you mean 'stem'?; the groups are: stem, layer1.0");
+    c.freeze_until = "stem=10%,stem=50%";
+    refused(&c, "character 10: wants each group to be named once, got 'stem=50%'; the groups are: stem");
+    c.freeze_until = "layer1=1,layer1.1=2";
+    refused(&c, "character 10: wants each group to be named once");
+    c.freeze_until = "*=1,*=2";
+    refused(&c, "character 5: wants each group to be named once");
     c.freeze_until = "stem";
     refused(&c, "wants '=' after the group's name");
     c.freeze_until = "stem=-1";

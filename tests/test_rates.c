@@ -210,6 +210,8 @@ static const struct {
       "character 8: there is no group 'hed'; did you mean 'head'?; the groups are: stem, body, head" },
     { "stem=1,head=2", "constant", "gives no rate to the group 'body'" },
     { "stem=1,stem=2,*=3", "constant", "character 8: wants each group to be named once" },
+    { "*=1,stem=3,*=2", "constant",
+      "--lr '*=1,stem=3,*=2', character 12: wants each group to be named once" },
     { "stem=1,*=3,body", "constant", "wants '=' after the name" },
     { "1", "one-cycel",
       "--schedule 'one-cycel', character 1: there is no schedule 'one-cycel'; did you mean 'one-cycle'?" },

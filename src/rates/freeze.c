@@ -21,7 +21,10 @@ static strata_status span(double *steps, rates_text *t, const timeline_run *run)
     return STRATA_OK;
 }
 
-static strata_status named(uint64_t *until, rates_text *t, const timeline_run *run)
+static const uint64_t NOBODY_SAID = UINT64_MAX; /* above every step */
+
+/* One "GROUP=EPOCH"; `rest` is for the groups that are not named, wherever it stands. */
+static strata_status named(uint64_t *until, uint64_t *rest, rates_text *t, const timeline_run *run)
 {
     char name[128];
     double steps;
@@ -30,12 +33,29 @@ static strata_status named(uint64_t *until, rates_text *t, const timeline_run *r
     if (!rates_word(t, name, sizeof name, "=,")) return rates_wrong(t, "a group's name");
     if (!rates_take(t, '=')) return rates_wrong(t, "'=' after the group's name");
     STRATA_TRY(span(&steps, t, run));
+    if (strcmp(name, "*") == 0) {
+        if (*rest != NOBODY_SAID) return rates_named_twice(t, start);
+        *rest = (uint64_t)steps;
+        return STRATA_OK;
+    }
     for (uint32_t g = 0; g < run->n_groups; g++) {
-        if (strcmp(name, "*") != 0 && !rates_holds(name, run->group[g])) continue;
+        if (!rates_holds(name, run->group[g])) continue;
+        if (until[g] != NOBODY_SAID) return rates_named_twice(t, start);
         until[g] = (uint64_t)steps;
         found++;
     }
     return found ? STRATA_OK : rates_unknown_group(t, start, name);
+}
+
+static strata_status by_name(uint64_t *until, rates_text *t, const timeline_run *run)
+{
+    uint64_t rest = NOBODY_SAID;
+    for (uint32_t g = 0; g < run->n_groups; g++) until[g] = NOBODY_SAID;
+    do STRATA_TRY(named(until, &rest, t, run));
+    while (rates_take(t, ','));
+    for (uint32_t g = 0; g < run->n_groups; g++)
+        if (until[g] == NOBODY_SAID) until[g] = rest == NOBODY_SAID ? 0 : rest;
+    return STRATA_OK;
 }
 
 strata_status freeze_parse(uint64_t *until, const char *text, const timeline_run *run)
@@ -54,8 +74,7 @@ strata_status freeze_parse(uint64_t *until, const char *text, const timeline_run
             return rates_wrong(&t, "=30%: the length of an epoch is not known here");
         for (uint32_t g = 0; g < run->n_groups; g++) until[g] = (uint64_t)(each * (run->n_groups - 1 - g));
     } else {
-        do STRATA_TRY(named(until, &t, run));
-        while (rates_take(&t, ','));
+        STRATA_TRY(by_name(until, &t, run));
     }
     return *t.at ? rates_wrong(&t, "',' or the end") : STRATA_OK;
 }

@@ -124,6 +124,13 @@ strata_status rates_unknown_group(const rates_text *t, const char *start, const 
                        near ? near : "", near ? "'?" : "", rates_list(list, t->group, t->n_groups));
 }
 
+strata_status rates_named_twice(const rates_text *t, const char *start)
+{
+    rates_text there = *t;
+    there.at = start;
+    return rates_wrong(&there, "each group to be named once");
+}
+
 bool rates_holds(const char *name, const char *group)
 {
     const size_t n = strlen(name);

@@ -49,6 +49,9 @@ strata_status rates_placed(const rates_text *t, strata_status status);
 /* As rates_unknown_at, for a group's name; the groups are always listed. */
 strata_status rates_unknown_group(const rates_text *t, const char *start, const char *name);
 
+/* A group that is named at `start` was named before. */
+strata_status rates_named_twice(const rates_text *t, const char *start);
+
 /* "a, b, c" of at most 32 names, for messages: a buffer of the caller. Returns it. */
 enum { RATES_LIST = 1024 };
 const char *rates_list(char *list, const char *const *names, uint32_t n);

@@ -127,16 +127,14 @@ static strata_status parse_names(double *out, uint32_t n, rates_text *t)
         if (!rates_word(t, name, sizeof name, "=,")) return rates_wrong(t, "a group's name");
         if (!rates_take(t, '=')) return rates_wrong(t, "'=' after the name");
         if (!rate(t, &v)) return rates_wrong(t, A_RATE);
-        if (strcmp(name, "*") == 0 && rest < 0) {
+        if (strcmp(name, "*") == 0) {
+            if (rest >= 0) return rates_named_twice(t, start);
             rest = v;
             continue;
         }
         for (uint32_t g = 0; g < n; g++) {
             if (!rates_holds(name, t->group[g])) continue;
-            if (out[g] >= 0) {
-                t->at = start;
-                return rates_wrong(t, "each group to be named once");
-            }
+            if (out[g] >= 0) return rates_named_twice(t, start);
             out[g] = v;
             found++;
         }
