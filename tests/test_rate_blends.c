@@ -290,7 +290,9 @@ static void wrong_blends(void **state)
     static const char *const wrong[][2] = {
         { "sideways", "--bleed 'sideways', character 1: wants in or out" },
         { "in,p0=2", "character 7: wants a number in [0, 1], got '2'" },
-        { "in,p0=0.9,p1=0.1", "wants p0 up to p1" },
+        { "in,p0=0.9,p1=0.1", "character 11: wants p0 up to p1, got 0.9 and 0.1; the groups are: stem" },
+        { "in,p0=0.9",
+          "--bleed 'in,p0=0.9', character 4: wants p0 up to p1, got 0.9 and 0.8, p1's where none is given" },
         { "in,rmap=linear", "--bleed 'in,rmap=linear', character 4: there is no key 'rmap'; did you mean "
                             "'ramp'?; the groups are: stem" },
         { "in,ramp=round", "wants one of cosine, linear, power, smooth, got 'round'" },
@@ -304,10 +306,12 @@ static void wrong_blends(void **state)
     }
     c.bleed = "in";
     c.lr = "0,1,1,1";
-    refused(&c, "in log space wants every group's rate above 0, group 0 has 0");
+    refused(&c, "--bleed 'in', character 1: log space wants every group's rate above 0, and that of group 0 "
+                "(stem) is "
+                "0: take space=linear; the groups are: stem, layer1.0");
     c.lr = "1";
     c.schedule = "constant,lr=0,for=5 then constant";
-    refused(&c, "in log space wants every group's rate above 0");
+    refused(&c, "log space wants every group's rate above 0");
 }
 
 /* ---- Freezing ------------------------------------------------------------------------------- */
@@ -373,6 +377,23 @@ static void ulmfit_is_written_out(void **state)
     strata_rates_look(r, 50, now, NULL);
     for (uint32_t g = 0; g < 3; g++) close_to(now[g].lr * 2.6, now[g + 1].lr, "a 2.6th");
     strata_rates_close(r);
+}
+
+/* What is wrong is said of what was given. */
+static void wrong_presets(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    c.schedule = "ulmfit,foo=1";
+    refused(&c,
+            "--schedule 'ulmfit,foo=1', character 1: 'slanted-triangular,foo=1', character 20: there is no "
+            "key 'foo'");
+    c.schedule = "ulmfit";
+    c.lr = "x";
+    refused(&c, "--schedule 'ulmfit', character 1: --lr 'x@decay=1/2.6', character 1: wants a rate");
+    c.freeze_until = "stem";
+    refused(&c, "--freeze-until 'stem', character 5: wants '='");
+    assert_null(strstr(strata_message(), "ulmfit"));
 }
 
 static void zero_rates_are_frozen(void **state)
@@ -493,7 +514,7 @@ static void files_are_followed(void **state)
                  ":2: column 3 wants a number");
     c.bleed = "in";
     assert_int_equal(strata_file_write(path, text, strlen(text)), STRATA_OK);
-    refused(&c, "--bleed wants rates from --lr");
+    refused(&c, "--bleed 'in', character 1: wants rates from --lr");
     remove(path);
 }
 
@@ -535,6 +556,7 @@ int main(void)
         cmocka_unit_test(wrong_blends),
         cmocka_unit_test(groups_are_released),
         cmocka_unit_test(ulmfit_is_written_out),
+        cmocka_unit_test(wrong_presets),
         cmocka_unit_test(zero_rates_are_frozen),
         cmocka_unit_test(plateau_reduces),
         cmocka_unit_test(triggers_start_and_freezes_end),

@@ -247,8 +247,13 @@ static const struct {
     { "1", "stem=cosine;stem=linear;constant", "gives the group 'stem' two schedules" },
     { "1", "fine-tune,pct=2", "pct wants a number in [0, 1], got '2'" },
     { "1", "fine-tune,lr-mutl=2", "there is no key 'lr-mutl'; did you mean 'lr-mult'?" },
+    { "1", "fine-tune",
+      "--schedule 'fine-tune', character 1: 'one-cycle,pct=0.99,lr=1/10,freeze=-1,for=1ep then "
+      "one-cycle,pct=" },
     { "1", "fine-tune", "for=1ep is in epochs" },
-    { "1", "ulmfit", "--freeze-until 'gradual', character 8: wants =30%" },
+    { "1", "ulmfit", "--schedule 'ulmfit', character 1: --freeze-until 'gradual', character 8: wants =30%" },
+
+    { "1", "csv:", "--schedule 'csv:', character 5: wants a file's name, got ''" },
 };
 
 static void says_what_is_wrong(void **state)

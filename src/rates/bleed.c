@@ -145,11 +145,18 @@ strata_status bleed_parse(bleed *out, const char *text)
         t.at = text;
         return rates_wrong(&t, "in or out");
     }
-    while (rates_take(&t, ',')) STRATA_TRY(set(out, &t));
+    const char *window = t.at; /* the end of it that was given last */
+    bool ends = false;
+    while (rates_take(&t, ',')) {
+        if (strncmp(t.at, "p0=", 3) == 0 || strncmp(t.at, "p1=", 3) == 0) window = t.at;
+        ends = ends || strncmp(t.at, "p1=", 3) == 0;
+        STRATA_TRY(set(out, &t));
+    }
     if (*t.at) return rates_wrong(&t, "',' or the end");
+    t.at = window;
     if (out->p0 >= 0 && out->p1 < out->p0)
-        return strata_fail(STRATA_BAD_ARG, OPTION " '%s' wants p0 up to p1, got %g and %g", text, out->p0,
-                           out->p1);
+        return rates_placed(&t, strata_fail(STRATA_BAD_ARG, "wants p0 up to p1, got %g and %g%s", out->p0,
+                                            out->p1, ends ? "" : ", p1's where none is given"));
     return STRATA_OK;
 }
 

@@ -28,10 +28,11 @@ struct strata_rates {
 
 enum { SCHEDULE_TEXT = 2048, LR_TEXT = 512 };
 
-/* The texts of a run with presets written out. */
+/* The texts of a run with presets written out; which of them nobody gave like that. */
 typedef struct texts {
     char lr[LR_TEXT], schedule[SCHEDULE_TEXT];
     const char *freeze_until;
+    bool own_lr, own_schedule, own_freeze;
 } texts;
 
 /* ---- Opening -------------------------------------------------------------------------------- */
@@ -46,9 +47,11 @@ static strata_status write_out(texts *out, const strata_rates_config *config)
     const bool ulmfit = strncmp(curve, name, n) == 0 && (!curve[n] || curve[n] == ',');
     const bool plain = !lr[strcspn(lr, ",:/@=")];
     out->freeze_until = config->freeze_until ? config->freeze_until : "";
-    if (ulmfit && !*out->freeze_until && config->n_groups > 1) out->freeze_until = "gradual";
-    const int lr_length = snprintf(out->lr, sizeof out->lr, "%s%s", lr,
-                                   ulmfit && plain ? "@decay=1/2.6" : "");
+    out->own_schedule = ulmfit;
+    out->own_lr = ulmfit && plain;
+    out->own_freeze = ulmfit && !*out->freeze_until && config->n_groups > 1;
+    if (out->own_freeze) out->freeze_until = "gradual";
+    const int lr_length = snprintf(out->lr, sizeof out->lr, "%s%s", lr, out->own_lr ? "@decay=1/2.6" : "");
     const int length = snprintf(out->schedule, sizeof out->schedule, "%s%s",
                                 ulmfit ? "slanted-triangular" : "", curve + (ulmfit ? n : 0));
     if (lr_length >= LR_TEXT || length >= SCHEDULE_TEXT)
@@ -90,7 +93,10 @@ static strata_status add_part(strata_rates *r, char *part, const timeline_run *r
     }
     STRATA_TRY(timeline_preset(whole, sizeof whole, part, r->peak[r->n_groups - 1]));
     const uint32_t which = r->n_timelines++;
-    STRATA_TRY(timeline_parse(&r->timelines[which], *whole ? whole : part, run));
+    strata_status status = timeline_parse(&r->timelines[which], *whole ? whole : part, run);
+    const rates_text given = { "--schedule", part, part, run->group, run->n_groups };
+    if (status == STRATA_BAD_ARG && *whole) return rates_placed(&given, status);
+    STRATA_TRY(status);
     if (strcmp(name, "*") != 0) return assign(r, which, name, run);
     if (*rest != NONE)
         return strata_fail(STRATA_BAD_ARG, "--schedule has two schedules for all other groups");
@@ -128,40 +134,48 @@ static strata_status open_timelines(strata_rates *r, const char *text, const tim
 }
 
 /* Log space cannot reach 0. */
-static strata_status check_spread(const strata_rates *r, const double *peak)
+static strata_status check_spread(const strata_rates *r, const double *peak, const rates_text *at)
 {
     for (uint32_t g = 0; !r->bleed.linear && g < r->n_groups; g++)
         if (!(peak[g] > 0))
-            return strata_fail(STRATA_BAD_ARG,
-                               "--bleed in log space wants every group's rate above 0, group %u "
-                               "has 0: take space=linear",
-                               (unsigned)g);
+            return rates_placed(at, strata_fail(STRATA_BAD_ARG,
+                                                "log space wants every group's rate above 0, and that of "
+                                                "group %u (%s) is 0: take space=linear",
+                                                (unsigned)g, at->group ? at->group[g] : "no name"));
+    return STRATA_OK;
+}
+
+static strata_status check_blend(const strata_rates *r, const rates_text *at)
+{
+    if (r->table.n)
+        return rates_placed(at, strata_fail(STRATA_BAD_ARG, "wants rates from --lr: a file has them all, "
+                                                            "blended or not"));
+    if (r->bleed.measured && r->bleed.budget != BLEED_NO_BUDGET)
+        return rates_placed(at,
+                            strata_fail(STRATA_BAD_ARG, "start=measured has no budget= to match: when its "
+                                                        "windows open is not known before the run"));
+    STRATA_TRY(check_spread(r, r->peak, at));
+    for (uint32_t i = 0; i < r->n_timelines; i++)
+        for (uint32_t k = 0; k < r->timelines[i].n; k++)
+            if (r->timelines[i].phase[k].peak) STRATA_TRY(check_spread(r, r->timelines[i].phase[k].peak, at));
     return STRATA_OK;
 }
 
 static strata_status open_bleed(strata_rates *r, const strata_rates_config *config)
 {
     char list[RATES_LIST];
-    strata_status status = bleed_parse(&r->bleed, config->bleed ? config->bleed : "");
+    const char *text = config->bleed ? config->bleed : "";
+    const rates_text at = { "--bleed", text, text, config->group_name, config->n_groups };
+    const strata_status status = bleed_parse(&r->bleed, text);
     if (status == STRATA_BAD_ARG && config->group_name)
         return strata_fail(status, "%s; the groups are: %s", strata_message(),
                            rates_list(list, config->group_name, config->n_groups));
     STRATA_TRY(status);
     if (!r->bleed.on) return STRATA_OK;
-    if (r->table.n)
-        return strata_fail(STRATA_BAD_ARG,
-                           "--bleed wants rates from --lr: a file has them all, blended or not");
+    STRATA_TRY(check_blend(r, &at));
     const timeline *head = &r->timelines[r->timeline_of[r->n_groups - 1]];
     if (r->bleed.p0 < 0) r->bleed.p0 = head->n == 1 ? schedule_value(&head->phase[0].use, "pct", 0.25) : 0.25;
     if (r->bleed.p1 < r->bleed.p0) r->bleed.p1 = r->bleed.p0;
-    if (r->bleed.measured && r->bleed.budget != BLEED_NO_BUDGET)
-        return strata_fail(STRATA_BAD_ARG,
-                           "--bleed start=measured has no budget= to match: when its windows open "
-                           "is not known before the run");
-    STRATA_TRY(check_spread(r, r->peak));
-    for (uint32_t i = 0; i < r->n_timelines; i++)
-        for (uint32_t k = 0; k < r->timelines[i].n; k++)
-            if (r->timelines[i].phase[k].peak) STRATA_TRY(check_spread(r, r->timelines[i].phase[k].peak));
     return STRATA_OK;
 }
 
@@ -191,6 +205,8 @@ static strata_status match_budget(strata_rates *r, const double *group_parameter
 
 static strata_status open_table(strata_rates *r, const char *path, const strata_rates_config *config)
 {
+    const rates_text at = { "--schedule", config->schedule, path, NULL, 0 };
+    if (!*path) return rates_wrong(&at, "a file's name");
     STRATA_TRY(rates_table_read(&r->table, path, config->group_name, r->n_groups));
     for (uint32_t g = 0; g < r->n_groups; g++) {
         r->peak[g] = 0;
@@ -200,18 +216,27 @@ static strata_status open_table(strata_rates *r, const char *path, const strata_
     return STRATA_OK;
 }
 
+/* A message about a text that a preset made says which was given. */
+static strata_status of_preset(strata_status status, bool own, const strata_rates_config *config)
+{
+    const rates_text given = { "--schedule", config->schedule, config->schedule, config->group_name,
+                               config->n_groups };
+    return status == STRATA_BAD_ARG && own ? rates_placed(&given, status) : status;
+}
+
 static strata_status open_all(strata_rates *r, const strata_rates_config *config)
 {
     static const char csv[] = "csv:";
     const timeline_run run = { config->steps, config->steps_per_epoch, config->group_name, config->n_groups };
     texts text;
     STRATA_TRY(write_out(&text, config));
-    STRATA_TRY(freeze_parse(r->until, text.freeze_until, &run));
+    STRATA_TRY(of_preset(freeze_parse(r->until, text.freeze_until, &run), text.own_freeze, config));
     if (strncmp(text.schedule, csv, sizeof csv - 1) == 0) {
-        STRATA_TRY(open_table(r, text.schedule + sizeof csv - 1, config));
+        STRATA_TRY(open_table(r, config->schedule + sizeof csv - 1, config));
     } else {
-        STRATA_TRY(spread_parse(r->peak, r->n_groups, config->group_name, text.lr));
-        STRATA_TRY(open_timelines(r, text.schedule, &run));
+        STRATA_TRY(
+            of_preset(spread_parse(r->peak, r->n_groups, config->group_name, text.lr), text.own_lr, config));
+        STRATA_TRY(of_preset(open_timelines(r, text.schedule, &run), text.own_schedule, config));
     }
     STRATA_TRY(open_bleed(r, config));
     return match_budget(r, config->group_parameters);
