@@ -28,10 +28,10 @@ static void setup(fixture *f, uint32_t c, uint32_t batch)
     memset(f, 0x7f, sizeof *f);
     for (uint32_t i = 0; i < MOST; i++) f->image[i] = (uint8_t)(i * 41 + i / 7 + 1);
     for (int i = 0; i < N; i++) f->label[i] = (i * 3 + 1) % 10;
-    const strata_image_set set = { N, H, W, c, 10, f->image, f->label, NULL };
+    const strata_image_set set = { N, H, W, c, 10, f->image, f->label, NULL, NULL };
     strata_batcher_init(&f->batcher, &set, 255, mean, deviation);
     f->batcher.batch = batch;
-    f->out = (strata_batch) { f->pixels, f->labels, f->weights };
+    f->out = (strata_batch) { f->pixels, f->labels, f->weights, NULL };
 }
 
 static float wanted(uint8_t pixel, uint32_t c)
@@ -177,7 +177,7 @@ static void augmentation_follows_seed_epoch_and_image(void **state)
                             5 * sqrt(1800.0 / cases[i].changes));
 
         g = f;
-        g.out = (strata_batch) { g.pixels, g.labels, g.weights };
+        g.out = (strata_batch) { g.pixels, g.labels, g.weights, NULL };
         strata_batch_fill(&g.out, &g.batcher, back, 299, 0, N); /* the place in the batch does not matter */
         for (uint32_t n = 0; n < N; n++)
             assert_memory_equal(f.pixels + n * H * W * 4, g.pixels + (N - 1 - n) * H * W * 4,

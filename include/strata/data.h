@@ -82,6 +82,7 @@ typedef struct strata_data_info {
     const strata_skipped *skipped;  /* [n_skipped] in the order of their names */
     uint32_t n_skipped;
     const char *cache; /* the file that the pixels are mapped from; NULL: they are in memory */
+    bool multi_label;  /* an image has any number of classes */
 } strata_data_info;
 
 /* What a data set holds; pointers are borrowed from it. */
@@ -95,7 +96,7 @@ typedef struct strata_duplicate {
 
 /* What to know of a set before training on it. */
 typedef struct strata_data_report {
-    const uint32_t *class_train, *class_valid; /* [classes] images */
+    const uint32_t *class_train, *class_valid; /* [classes] images that have it */
     uint32_t h_least, h_most, w_least, w_most; /* of the pictures as their files have them */
     float mean[4], std[4];                     /* [c] of train, of pixels in [0, 1] */
     const strata_duplicate *duplicate;         /* [n_duplicates] contents that are in both parts */
@@ -112,7 +113,7 @@ STRATA_API void strata_data_report_free(strata_data_report *report);
  *   valid    false: the training part, in file order; true: the validation part
  *   pixels   out: [count, h, w, c] f32, normalised by the training part's mean and standard deviation of
  *            each channel
- *   labels   out: [count]
+ *   labels   out: [count]; of a set with any number of labels an image [count, classes], 0 or 1
  * Errors: STRATA_BAD_ARG when first + count exceeds the part. */
 STRATA_API strata_status strata_data_images(const strata_data *data, int valid, uint32_t first,
                                             uint32_t count, float *pixels, int32_t *labels);

@@ -36,7 +36,7 @@ STRATA_API void strata_trainer_close(strata_trainer *t);
 
 /* Take one optimizer step on one batch.
  *   pixels  [n, h, w, c] f32, row-major, normalised as the caller likes
- *   labels  [n] i32, each in [0, classes)
+ *   labels  [n] i32, each in [0, classes); with the recipe's loss sigmoid [n, classes], 0 or 1
  *   n       images: 1 .. the recipe's batch
  *   loss    out: mean loss over the n images, in nats; may be NULL
  * Owner:  caller keeps both arrays; they are read before the call returns.
@@ -58,7 +58,7 @@ STRATA_API void strata_trainer_set_rule(strata_trainer *t, strata_rate_rule *rul
 
 /* Run the network in evaluation mode, any number of images.
  *   pixels  [n, h, w, c] f32, as strata_trainer_step takes them
- *   labels  [n], each in [0, classes); NULL: losses are not wanted
+ *   labels  as strata_trainer_step takes them; NULL: losses are not wanted
  *   logits  out: [n, classes]; may be NULL.   losses  out: [n], nats; may be NULL
  * Waits:  for the device. The results do not depend on the batch size.
  * Errors: STRATA_BAD_ARG, STRATA_DEVICE_LOST. */

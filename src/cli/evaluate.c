@@ -62,7 +62,7 @@ const cli_command cli_evaluate = {
         "over those that the run or the file recorded.",
     .options = options,
     .keys = "normalize fit filter background max-pixels valid-fraction data-threads seed model stem head "
-            "groups batch device variants exact shader-dir limits validate",
+            "loss groups batch device variants exact shader-dir limits validate",
     .least = 1,
     .most = 2,
     .run = run,

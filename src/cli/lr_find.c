@@ -96,7 +96,8 @@ const cli_command cli_lr_find = {
         "each group is swept alone too. Every sweep begins with the same weights, images and random numbers.",
     .options = options,
     .keys =
-        "normalize augment model stem head groups label-smoothing init opt lr momentum nesterov betas eps "
+        "normalize augment model stem head groups loss label-smoothing init opt lr momentum nesterov betas "
+        "eps "
         "weight-decay no-decay decay-by norm-rate bias-rate norm-decay bias-decay trust trust-clip trust-all "
         "clip-norm batch micro-batch seed device variants exact shader-dir limits validate",
     .least = 1,

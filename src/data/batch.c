@@ -25,21 +25,31 @@ void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch)
 
 strata_status strata_classes_open(strata_classes *c, const strata_image_set *set)
 {
-    *c = (strata_classes) { malloc((set->n + 1) * sizeof *c->member),
-                            calloc(set->classes + 1, sizeof *c->begin), 0 };
-    uint32_t *at = calloc(set->classes + 1, sizeof *at); /* where each class's next image goes */
+    const bool many = set->targets != NULL;
+    uint32_t *at = calloc((size_t)set->classes + 1, sizeof *at); /* where each class's next image goes */
+    size_t members = 0;
+    *c = (strata_classes) { .begin = calloc((size_t)set->classes + 1, sizeof *c->begin) };
+    for (size_t i = 0; many && i < (size_t)set->n * set->classes; i++) members += set->targets[i];
+    if (!many) members = set->n;
+    c->member = members < UINT32_MAX ? malloc((members + 1) * sizeof *c->member) : NULL;
     if (!c->member || !c->begin || !at) {
         free(at);
         strata_classes_close(c);
         return strata_fail(STRATA_NO_MEMORY, "no memory for the images of each class");
     }
-    for (uint32_t i = 0; i < set->n; i++) at[set->labels[i] + 1]++;
+    for (uint32_t i = 0; i < set->n; i++)
+        for (uint32_t k = strata_image_class(set, i, 0); k < set->classes;
+             k = strata_image_class(set, i, k + 1))
+            at[k + 1]++;
     for (uint32_t k = 0; k < set->classes; k++) {
         if (at[k + 1]) c->begin[c->n++] = at[k];
         at[k + 1] += at[k];
     }
-    c->begin[c->n] = set->n;
-    for (uint32_t i = 0; i < set->n; i++) c->member[at[set->labels[i]]++] = i;
+    c->begin[c->n] = (uint32_t)members;
+    for (uint32_t i = 0; i < set->n; i++)
+        for (uint32_t k = strata_image_class(set, i, 0); k < set->classes;
+             k = strata_image_class(set, i, k + 1))
+            c->member[at[k]++] = i;
     free(at);
     return STRATA_OK;
 }
@@ -145,10 +155,18 @@ static void fill_image(float *out, const strata_batcher *b, uint32_t image, cons
     }
 }
 
+/* The classes of an image, as a row of floats. */
+static void fill_target(float *out, const strata_image_set *set, uint32_t image, uint32_t lanes)
+{
+    for (uint32_t k = 0; k < lanes; k++)
+        out[k] = k < set->classes && strata_image_is(set, image, k) ? 1.0f : 0.0f;
+}
+
 void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const uint32_t *order,
                        uint32_t epoch, uint32_t first, uint32_t count)
 {
     const size_t size = (size_t)b->set.h * b->set.w * b->lanes;
+    const uint32_t target = (b->set.classes + 3) / 4 * 4; /* floats of a row */
     for (uint32_t row = 0; row < count; row++) {
         const uint32_t image = order ? order[first + row] : first + row;
         const uint32_t pad = padding(&b->set);
@@ -162,6 +180,7 @@ void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const u
         }
         fill_image(out->pixels + row * size, b, image, shift, mirror);
         if (out->labels) out->labels[row] = b->set.labels[image];
+        if (out->targets) fill_target(out->targets + (size_t)row * target, &b->set, image, target);
         if (out->weights) out->weights[row] = 1;
     }
     memset(out->pixels + count * size, 0, (b->batch - count) * size * sizeof *out->pixels);
@@ -169,4 +188,7 @@ void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const u
         if (out->labels) out->labels[row] = 0;
         if (out->weights) out->weights[row] = 0;
     }
+    if (out->targets)
+        memset(out->targets + (size_t)count * target, 0,
+               (size_t)(b->batch - count) * target * sizeof *out->targets);
 }

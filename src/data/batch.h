@@ -12,9 +12,9 @@
  * within n / 2^32 for each choice. */
 void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch);
 
-/* The images of each class that has any. */
+/* The images of each class that has any; an image may be of several. */
 typedef struct strata_classes {
-    uint32_t *member; /* [images of the set], class by class */
+    uint32_t *member; /* class by class */
     uint32_t *begin;  /* [n + 1] where each class begins in it */
     uint32_t n;
 } strata_classes;
@@ -56,11 +56,13 @@ typedef struct strata_batcher {
 void strata_batcher_init(strata_batcher *b, const strata_image_set *set, float scale, const float *mean,
                          const float *std);
 
-/* Where a batch goes. All three are written in full; labels and weights may be NULL. */
+/* Where a batch goes. What is not NULL is written in full; pixels must be there, and labels may be where the
+ * set has them. */
 typedef struct strata_batch {
     float *pixels;   /* [batch,h,w,lanes]; channels >= set.c are 0 */
     int32_t *labels; /* [batch]; 0 in rows that hold no image */
     float *weights;  /* [batch]; 1, and 0 in rows that hold no image */
+    float *targets;  /* [batch,lanes(classes)]; 1 for each class of an image, else 0 */
 } strata_batch;
 
 /* Write one batch: the images order[first .. first + count), then rows of zeros up to the batch size.

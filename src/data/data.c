@@ -157,7 +157,10 @@ static uint64_t fingerprint(const strata_data *data)
         const uint32_t shape[5] = { set->n, set->h, set->w, set->c, set->classes };
         XXH64_update(&state, shape, sizeof shape);
         XXH64_update(&state, set->pixels, (size_t)set->n * set->h * set->w * set->c);
-        XXH64_update(&state, set->labels, set->n * sizeof *set->labels);
+        if (set->targets)
+            XXH64_update(&state, set->targets, (size_t)set->n * set->classes);
+        else
+            XXH64_update(&state, set->labels, set->n * sizeof *set->labels);
     }
     return XXH64_digest(&state);
 }
@@ -258,6 +261,7 @@ void strata_data_close(strata_data *data)
     for (int part = 0; part < 2; part++) {
         free(data->owned.pixels[part]);
         free(data->owned.labels[part]);
+        free(data->owned.targets[part]);
     }
     free(data->owned.class_names);
     pixel_cache_close(data);

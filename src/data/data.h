@@ -10,14 +10,16 @@
 #include "core/status.h"
 #include "strata/data.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* n images and a label for each. A view: the strata_data that holds it owns the memory. */
+/* n images and a label for each, or a set of them. A view: the strata_data that holds it owns the memory. */
 typedef struct strata_image_set {
-    uint32_t n, h, w, c;            /* n >= 1 (valid: >= 0); c is 1 or 3 */
-    uint32_t classes;               /* 1 .. 65536 */
-    const uint8_t *pixels;          /* [n,h,w,c] 0 .. strata_data.scale */
-    const int32_t *labels;          /* [n], each in [0, classes) */
+    uint32_t n, h, w, c;    /* n >= 1 (valid: >= 0); c is 1 or 3 */
+    uint32_t classes;       /* 1 .. 65536 */
+    const uint8_t *pixels;  /* [n,h,w,c] 0 .. strata_data.scale */
+    const int32_t *labels;  /* [n], each in [0, classes); NULL: images have any number of classes */
+    const uint8_t *targets; /* [n,classes] 1 for those an image has, else 0; NULL: `labels` says all */
     const char *const *class_names; /* [classes] UTF-8 as the files have it */
 } strata_image_set;
 
@@ -35,11 +37,27 @@ struct strata_data {               /* see strata/data.h */
     struct {           /* what the views point to; for strata_data_close alone */
         uint8_t *pixels[2];
         int32_t *labels[2];
+        uint8_t *targets[2];
         const char **class_names;
         void *mapped; /* [mapped_bytes] the file that pixels are in; NULL: they are owned.pixels */
         size_t mapped_bytes;
         strata_arena arena; /* files and what was skipped */
     } owned;
 };
+
+/* Is it an image of class k? */
+static inline bool strata_image_is(const strata_image_set *set, uint32_t image, uint32_t k)
+{
+    return set->targets ? set->targets[(size_t)image * set->classes + k] != 0
+                        : (uint32_t)set->labels[image] == k;
+}
+
+/* An image's first class from k on; set->classes: there is none. */
+static inline uint32_t strata_image_class(const strata_image_set *set, uint32_t image, uint32_t k)
+{
+    if (!set->targets) return (uint32_t)set->labels[image] >= k ? (uint32_t)set->labels[image] : set->classes;
+    while (k < set->classes && !strata_image_is(set, image, k)) k++;
+    return k;
+}
 
 #endif

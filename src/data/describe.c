@@ -17,6 +17,7 @@ strata_data_info strata_data_describe(const strata_data *d)
         .fingerprint = d->fingerprint,
         .skipped = d->skipped,
         .n_skipped = d->n_skipped,
+        .multi_label = d->train.targets != NULL,
         .cache = d->cache,
     };
 }
@@ -34,7 +35,9 @@ strata_status strata_data_images(const strata_data *d, int valid, uint32_t first
     for (size_t i = 0; i < count; i++) {
         const uint8_t *from = set->pixels + (first + i) * image;
         for (size_t k = 0; k < image; k++) pixels[i * image + k] = b.value[k % set->c][from[k]];
-        labels[i] = set->labels[first + i];
+        if (!set->targets) labels[i] = set->labels[first + i];
+        for (uint32_t k = 0; set->targets && k < set->classes; k++)
+            labels[i * set->classes + k] = strata_image_is(set, first + (uint32_t)i, k);
     }
     return STRATA_OK;
 }

@@ -85,8 +85,13 @@ strata_status strata_data_look(strata_data_report *r, const strata_data *d)
         strata_data_report_free(r);
         return strata_fail(STRATA_NO_MEMORY, "no memory for a report of %s", d->name);
     }
-    for (uint32_t i = 0; i < d->train.n; i++) count[d->train.labels[i]]++;
-    for (uint32_t i = 0; i < d->valid.n; i++) count[classes + (uint32_t)d->valid.labels[i]]++;
+    for (uint32_t part = 0; part < 2; part++) {
+        const strata_image_set *set = part ? &d->valid : &d->train;
+        for (uint32_t i = 0; i < set->n; i++)
+            for (uint32_t k = strata_image_class(set, i, 0); k < classes;
+                 k = strata_image_class(set, i, k + 1))
+                count[part * classes + k]++;
+    }
     r->class_train = count;
     r->class_valid = count + classes;
     memcpy(r->mean, d->mean, sizeof r->mean);

@@ -160,9 +160,14 @@ static strata_status add_layers(making *m, uint32_t classes)
                        strata_shape_text(last->shape).s);
 }
 
-static strata_status add_loss(making *m, float smoothing)
+static strata_status add_loss(making *m, const strata_model_config *config)
 {
+    const float smoothing = config->label_smoothing;
     char text[32];
+    if (config->sigmoid && smoothing > 0)
+        return strata_fail(STRATA_BAD_ARG, "--label-smoothing %g is of the loss softmax: sigmoid has none",
+                           (double)smoothing);
+    if (config->sigmoid) return strata_graph_add_loss(m->graph, m->graph->logits, "bce_loss", NULL, 0);
     snprintf(text, sizeof text, "%.9g", (double)smoothing);
     const strata_setting setting = { "smoothing", text };
     return strata_graph_add_loss(m->graph, m->graph->logits, "softmax_loss", &setting, 1);
@@ -189,7 +194,7 @@ static strata_status build(strata_model *out, const model_description *d, const 
     STRATA_TRY(strata_graph_open(&out->graph, image));
     m.graph = out->graph;
     STRATA_TRY(add_layers(&m, out->classes));
-    return config->loss ? add_loss(&m, config->label_smoothing) : STRATA_OK;
+    return config->loss ? add_loss(&m, config) : STRATA_OK;
 }
 
 strata_status strata_model_open(strata_model **out, const strata_model_config *config)

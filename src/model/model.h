@@ -9,13 +9,14 @@
 typedef struct strata_model_config {
     const char *model;       /* a name of the zoo, or a path that ends in .yaml or .yml */
     const char *stem, *head; /* NULL or "": the description's defaults */
-    const char *groups; /* a scheme of the description ("fastai"), or "stage", "block", "layer"; a file, or
+    const char *groups;    /* a scheme of the description ("fastai"), or "stage", "block", "layer"; a file, or
                            its text (model/group_list.h); NULL or "": the description's first scheme, where
                            it has none "stage" */
-    strata_shape input; /* n: the micro-batch; h = w = c = 0: the description's image */
-    uint32_t classes;   /* 0: the description's */
-    bool loss;          /* add softmax cross-entropy over the last layer */
-    float label_smoothing;
+    strata_shape input;    /* n: the micro-batch; h = w = c = 0: the description's image */
+    uint32_t classes;      /* 0: the description's */
+    bool loss;             /* add a loss over the last layer: softmax cross-entropy of a label */
+    bool sigmoid;          /* it is sigmoid cross-entropy of any number of labels */
+    float label_smoothing; /* of softmax alone */
 } strata_model_config;
 
 typedef struct strata_model {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/data.h"
 #include "train/recipe.h"
 
 /* "64", or height x width: "48x64". */
@@ -77,6 +78,16 @@ static strata_status open_set(strata_data **out, const char *source, const strat
     }
     if (task && task->c) config.channels = task->c;
     return strata_data_load(out, source, &config);
+}
+
+strata_status recipe_loss(strata_recipe *r, const strata_data *data)
+{
+    if (data->train.targets && recipe_is(r, "loss", "softmax"))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--loss softmax is of one label an image, %s has any number: take sigmoid",
+                           data->name);
+    if (!*strata_recipe_get(r, "loss") && data->train.targets) return strata_recipe_set(r, "loss", "sigmoid");
+    return STRATA_OK;
 }
 
 strata_status recipe_data(strata_data **out, const char *source, const strata_recipe *r,

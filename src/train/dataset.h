@@ -14,6 +14,10 @@
 strata_status recipe_data(strata_data **out, const char *source, const strata_recipe *r,
                           const strata_task *task);
 
+/* Take the loss that the data is for, where the recipe leaves it open.
+ * Errors: STRATA_BAD_ARG for softmax where an image has any number of labels. */
+strata_status recipe_loss(strata_recipe *r, const strata_data *data);
+
 /* How single pictures are fitted. Errors: STRATA_BAD_ARG. */
 strata_status recipe_style(strata_picture_style *out, const strata_recipe *r);
 

@@ -24,6 +24,7 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
         .input = { c->images, c->task.h, c->task.w, c->task.c },
         .classes = c->task.classes,
         .loss = true,
+        .sigmoid = recipe_is(r, "loss", "sigmoid"),
         .label_smoothing = (float)recipe_number(r, "label-smoothing"),
     };
     return strata_model_open(out, &model);
@@ -108,14 +109,25 @@ strata_status engine_evaluate_ring(engine *e)
 engine_input engine_parts(const engine *e, void *in)
 {
     const strata_plan *p = e->plan;
+    const bool labels = p->graph->target->rows;
     char *at = in;
     return (engine_input) {
         .values = (void *)(at + p->in_step),
         .rates = (void *)(at + p->in_rates),
-        .labels = (void *)(at + p->in_target),
+        .labels = labels ? (void *)(at + p->in_target) : NULL,
+        .targets = labels ? NULL : (void *)(at + p->in_target),
         .weights = (void *)(at + p->in_weights),
         .pixels = (void *)(at + p->in_pixels),
     };
+}
+
+/* Row i of an input's targets. */
+static void put_target(const engine_input *in, uint32_t i, const int32_t *labels, uint32_t classes)
+{
+    const uint32_t lanes = strata_lanes(classes);
+    for (uint32_t k = 0; k < lanes; k++)
+        in->targets[(size_t)i * lanes + k] = labels && k < classes ? (float)labels[(size_t)i * classes + k]
+                                                                   : 0;
 }
 
 void engine_put(const engine *e, const engine_input *in, const float *pixels, const int32_t *labels,
@@ -129,7 +141,9 @@ void engine_put(const engine *e, const engine_input *in, const float *pixels, co
     }
     memset(in->pixels + n * dots * lanes, 0, (s.n - n) * dots * lanes * sizeof(float));
     for (uint32_t i = 0; i < s.n; i++) {
-        in->labels[i] = labels && i < n ? labels[i] : 0;
+        const int32_t *given = i < n ? labels : NULL;
+        if (in->labels) in->labels[i] = given ? given[i] : 0;
+        if (in->targets) put_target(in, i, given, e->model->graph->logits->shape.c);
         in->weights[i] = i < n ? weight : 0;
     }
 }

@@ -42,14 +42,16 @@ strata_status engine_evaluate_ring(engine *e);
 typedef struct engine_input {
     strata_step_values *values;
     strata_rate *rates; /* [n_rows] */
-    int32_t *labels;    /* [n] */
+    int32_t *labels;    /* [n]; NULL: the loss is sigmoid */
+    float *targets;     /* [n, lanes(classes)] in [0, 1]; NULL: the loss is softmax */
     float *weights;     /* [n] of each image in the loss */
     float *pixels;      /* [n, h, w, lanes(c)] */
 } engine_input;
 engine_input engine_parts(const engine *e, void *in);
 
 /* Copy n dense images [n,h,w,c] and labels to an input, rows past n as zeros with weight 0; each of the n
- * weighs `weight`. */
+ * weighs `weight`.
+ *   labels  [n]; of the loss sigmoid [n,classes], 0 or 1; NULL: none */
 void engine_put(const engine *e, const engine_input *in, const float *pixels, const int32_t *labels,
                 uint32_t n, float weight);
 

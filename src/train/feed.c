@@ -84,6 +84,9 @@ static strata_status open_weights(train_feed *f, const strata_recipe *r)
     const char *text = strata_recipe_get(r, "class-weights");
     const strata_image_set *set = &f->batcher.set;
     if (!*text) return STRATA_OK;
+    if (set->targets)
+        return strata_fail(STRATA_BAD_ARG,
+                           "--class-weights wants one label an image, the data has any number");
     f->class_weight = malloc(set->classes * sizeof *f->class_weight);
     if (!f->class_weight) return no_memory();
     return strcmp(text, "balanced") == 0 ? balance(f->class_weight, set)
@@ -142,8 +145,8 @@ strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32
         STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
         const double began = now();
         f->batcher.batch = micro;
-        strata_batch_fill(&(strata_batch) { in.pixels, in.labels, in.weights }, &f->batcher, f->order, epoch,
-                          first + at, micro);
+        strata_batch_fill(&(strata_batch) { in.pixels, in.labels, in.weights, in.targets }, &f->batcher,
+                          f->order, epoch, first + at, micro);
         for (uint32_t i = 0; i < micro; i++)
             in.weights[i] = sum > 0 ? (float)(weight_of(f, first + at + i) / sum) : 0;
         STRATA_TRY(trainer_idle(t, &idle));

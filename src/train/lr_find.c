@@ -169,6 +169,7 @@ static strata_status open_finder(finder *f, strata_recipe *r)
                                           .limits = *limits ? limits : NULL,
                                           .validate = recipe_flag(r, "validate") };
     STRATA_TRY(recipe_data(&f->data, strata_recipe_get(r, "data"), r, NULL));
+    STRATA_TRY(recipe_loss(r, f->data));
     const strata_image_set *set = &f->data->train;
     const strata_task task = { set->h, set->w, set->c, set->classes, f->config.steps, 0 };
     STRATA_TRY(trainer_resolve(r, &task, set->n));

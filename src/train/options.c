@@ -20,7 +20,7 @@ static const char *const decay_bys[] = { "group", "base", NULL };
 static const char *const frozen_stats[] = { "update", "hold", NULL };
 static const char *const undecayed[] = { "norm", "bias", "norm,bias", "bias,norm", NULL };
 static const char *const tunes[] = { "off", "fast", "full", NULL };
-static const char *const losses[] = { "softmax", NULL };
+static const char *const losses[] = { "softmax", "sigmoid", NULL };
 
 /* key, value, default, topic, help; kind, range or choices */
 const option_rule option_rules[] = {
@@ -140,7 +140,9 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
-    { { "loss", "NAME", "softmax", "model", "softmax (cross-entropy over integer labels)" },
+    { { "loss", "NAME", "", "model",
+        "cross-entropy by softmax, of one label an image, or by sigmoid, of any number; default: by the "
+        "data" },
       OPTION_CHOICE,
       0,
       0,

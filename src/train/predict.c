@@ -49,6 +49,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
         STRATA_GO(strata_fail(STRATA_FILE, "%s has no validation part: give it a folder, or --valid-fraction",
                               data));
     STRATA_GO(fit_data(&s, set));
+    STRATA_GO(recipe_loss(s.recipe, set));
     uint32_t batch = (uint32_t)recipe_number(s.recipe, "batch");
     STRATA_GO(source_engine(&e, &device, &s, batch));
     tell(observer, device, s.weights);
@@ -123,7 +124,8 @@ static strata_status run_one(strata_predictor *p, const float **logits)
     STRATA_TRY(engine_evaluate_ring(&p->engine));
     STRATA_TRY(strata_ring_begin(p->engine.evaluate, &in));
     engine_input parts = engine_parts(&p->engine, in);
-    *parts.labels = 0;
+    if (parts.labels) *parts.labels = 0;
+    if (parts.targets) memset(parts.targets, 0, strata_lanes(t->classes) * sizeof *parts.targets);
     *parts.weights = 0;
     memset(parts.values, 0, sizeof *parts.values);
     for (size_t i = 0; i < (size_t)t->h * t->w; i++)

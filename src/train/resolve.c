@@ -36,6 +36,7 @@ strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_
     STRATA_TRY(set_if_open(r, "model", large || colour ? "resnet18" : "small-cnn"));
     if (strcmp(strata_recipe_get(r, "model"), "resnet18") == 0 && !large)
         STRATA_TRY(set_if_open(r, "stem", "small"));
+    STRATA_TRY(set_if_open(r, "loss", "softmax"));
     bool small = strcmp(strata_recipe_get(r, "model"), "small-cnn") == 0;
     STRATA_TRY(set_if_open(r, "augment", colour ? "flip,crop" : "crop"));
     STRATA_TRY(set_if_open(r, "lr", lars ? "5" : sgd ? "0.1" : small || lamb ? "1e-2" : "2e-3"));

@@ -296,7 +296,8 @@ static strata_status open_data(run *r)
 {
     const char *source = strata_recipe_get(r->recipe, "data");
     if (!*source) return strata_fail(STRATA_BAD_ARG, "training wants data: builtin:digits, or a folder");
-    return recipe_data(&r->data, source, r->recipe, NULL);
+    STRATA_TRY(recipe_data(&r->data, source, r->recipe, NULL));
+    return recipe_loss(r->recipe, r->data);
 }
 
 static strata_task task_of(const strata_data *d)

@@ -70,7 +70,7 @@ strata_status score_batcher(strata_batcher *b, const strata_data *data, bool val
     return valid ? STRATA_OK : strata_augment_parse(&b->augment, strata_recipe_get(r, "augment"));
 }
 
-/* How many classes the network holds likelier than the label: NaN logits are likelier than any. */
+/* How many classes the network holds likelier than this one: NaN logits are likelier than any. */
 static uint32_t rank_of(const float *logits, uint32_t classes, uint32_t label)
 {
     uint32_t rank = 0;
@@ -79,15 +79,29 @@ static uint32_t rank_of(const float *logits, uint32_t classes, uint32_t label)
     return rank;
 }
 
-static void add_batch(strata_score *sum, const engine *e, const char *bytes, const int32_t *labels,
+/* How many it holds likelier than the likeliest of an image's own. */
+static uint32_t best_rank(const float *logits, const strata_image_set *set, uint32_t image)
+{
+    uint32_t best = UINT32_MAX;
+    if (!set->targets) return rank_of(logits, set->classes, (uint32_t)set->labels[image]);
+    for (uint32_t k = strata_image_class(set, image, 0); k < set->classes;
+         k = strata_image_class(set, image, k + 1)) {
+        const uint32_t rank = rank_of(logits, set->classes, k);
+        if (rank < best) best = rank;
+    }
+    return best;
+}
+
+static void add_batch(strata_score *sum, const engine *e, const char *bytes, const strata_image_set *set,
                       uint32_t n)
 {
+    const uint32_t first = (uint32_t)sum->images;
     const strata_plan *p = e->plan;
-    const uint32_t classes = e->model->graph->logits->shape.c, lanes = strata_lanes(classes);
+    const uint32_t lanes = strata_lanes(set->classes);
     const float *loss = (const void *)(bytes + p->result_loss),
                 *logits = (const void *)(bytes + p->result_logits);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t rank = rank_of(logits + (size_t)i * lanes, classes, (uint32_t)labels[i]);
+        const uint32_t rank = best_rank(logits + (size_t)i * lanes, set, first + i);
         sum->loss += (double)loss[i];
         sum->top1 += rank < 1;
         sum->top5 += rank < 5;
@@ -109,14 +123,14 @@ strata_status score_set(strata_score *out, engine *e, const strata_batcher *b)
             STRATA_TRY(strata_ring_result(e->evaluate, i == batches, &number, &bytes));
             if (!bytes) break;
             uint32_t at = (uint32_t)sum.images;
-            add_batch(&sum, e, bytes, b->set.labels + at, n - at < batch ? n - at : batch);
+            add_batch(&sum, e, bytes, &b->set, n - at < batch ? n - at : batch);
         }
         if (i == batches) break;
         engine_input parts = engine_parts(e, in);
         uint32_t at = i * batch;
         memset(parts.values, 0, sizeof *parts.values);
-        strata_batch_fill(&(strata_batch) { parts.pixels, parts.labels, parts.weights }, b, NULL, 0, at,
-                          n - at < batch ? n - at : batch);
+        strata_batch_fill(&(strata_batch) { parts.pixels, parts.labels, parts.weights, parts.targets }, b,
+                          NULL, 0, at, n - at < batch ? n - at : batch);
         STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
     *out = (strata_score) { sum.images, sum.loss / n, sum.top1 / n, sum.top5 / n };

@@ -17,7 +17,7 @@ static strata_status no_memory(const char *what)
 }
 
 /* The keys that decide a network and what it sees. */
-static const char *const model_keys[] = { "model",     "stem", "head",   "groups",
+static const char *const model_keys[] = { "model",     "stem", "head",   "groups",    "loss",
                                           "normalize", "fit",  "filter", "background" };
 enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 

@@ -156,9 +156,21 @@ strata_status trainer_idle(strata_trainer *t, bool *idle)
     return STRATA_OK;
 }
 
+static bool takes_sets(const strata_trainer *t) { return !t->main.model->graph->target->rows; }
+
+/* Labels of an image in the caller's arrays. */
+static uint32_t label_count(const strata_trainer *t) { return takes_sets(t) ? t->task.classes : 1; }
+
 /* Kernels trust labels. */
 static strata_status check_labels(const strata_trainer *t, const int32_t *labels, uint32_t n)
 {
+    const uint32_t each = label_count(t);
+    for (size_t i = 0; takes_sets(t) && i < (size_t)n * each; i++)
+        if (labels[i] != 0 && labels[i] != 1)
+            return strata_fail(STRATA_BAD_ARG,
+                               "of image %u class %u is %d, wanted 0 or 1: the loss is sigmoid",
+                               (unsigned)(i / each), (unsigned)(i % each), (int)labels[i]);
+    if (takes_sets(t)) return STRATA_OK;
     for (uint32_t i = 0; i < n; i++)
         if (labels[i] < 0 || (uint32_t)labels[i] >= t->task.classes)
             return strata_fail(STRATA_BAD_ARG, "label %d of image %u is not in [0, %u)", (int)labels[i],
@@ -178,7 +190,8 @@ strata_status strata_trainer_step(strata_trainer *t, const float *pixels, const 
     for (uint32_t at = 0; at < n; at += micro) {
         engine_input in;
         STRATA_TRY(trainer_begin(t, micro, n, at + micro == n, 0, &in));
-        engine_put(t->current, &in, pixels + at * image, labels + at, micro, 1.0f / (float)n);
+        engine_put(t->current, &in, pixels + at * image, labels + (size_t)at * label_count(t), micro,
+                   1.0f / (float)n);
         STRATA_TRY(trainer_submit(t));
     }
     bool got = true;
@@ -231,7 +244,8 @@ strata_status strata_trainer_evaluate(strata_trainer *t, const float *pixels, co
         if (b == batches) break;
         engine_input parts = engine_parts(e, in);
         uint32_t at = b * micro, real = n - at < micro ? n - at : micro;
-        engine_put(e, &parts, pixels + at * image, labels ? labels + at : NULL, real, 1);
+        engine_put(e, &parts, pixels + at * image, labels ? labels + (size_t)at * label_count(t) : NULL, real,
+                   1);
         STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
     return STRATA_OK;

@@ -39,7 +39,7 @@ int main(int argc, char **argv)
     b.batch = BATCH;
     strata_order(order, set->n, 1, 0);
     for (uint32_t at = 0; at < set->n; at += BATCH)
-        strata_batch_fill(&(strata_batch) { pixels, labels, weights }, &b, order, 0, at,
+        strata_batch_fill(&(strata_batch) { pixels, labels, weights, NULL }, &b, order, 0, at,
                           set->n - at < BATCH ? set->n - at : BATCH);
     printf("%u %.6f\n", (unsigned)set->n, now() - began);
     free(order);
