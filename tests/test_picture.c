@@ -133,16 +133,20 @@ static void bad_pictures_are_named(void **state)
     free(bytes);
 }
 
-/* What the fuzzer found: tables that stb_image would write past the end of. */
+/* What the fuzzer found: tables that stb_image would write past the end of, and no memory to copy to. */
 static void fuzzed_pictures_are_refused(void **state)
 {
     (void)state;
     const char *const folder = SOURCE_DIR "/tests/fuzz/crashers/image/";
-    static const char *const names[] = { "jpeg-huffman-257", "jpeg-huffman-cut" };
+    static const char *const wanted[][2] = {
+        { "jpeg-huffman-257", "a Huffman table of more than 256 codes" },
+        { "jpeg-huffman-cut", "a Huffman table of more than 256 codes" },
+        { "png-idat-empty", "its first IDAT chunk is empty" },
+    };
     char path[512];
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s%s", folder, names[i]);
-        assert_refused(path, "a Huffman table of more than 256 codes");
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, wanted[i][0]);
+        assert_refused(path, wanted[i][1]);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "data/picture_guard.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 enum { DHT = 0xc4, RST0 = 0xd0, SOI = 0xd8, TEM = 0x01 };
 
@@ -44,9 +45,24 @@ static bool jpeg_fits(const uint8_t *bytes, size_t n)
     return true;
 }
 
+/* Is there something in the first IDAT chunk? stb_image has no memory to copy nothing to. */
+static bool first_pixels_there(const uint8_t *bytes, size_t n)
+{
+    for (size_t at = 8; at + 8 <= n;) {
+        const uint8_t *p = bytes + at;
+        const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (memcmp(p + 4, "IDAT", 4) == 0) return length > 0;
+        if (length > n - at) break;
+        at += 12 + length;
+    }
+    return true;
+}
+
 strata_status picture_guard(const uint8_t *bytes, size_t n, const char *name)
 {
     if (n > 2 && bytes[0] == 0xff && !jpeg_fits(bytes, n))
         return strata_fail(STRATA_FILE, "%s is damaged: a Huffman table of more than 256 codes", name);
+    if (n > 8 && memcmp(bytes, "\x89PNG", 4) == 0 && !first_pixels_there(bytes, n))
+        return strata_fail(STRATA_FILE, "%s is damaged: its first IDAT chunk is empty", name);
     return STRATA_OK;
 }

@@ -1,5 +1,5 @@
 /* What stb_image 2.27 does not check before it decodes, found by fuzzing: files that would make it write or
- * read past its tables. */
+ * read past its tables, or copy to no memory. */
 #ifndef STRATA_DATA_PICTURE_GUARD_H
 #define STRATA_DATA_PICTURE_GUARD_H
 
