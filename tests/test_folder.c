@@ -10,6 +10,8 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "folder.h"
 
@@ -265,6 +267,53 @@ static void the_cache_is_for_these_contents(void **state)
     unsetenv("XDG_CACHE_HOME");
 }
 
+/* Change four bytes of a cache file, and its checksum with them. */
+static void patch(char *bytes, size_t n, size_t at, uint32_t value)
+{
+    enum { HASH_AT = 24, HEADER = 72 };
+    memcpy(bytes + at, &value, sizeof value);
+    const uint64_t hash = XXH64(bytes + HEADER, n - HEADER, 0);
+    memcpy(bytes + HASH_AT, &hash, sizeof hash);
+}
+
+/* A checksum that fits does not make a file right: shapes and texts are looked at, too. */
+static void a_cache_is_not_trusted(void **state)
+{
+    (void)state;
+    enum { H_AT = 40, W_AT = 44, TEXT_AT = 56 };
+    char *bytes, *cwd = getcwd(NULL, 0), home[4200], path[512];
+    size_t n;
+    snprintf(home, sizeof home, "%s/untrusted", cwd);
+    free(cwd);
+    setenv("XDG_CACHE_HOME", home, 1);
+    make_part("forged", "/train", 5);
+    make_part("forged", "/valid", 2);
+    assert_int_equal(strata_file_read(&bytes, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
+    assert_int_equal(strata_file_write("forged/train/a/02.png", bytes, n / 2), STRATA_OK);
+    free(bytes);
+    const strata_data_config write = { .h = 6, .w = 5, .cache = STRATA_CACHE_WRITE };
+    strata_data *d = open_data("forged", &write);
+    snprintf(path, sizeof path, "%s", d->cache);
+    strata_data_close(d);
+    assert_int_equal(strata_file_read(&bytes, &n, path), STRATA_OK);
+    for (int what = 0; what < 3; what++) { /* as it is; 5 x 6; a text without its end */
+        uint32_t length;
+        memcpy(&length, bytes + TEXT_AT, sizeof length);
+        if (what == 1) patch(bytes, n, H_AT, 5);
+        if (what == 1) patch(bytes, n, W_AT, 6);
+        if (what == 2) patch(bytes, n, TEXT_AT, length - 1);
+        assert_int_equal(strata_file_write(path, bytes, n), STRATA_OK);
+        d = open_data("forged", &(const strata_data_config) { .h = 6, .w = 5 });
+        assert_int_equal(d->cache != NULL, what == 0);
+        assert_true(d->n_skipped == 1 && strstr(d->skipped[0].why, "damaged"));
+        strata_data_close(d);
+        if (what == 1) patch(bytes, n, H_AT, 6);
+        if (what == 1) patch(bytes, n, W_AT, 5);
+    }
+    free(bytes);
+    unsetenv("XDG_CACHE_HOME");
+}
+
 static void a_report_finds_what_is_in_both_parts(void **state)
 {
     (void)state;
@@ -324,6 +373,7 @@ int main(void)
         cmocka_unit_test(the_split_is_stable),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(the_cache_is_for_these_contents),
+        cmocka_unit_test(a_cache_is_not_trusted),
         cmocka_unit_test(a_report_finds_what_is_in_both_parts),
         cmocka_unit_test(a_grid_shows_what_is_trained_on),
     };

@@ -188,7 +188,7 @@ static strata_status fill(strata_data *data, image_list *l, const strata_data_co
     if (config->background_set) memcpy(style.background, config->background, 3);
     STRATA_TRY(choose_shape(&shape, l, config));
     const uint64_t key = pixel_cache_key(l, &shape, &style);
-    if (config->cache != STRATA_CACHE_NONE) STRATA_TRY(pixel_cache_open(&cached, data, l, key));
+    if (config->cache != STRATA_CACHE_NONE) STRATA_TRY(pixel_cache_open(&cached, data, l, key, &shape));
     STRATA_TRY(cached ? take_cached(data, l) : decode(data, l, &shape, &style, config->threads));
     if (!cached && config->cache == STRATA_CACHE_WRITE) STRATA_TRY(pixel_cache_write(data, l, key));
     STRATA_TRY(describe_skipped(data, l));

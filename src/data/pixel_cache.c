@@ -73,14 +73,22 @@ static void *map_file(const char *path, size_t *bytes)
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* What the pixels and the list ask for. */
+typedef struct wanted {
+    uint64_t key;
+    uint32_t h, w, c, most; /* most: images */
+} wanted;
+
 /* Is it whole, and for this list? A damaged file is as good as none. */
-static bool is_right(const header *h, size_t bytes, uint64_t key, const image_list *l)
+static bool is_right(const header *h, size_t bytes, const wanted *want)
 {
     const uint64_t images = (uint64_t)h->n[0] + h->n[1], one = (uint64_t)h->h * h->w * h->c;
-    return memcmp(h->version, VERSION, sizeof h->version) == 0 && h->key == key && one && images <= l->n &&
-           h->pixels_at % PAGE == 0 && h->pixels_at <= bytes && h->text_bytes <= h->pixels_at &&
+    const char *text = (const char *)(h + 1);
+    return memcmp(h->version, VERSION, sizeof h->version) == 0 && h->key == want->key && h->h == want->h &&
+           h->w == want->w && h->c == want->c && images <= want->most && h->pixels_at % PAGE == 0 &&
+           h->pixels_at <= bytes && h->text_bytes <= h->pixels_at &&
            sizeof *h + h->text_bytes <= h->pixels_at && (bytes - h->pixels_at) / one >= images &&
-           h->pixels_at + images * one == bytes &&
+           h->pixels_at + images * one == bytes && (!h->text_bytes || !text[h->text_bytes - 1]) &&
            XXH64((const char *)h + sizeof *h, bytes - sizeof *h, 0) == h->hash;
 }
 
@@ -98,14 +106,16 @@ static strata_status take_failures(image_list *l, const header *h)
     return STRATA_OK;
 }
 
-strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, uint64_t key)
+strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, uint64_t key,
+                               const strata_image_set *shape)
 {
+    const wanted want = { key, shape->h, shape->w, shape->c, l->n };
     char path[PATH_ROOM];
     size_t bytes = 0;
     cache_path(path, key);
     const header *h = *path ? map_file(path, &bytes) : NULL;
     *found = false;
-    if (h && !is_right(h, bytes, key, l)) {
+    if (h && !is_right(h, bytes, &want)) {
         munmap((void *)(uintptr_t)h, bytes);
         h = NULL;
     }

@@ -15,9 +15,11 @@ uint64_t pixel_cache_key(const image_list *l, const strata_image_set *shape,
                          const strata_picture_style *style);
 
 /* Map the file of that key, give the list's files that failed their `why`, and let the set view the pixels.
+ *   shape   h, w and c of the images; at least 1 each
  *   *found  out: false where there is no file, or one that is damaged
  * Errors: STRATA_NO_MEMORY. */
-strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, uint64_t key);
+strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, uint64_t key,
+                               const strata_image_set *shape);
 void pixel_cache_close(strata_data *data); /* one without is allowed */
 
 /* Write it, the set's pixels and the list's failures, and note its name in the set.

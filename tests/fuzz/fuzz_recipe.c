@@ -1,4 +1,4 @@
-/* A recipe, with every small language its values are written in. */
+/* A recipe's file. The languages of its values are the target spec's. */
 #include "fuzz.h"
 #include "strata/recipe.h"
 

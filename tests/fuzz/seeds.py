@@ -55,6 +55,17 @@ put("pth", 1, body + directory + struct.pack("<4s4xHHIIH", b"PK\5\6", 2, 2, len(
 
 put("csv", 0, b"step,stem,body,head,momentum\n0,1e-3,0.1,1,0.9\n10,0,0,0,0\n")
 put("csv", 1, b"step,head,body,stem\n0,1,2,3\n")
+put("spec", 0, b"1e-3:1e-1\none-cycle\nin,p0=0.1,p1=0.9,ramp=cosine\nstem=1,body=2\nmean=0.5,std=0.25\n"
+    b"# groups\nstem: conv1 bn1\nhead: *\n")
+put("spec", 1, b"1e-2@decay=0.75,min-scale=0.1\nstem=cosine; one-cycle:fastai-v1,warmup=2\nout,start=measured,freeze-below=1e-3\n"
+    b"gradual=2\nmean=0.1,0.2,0.3,std=1,2,3\nall: [*]; x: y\n")
+put("spec", 2, b"stem=1e-5,head=1e-3,*=1e-4\nstep,every=3,gamma=0.5 then plateau,metric=top1\nin,space=linear,budget=total\n*=30%\n\n")
+put("spec", 3, b"1e-3/10\nfine-tune,freeze-epochs=1\n\n\n\n")
+header = b"\0" * 32 + struct.pack("<IIIIIIQQ", 1, 1, 4, 3, 1, 1, 12, 4096)
+put("folder", 0, b"1train/a/x.pgm\n1train/b/y.pgm\n1valid/a/x.pgm\n0valid/b/z.png\n1train/a/deep/er/x.jpg\n")
+put("folder", 1, b"%a/x.pgm\n1a/y.bmp\n1b/z.ppm\n1notes\n1b/film.mp4\n0c/x.gif\n")
+put("pixel_cache", 0, pieces(header + b"1 b is bad.\0") + bytes(range(24)))
+put("pixel_cache", 1, pieces(b"\0" * 32 + struct.pack("<IIIIIIQQ", 3, 0, 4, 3, 1, 0, 0, 4096)) + bytes(36))
 put("recipe", 0, b"data: builtin:digits\nmodel: small-cnn\nlr: 1e-3:1e-1\nschedule: one-cycle\nepochs: 3\n")
 put("recipe", 1, b"lr: stem=1e-3,head=0.1\nschedule: linear\nfreeze: stem,body\nbetas: 0.9,0.99\nnormalize: mean=0,std=1\n")
 for number, path in enumerate(sorted(glob.glob(os.path.join(tree, "assets", "models", "*.yaml")))
