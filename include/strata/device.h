@@ -27,7 +27,7 @@ typedef struct strata_caps {
     uint64_t max_range;    /* bytes of one bound slice */
     uint64_t max_block;    /* bytes of one memory block, at most 1 GiB */
     uint32_t max_texels;   /* of a uniform texel buffer (16 bytes each); 0: none */
-    uint32_t cores;        /* compute units where known, else processor cores */
+    uint32_t cores;        /* compute units; of software devices threads; 0: not known */
     uint64_t memory;       /* bytes of the largest device-local heap */
 } strata_caps;
 

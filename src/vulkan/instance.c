@@ -258,7 +258,8 @@ static bool size_control(strata_device_entry *e, VkPhysicalDevice physical)
     return may;
 }
 
-/* Compute units, for those makers whose drivers tell; else what is there already. */
+/* Compute units, for those makers whose drivers tell; else what is there already: of a GPU nothing, for the
+ * host's threads say nothing of it. */
 static void count_units(gpu_physical *p, const VkExtensionProperties *extension, uint32_t n)
 {
     VkPhysicalDeviceShaderCorePropertiesAMD amd = {
@@ -326,7 +327,7 @@ static strata_status describe(gpu_physical *out, VkPhysicalDevice handle)
     out->family = compute_family(&out->time_bits, handle);
     vkGetPhysicalDeviceProperties(handle, &out->properties);
     out->entry.type = type_name(out->properties.deviceType);
-    out->entry.caps.cores = strata_threads();
+    if (out->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU) out->entry.caps.cores = strata_threads();
     if (vkEnumerateDeviceExtensionProperties(handle, NULL, &n, NULL) == VK_SUCCESS)
         extension = calloc(n ? n : 1, sizeof *extension);
     if (!extension) return strata_fail(STRATA_NO_MEMORY, "%u device extensions", n);
