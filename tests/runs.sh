@@ -80,6 +80,22 @@ expect 0 "small|llvmpipe|strata" "$strata" evaluate whole/checkpoints/best.safet
 holds out '^top1 +9[0-9]\.'
 expect 0 "" "$strata" evaluate whole --device cpu --json --quiet
 json out
+# By class: the counts of the matrix, whose diagonal top1 counts; what the run wrote is of the same weights.
+expect 0 "" "$strata" evaluate whole --per-class --confusion confusion.csv --quiet
+cmp -s confusion.csv whole/confusion.csv || fail "confusion.csv of the run: $(cat whole/confusion.csv), of evaluate: $(cat confusion.csv)"
+holds out '^F1 +macro 9[0-9.]+ %, micro 9[0-9.]+ %, samples 9[0-9.]+ %$'
+holds out '^mAP +9[0-9.]+ %$'
+awk -F, 'NR > 1 { for (i = 2; i <= NF; i++) all += $i; right += $(NR) } END { print all, right }' confusion.csv > counted
+awk '/^top1/ { right = $4; sub(/[(]/, "", right) } /^class/ { rows = 1; next } rows { all += $2; counted += $4 }
+  END { print all, right; exit right != counted }' out > told || fail "the classes' right answers are not top1's: $(cat out)"
+cmp -s counted told || fail "the matrix counts $(cat counted), evaluate $(cat told)"
+f=$(python3 -c 'import json; s = json.load(open("score-1")); print("%.9g,%.9g,%.9g,%.9g" % (s["macro"]["f_beta"], s["micro"]["f_beta"], s["samples_f_beta"], s["mean_average_precision"]))')
+cut -d, -f21-24 whole/metrics.csv | grep -qx "$f" || fail "metrics.csv has no $f: $(cat whole/metrics.csv)"
+expect 0 "" "$strata" train builtin:digits "${common[@]}" --loss sigmoid --best f-samples --run-dir sets --progress none
+holds out '^epoch +train_loss +valid_loss +F +lr'
+holds sets/log.txt '^epoch 3/3: .*, F1 [0-9.]+ %$'
+expect 0 "" "$strata" evaluate sets/checkpoints/best.safetensors builtin:digits --threshold 0.2 --beta 2 --quiet
+holds out '^F2 +macro .* \(above 0.2\)$'
 expect 0 "" "$strata" train builtin:digits "${common[@]}" --save saved.safetensors --run-dir saving
 cmp -s saved.safetensors whole/checkpoints/last.safetensors || fail "--save is not last.safetensors"
 
@@ -145,8 +161,8 @@ expect 0 "stem moved by .*: effectively frozen" "$strata" train builtin:digits -
   --lr 1e-6:1e-1 --run-dir slow --progress plain
 grep 'head moved by' slow/log.txt | grep frozen && fail "the head is not frozen"
 holds slow/steps.jsonl '"update": \[([0-9.e-]+, ){8}[0-9.e-]+\]'
-holds slow/metrics.csv ',images_per_s,update_conv1,update_bn1,.*,update_fc$'
-[ "$(tail -1 slow/metrics.csv | tr ',' '\n' | tail -9 | grep -cE '^[0-9.e-]+$')" = 9 ] || fail "$(cat slow/metrics.csv)"
+holds slow/metrics.csv ',images_per_s,update_conv1,update_bn1,.*,update_fc,valid_f_macro,valid_f_micro,valid_f_samples,valid_map$'
+[ "$(tail -1 slow/metrics.csv | tr ',' '\n' | tail -13 | grep -cE '^[0-9.e-]+$')" = 13 ] || fail "$(cat slow/metrics.csv)"
 holds slow/run.json '"layers": '
 
 # ---- Fine-tuning: the head, then all ----

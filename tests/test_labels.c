@@ -152,9 +152,15 @@ static void learns(void **state)
     assert_true(mean < 0.1);
     assert_int_equal(wrong, 0);
     OK(score_batcher(&valid, &c.data, true, t->recipe, BATCH));
-    OK(score_set(&score, &t->main, &valid));
+    const grade_rule rule = grade_rule_of(t->recipe);
+    OK(score_set(&score, &t->main, &valid, &rule));
     assert_true(fabs(score.loss - mean) < 1e-6);
     assert_true(score.top1 * IMAGES == first && first == IMAGES - 2); /* but for the two of no class */
+    assert_true(score.sets && score.beta == 1 && score.threshold == 0.5 && !score.label);
+    assert_true(score.macro.f_beta == 1 && score.micro.f_beta == 1 && score.mean_average_precision == 1);
+    assert_true(fabs(score.samples_f_beta - first / (double)IMAGES) < 1e-8); /* no class: 0 */
+    FAILS(strata_score_confusion(&score, "confusion.csv"), STRATA_BAD_ARG, "any number");
+    strata_score_free(&score);
     feed_close(&feed);
     strata_trainer_close(t);
     strata_recipe_close(r);
@@ -178,6 +184,38 @@ static void one_label(void **state)
     strata_batch_fill(&(strata_batch) { .pixels = pixels, .targets = targets }, &b, NULL, 0, 0, 4);
     for (uint32_t i = 0; i < 4 * LANES; i++)
         assert_true(targets[i] == (float)(i % LANES == (uint32_t)label[i / LANES]));
+}
+
+/* ---- Grades ---------------------------------------------------------------------------------------- */
+
+/* Of images of a, a, b, b, c, c: a, b, b, b, none (a NaN), a. The logits of an image compare with those of
+ * another as shares only: a's are 0.9 (by logits of 100 and more), 0.1, 0.4, 0.1, -, 0.6. */
+static void of_one_label(void **state)
+{
+    (void)state;
+    static const int32_t label[6] = { 0, 0, 1, 1, 2, 2 };
+    float logits[6 * 3] = {
+        100 + 2.890372f, 100, 100, 0,   2.772589f, 0,          3.2188758f, 3.5553481f, 2.1202635f, 0,
+        2.772589f,       0,   0,   NAN, 0,         1.0986123f, 0,          0
+    };
+    const strata_image_set set = { .n = 6, .classes = 3, .labels = label, .class_names = names };
+    strata_score s = { .images = 6, .loss = 2, .top1 = .5, .top5 = 1 };
+    OK(grades_take(&s, logits, &set, &(grade_rule) { .threshold = .5, .beta = 1 }));
+    static const uint32_t predicted[6] = { 0, 1, 1, 1, UINT32_MAX, 0 };
+    assert_memory_equal(s.predicted, predicted, sizeof predicted);
+    assert_true(s.of_class[0].right == 1 && s.of_class[1].right == 2 && s.of_class[2].predicted == 0);
+    assert_true(fabs(s.of_class[0].f_beta - 0.5) < 1e-12 && fabs(s.of_class[1].recall - 1) < 1e-12);
+    assert_true(fabs(s.of_class[1].precision - 2. / 3) < 1e-12 && s.of_class[2].f_beta == 0);
+    assert_true(fabs(s.macro.f_beta - (0.5 + 0.8 + 0) / 3) < 1e-12);
+    assert_true(fabs(s.micro.recall - 0.5) < 1e-12 && fabs(s.samples_f_beta - 0.5) < 1e-12);
+    /* a in order: 0.9 a, 0.6 c, 0.4 b, and 0.1 twice, of an a and a b. */
+    assert_true(fabs(s.of_class[0].average_precision - (1 + 2. / 5) / 2) < 1e-12);
+    assert_true(grade_figure(&s, "loss") == 2 && grade_figure(&s, "top1") == -.5);
+    assert_true(grade_figure(&s, "f-macro") == -s.macro.f_beta &&
+                fabs(grade_figure(&s, "f-micro") + 6. / 11) < 1e-12);
+    assert_true(grade_figure(&s, "map") == -s.mean_average_precision);
+    assert_string_equal(s.of_class[1].name, "b");
+    strata_score_free(&s);
 }
 
 /* ---- What is refused --------------------------------------------------------------------------------- */
@@ -216,8 +254,8 @@ static void refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows),      cmocka_unit_test(draws),    cmocka_unit_test(learns),
-        cmocka_unit_test(one_label), cmocka_unit_test(refusals),
+        cmocka_unit_test(rows),      cmocka_unit_test(draws),        cmocka_unit_test(learns),
+        cmocka_unit_test(one_label), cmocka_unit_test(of_one_label), cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,43 @@ STRATA_API strata_status strata_recipe_show(const char *source, const strata_rec
 
 /* ---- Whole runs ------------------------------------------------------------------------------ */
 
+/* Of one class; NaN where there is nothing to say. A class that is neither a label nor predicted anywhere has
+ * none of the first three shares, one that is no label no average precision. */
+typedef struct strata_class_score {
+    const char *name;
+    uint64_t labelled, predicted, right; /* images that have it, that it was predicted for, and both */
+    double precision, recall, f_beta;    /* shares in [0, 1] */
+    double average_precision;            /* over the images in the order of its probability */
+} strata_class_score;
+
+typedef struct strata_average {
+    double precision, recall, f_beta;
+} strata_average;
+
+/* What weights are worth on a set of images, each counted once. */
+typedef struct strata_score {
+    uint64_t images;
+    double loss;       /* mean, in nats */
+    double top1, top5; /* share of images with a label of theirs among the 1 and 5 likeliest classes */
+    bool sets; /* the loss is sigmoid: predicted are all classes whose probability is above `threshold`;
+                          else the likeliest alone */
+    double threshold, beta;
+    strata_average macro;  /* means over the classes that have a value */
+    strata_average micro;  /* of all classes' counts together */
+    double samples_f_beta; /* of each image's classes, averaged over images, as fastai v1's fbeta */
+    double mean_average_precision;
+    uint32_t classes;
+    const strata_class_score *of_class; /* [classes] */
+    const int32_t *label; /* [images] the label, and the likeliest class (UINT32_MAX: NaN); NULL where an */
+    const uint32_t *predicted; /* image has any number of labels */
+    void *memory;              /* of all that */
+} strata_score;
+STRATA_API void strata_score_free(strata_score *s);
+
+/* Write the confusion matrix as CSV, a row for each label, a column for each predicted class.
+ * Errors: STRATA_BAD_ARG where an image has any number of labels; STRATA_FILE. */
+STRATA_API strata_status strata_score_confusion(const strata_score *s, const char *path);
+
 typedef enum strata_event_kind {
     STRATA_EVENT_NOTE,  /* text: a line for people (device, data, model, memory, rates, "resumed at step 30")
                          */
@@ -109,8 +146,10 @@ typedef struct strata_event {
     uint64_t epoch_step, epoch_steps; /* of a step: its number in its epoch, from 0, and how many that has */
     double loss;                      /* of the step's batch */
     double train_loss, valid_loss, top1,
-        top5;         /* of the epoch: means, shares in [0, 1]; NaN where there is no validation */
-    const double *lr; /* [n_groups], input side first */
+        top5;                  /* of the epoch: means, shares in [0, 1]; NaN where there is no validation */
+    bool sets;                 /* the loss is sigmoid: an image has any number of classes */
+    const strata_score *score; /* of the epoch: all that validation measured; NULL where there is none */
+    const double *lr;          /* [n_groups], input side first */
     const char *const *group_name; /* [n_groups] */
     uint32_t n_groups;
     /* Measured on the device at logged steps, at the last of an epoch, and in the first 50 of a run but
@@ -142,18 +181,13 @@ STRATA_API strata_status strata_run(const strata_recipe *recipe, const char *com
 STRATA_API strata_status strata_resume(const char *run_dir, const char *device,
                                        const strata_observer *observer);
 
-typedef struct strata_score {
-    uint64_t images;
-    double loss, top1,
-        top5; /* means over all images, each counted once; top5 is 1 where there are at most 5 classes */
-} strata_score;
-
 /* Evaluate a run folder's weights (best where there are, else last) or a weights file on a data set's
  * validation part.
  *   what      a run folder, or a weights file; the latter with the recipe's model keys
  *   data      as `strata train DATA`; NULL: the run's own
  *   recipe    keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
  *   observer  its event is given one note; may be NULL
+ * Owner:  caller; release with strata_score_free. On failure *out is zeroed.
  * Errors: STRATA_FILE, STRATA_BAD_SHAPE where network and data do not fit, those of strata_device_open. */
 STRATA_API strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
                                          const strata_recipe *recipe, const strata_observer *observer);

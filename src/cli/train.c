@@ -40,8 +40,8 @@ static void show_header(display *d, const strata_event *e)
     if (e->n_groups > 1) snprintf(lr, sizeof lr, "lr(%.24s)", e->group_name[e->n_groups - 1]);
     cli_live_clear();
     fflush(stderr); /* the notes stand above the table where both are one */
-    printf("%sepoch  train_loss  valid_loss     top1  %10s    img/s     time%s\n",
-           cli_style_begin(stdout, CLI_BOLD), lr, cli_style_end(stdout));
+    printf("%sepoch  train_loss  valid_loss  %7s  %10s    img/s     time%s\n",
+           cli_style_begin(stdout, CLI_BOLD), e->sets ? "F" : "top1", lr, cli_style_end(stdout));
     fflush(stdout);
 }
 
@@ -53,8 +53,8 @@ static void show_epoch(display *d, const strata_event *e)
     cli_live_clear();
     fflush(stderr);
     printf("%5u  %10.4f  %10s  %7s  %10.2e  %7.0f  %7s\n", (unsigned)e->epoch, e->train_loss, valid,
-           cli_share(e->top1).s, e->n_groups ? e->lr[e->n_groups - 1] : NAN, e->images_per_s,
-           cli_time(e->seconds).s);
+           cli_share(e->sets && e->score ? e->score->samples_f_beta : e->top1).s,
+           e->n_groups ? e->lr[e->n_groups - 1] : NAN, e->images_per_s, cli_time(e->seconds).s);
     fflush(stdout);
 }
 

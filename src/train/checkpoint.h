@@ -11,7 +11,7 @@ typedef struct loop_state {
     uint64_t step;     /* steps taken */
     double epoch_loss; /* sum over the images of this epoch so far */
     uint64_t epoch_images;
-    double best;    /* the best validation loss so far; INFINITY before the first */
+    double best;    /* what grade_figure had best so far: the validation loss; INFINITY before the first */
     double seconds; /* of training, over all sittings */
     bool finished;
     uint64_t saved; /* the step of last.state.safetensors; 0: there is none */

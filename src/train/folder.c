@@ -13,6 +13,8 @@
 #include "train/keep.h"
 #include "train/recipe.h"
 
+enum { MOST_CONFUSED = 1000 }; /* classes: a table of megabytes at each better epoch helps nobody */
+
 static strata_status no_memory(void)
 {
     return strata_fail(STRATA_NO_MEMORY, "no memory for the run folder's records");
@@ -52,6 +54,7 @@ static void set_text(json_t *o, const char *key, const char *value)
 static const char *const files[] = { "recipe.yaml",
                                      "run.json",
                                      "metrics.csv",
+                                     "confusion.csv",
                                      "steps.jsonl",
                                      "rates.csv",
                                      "log.txt",
@@ -223,6 +226,7 @@ strata_status folder_begin_logs(run_folder *f, const strata_trainer *t)
     strata_text_format(&line, ",images_per_s");
     for (uint32_t i = 0; i < t->ratios.n_layers; i++)
         strata_text_format(&line, ",update_%s", t->ratios.layer_name[i]);
+    strata_text_format(&line, ",valid_f_macro,valid_f_micro,valid_f_samples,valid_map");
     STRATA_GO(line.failed ? no_memory() : strata_log_line(&f->metrics, line.s));
     if (f->rates.file)
         STRATA_GO(strata_log_line(
@@ -350,14 +354,29 @@ strata_status folder_epoch(run_folder *f, const strata_event *e)
     for (uint32_t g = 0; g < e->n_groups; g++) strata_text_format(&line, ",%.17g", e->lr[g]);
     strata_text_format(&line, ",%.1f", e->images_per_s);
     for (uint32_t i = 0; i < e->n_layers; i++) put_number(&line, e->layer_update[i], 5);
+    put_number(&line, e->score ? e->score->macro.f_beta : NAN, 9);
+    put_number(&line, e->score ? e->score->micro.f_beta : NAN, 9);
+    put_number(&line, e->score ? e->score->samples_f_beta : NAN, 9);
+    put_number(&line, e->score ? e->score->mean_average_precision : NAN, 9);
     strata_status status = line.failed ? no_memory() : strata_log_line(&f->metrics, line.s);
     line.length = 0;
     strata_text_format(&line, "epoch %u/%u: train loss %.4f", (unsigned)e->epoch, (unsigned)e->epochs,
                        e->train_loss);
     if (isfinite(e->valid_loss))
         strata_text_format(&line, ", valid loss %.4f, top1 %.1f %%", e->valid_loss, 100 * e->top1);
+    if (e->score && e->score->sets)
+        strata_text_format(&line, ", F%g %.1f %%", e->score->beta, 100 * e->score->samples_f_beta);
     if (status == STRATA_OK) status = line.failed ? no_memory() : strata_log_line(&f->text, line.s);
     strata_text_free(&line);
+    return status;
+}
+
+strata_status folder_confusion(const run_folder *f, const strata_score *s)
+{
+    if (!s->label || s->classes > MOST_CONFUSED) return STRATA_OK;
+    char *path = folder_file(f, "confusion.csv");
+    const strata_status status = path ? strata_score_confusion(s, path) : no_memory();
+    free(path);
     return status;
 }
 

@@ -3,6 +3,7 @@
  *   recipe.yaml   every key, resolved; itself a valid recipe
  *   run.json      version, command, device, data, variants of every launch, times, status
  *   metrics.csv   a row per epoch
+ *   confusion.csv which class was taken for which, when best.safetensors was written
  *   steps.jsonl   an object per logged step
  *   rates.csv     every row of every step, with --log-rates
  *   log.txt       what was said
@@ -68,5 +69,8 @@ typedef struct folder_happening {
 strata_status folder_event(run_folder *f, const folder_happening *e);
 strata_status folder_rates(run_folder *f, const strata_trainer *t, uint64_t step);
 strata_status folder_epoch(run_folder *f, const strata_event *e);
+
+/* Write confusion.csv, where an image has one label and there are at most 1000 classes. */
+strata_status folder_confusion(const run_folder *f, const strata_score *s);
 
 #endif

@@ -20,6 +20,9 @@ static const char *const decay_bys[] = { "group", "base", NULL };
 static const char *const frozen_stats[] = { "update", "hold", NULL };
 static const char *const undecayed[] = { "norm", "bias", "norm,bias", "bias,norm", NULL };
 static const char *const tunes[] = { "off", "fast", "full", NULL };
+static const char *const figures[] = {
+    "loss", "top1", "top5", "f-macro", "f-micro", "f-samples", "map", NULL
+};
 static const char *const losses[] = { "softmax", "sigmoid", NULL };
 
 /* key, value, default, topic, help; kind, range or choices */
@@ -115,6 +118,23 @@ const option_rule option_rules[] = {
       0,
       0,
       valids },
+    { { "threshold", "X", "0.5", "data",
+        "with the loss sigmoid: the probability above which a class counts as predicted" },
+      OPTION_NUMBER,
+      0,
+      0.999999,
+      NULL },
+    { { "beta", "X", "1", "data", "of F-beta: how many times as much as precision recall counts" },
+      OPTION_NUMBER,
+      1e-3,
+      1e3,
+      NULL },
+    { { "best", "NAME", "loss", "data",
+        "best.safetensors goes by the validation's loss, top1, top5, f-macro, f-micro, f-samples or map" },
+      OPTION_CHOICE,
+      0,
+      0,
+      figures },
 
     { { "model", "NAME|FILE.yaml", "", "model",
         "a model of `strata models`, or a file; default: by the images' size" },

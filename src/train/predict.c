@@ -40,6 +40,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     strata_device *device = NULL;
     engine e = { 0 };
     strata_batcher batcher;
+    *out = (strata_score) { 0 };
     STRATA_TRY(source_open(&s, what, recipe));
     if (!data || !*data) data = s.data;
     if (!*data)
@@ -54,9 +55,11 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     STRATA_GO(source_engine(&e, &device, &s, batch));
     tell(observer, device, s.weights);
     STRATA_GO(score_batcher(&batcher, set, true, s.recipe, batch));
-    STRATA_GO(score_set(out, &e, &batcher));
+    const grade_rule rule = grade_rule_of(s.recipe);
+    STRATA_GO(score_set(out, &e, &batcher, &rule));
     STRATA_GO(source_complaints(device, s.recipe));
 done:
+    if (status != STRATA_OK) strata_score_free(out);
     engine_close(&e);
     strata_device_close(device);
     strata_data_close(set);

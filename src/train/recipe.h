@@ -23,6 +23,9 @@ void recipe_differences(strata_text *out, const strata_recipe *was, const strata
  * save, shader-dir and of the schedule's file. */
 strata_status recipe_place(strata_recipe *r);
 
+/* Can the recipe's `save` be written? Better said before a run than after it. Errors: STRATA_FILE. */
+strata_status recipe_check_save(const strata_recipe *r);
+
 /* A copy; NULL gives all defaults. Owner: caller; release with strata_recipe_close. */
 strata_status recipe_copy(strata_recipe **out, const strata_recipe *from);
 

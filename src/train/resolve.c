@@ -95,3 +95,19 @@ strata_status recipe_place(strata_recipe *r)
         STRATA_TRY(place(r, "schedule", sizeof csv - 1));
     return STRATA_OK;
 }
+
+strata_status recipe_check_save(const strata_recipe *r)
+{
+    const char *path = strata_recipe_get(r, "save"), *slash = strrchr(path, '/');
+    if (!*path) return STRATA_OK;
+    if (strata_folder_exists(path))
+        return strata_fail(STRATA_FILE, "--save %s: wants a file, that is a folder", path);
+    if (!slash) return STRATA_OK;
+    char *folder = strndup(path, (size_t)(slash + 1 - path));
+    if (!folder) return strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
+    const bool there = strata_folder_exists(folder);
+    free(folder);
+    return there ? STRATA_OK
+                 : strata_fail(STRATA_FILE, "--save %s: there is no folder %.*s", path,
+                               (int)(slash + 1 - path), path);
+}

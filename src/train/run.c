@@ -153,6 +153,7 @@ static strata_event event_of(const run *r, strata_event_kind kind, uint64_t step
                             .epoch = epoch + 1,
                             .epochs = r->epochs,
                             .lr = r->epoch_lr,
+                            .sets = recipe_is(r->recipe, "loss", "sigmoid"),
                             .group_name = t->main.model->group_name,
                             .n_groups = t->main.model->n_groups,
                             .update = t->ratios.group,
@@ -228,27 +229,42 @@ static strata_status checkpoint(run *r)
     return STRATA_OK;
 }
 
+/* What is best so far is kept. */
+static strata_status validate(run *r, strata_score *score)
+{
+    strata_status status = STRATA_OK;
+    const grade_rule rule = grade_rule_of(r->recipe);
+    STRATA_TRY(score_set(score, &r->trainer->main, &r->valid, &rule));
+    const double figure = grade_figure(score, strata_recipe_get(r->recipe, "best"));
+    if (!(figure < r->loop.best)) return STRATA_OK;
+    r->loop.best = figure;
+    STRATA_GO(checkpoint_best(&r->folder, r->trainer));
+    STRATA_GO(folder_confusion(&r->folder, score));
+    return STRATA_OK;
+done:
+    strata_score_free(score);
+    return status;
+}
+
 static strata_status end_epoch(run *r, uint32_t epoch)
 {
     strata_trainer *t = r->trainer;
-    strata_score score = { 0, NAN, NAN, NAN };
+    strata_score score = { .loss = NAN, .top1 = NAN, .top5 = NAN };
     STRATA_TRY(take_results(r, true));
     double trained = now() - r->epoch_started;
-    if (recipe_is(r->recipe, "valid", "auto") && r->data->valid.n) {
-        STRATA_TRY(score_set(&score, &t->main, &r->valid));
-        if (score.loss < r->loop.best) {
-            r->loop.best = score.loss;
-            STRATA_TRY(checkpoint_best(&r->folder, t));
-        }
-    }
+    const bool valid = recipe_is(r->recipe, "valid", "auto") && r->data->valid.n;
+    if (valid) STRATA_TRY(validate(r, &score));
     strata_event e = event_of(r, STRATA_EVENT_EPOCH, t->step, epoch);
     e.train_loss = r->loop.epoch_loss / (double)r->loop.epoch_images;
     e.valid_loss = score.loss;
     e.top1 = score.top1;
     e.top5 = score.top5;
     e.images_per_s = trained > 0 ? (double)r->epoch_trained / trained : 0;
-    STRATA_TRY(folder_epoch(&r->folder, &e));
-    tell(r, &e);
+    e.score = valid ? &score : NULL;
+    const strata_status status = folder_epoch(&r->folder, &e);
+    if (status == STRATA_OK) tell(r, &e);
+    strata_score_free(&score);
+    STRATA_TRY(status);
     r->loop.epoch_loss = 0;
     r->loop.epoch_images = 0;
     const double metric[RATES_METRICS] = { [RATES_LOSS] = e.valid_loss,
@@ -321,23 +337,6 @@ static strata_status count_steps(run *r, strata_task *task)
     task->steps_per_epoch = r->steps_per_epoch;
     r->epochs = (uint32_t)((task->steps + r->steps_per_epoch - 1) / r->steps_per_epoch);
     return STRATA_OK;
-}
-
-/* That a file cannot be written is better said before a run than after it. */
-static strata_status check_save(const strata_recipe *r)
-{
-    const char *path = strata_recipe_get(r, "save"), *slash = strrchr(path, '/');
-    if (!*path) return STRATA_OK;
-    if (strata_folder_exists(path))
-        return strata_fail(STRATA_FILE, "--save %s: wants a file, that is a folder", path);
-    if (!slash) return STRATA_OK;
-    char *folder = strndup(path, (size_t)(slash + 1 - path));
-    if (!folder) return strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
-    const bool there = strata_folder_exists(folder);
-    free(folder);
-    return there ? STRATA_OK
-                 : strata_fail(STRATA_FILE, "--save %s: there is no folder %.*s", path,
-                               (int)(slash + 1 - path), path);
 }
 
 static strata_status open_device_for(run *r, uint32_t cores)
@@ -473,7 +472,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(trainer_resolve(r.recipe, &task, r.data->train.n));
     STRATA_GO(count_steps(&r, &task));
     STRATA_GO(trainer_check(r.recipe, &task));
-    STRATA_GO(check_save(r.recipe));
+    STRATA_GO(recipe_check_save(r.recipe));
     STRATA_GO(recipe_place(r.recipe));
     STRATA_GO(recipe_copy(&r.told, r.recipe));
     STRATA_GO(feed_open(&r.feed, r.data, r.recipe, 1));

@@ -92,8 +92,9 @@ static uint32_t best_rank(const float *logits, const strata_image_set *set, uint
     return best;
 }
 
-static void add_batch(strata_score *sum, const engine *e, const char *bytes, const strata_image_set *set,
-                      uint32_t n)
+/* Add n images; their logits go to `all`. */
+static void add_batch(strata_score *sum, float *all, const engine *e, const char *bytes,
+                      const strata_image_set *set, uint32_t n)
 {
     const uint32_t first = (uint32_t)sum->images;
     const strata_plan *p = e->plan;
@@ -102,6 +103,8 @@ static void add_batch(strata_score *sum, const engine *e, const char *bytes, con
                 *logits = (const void *)(bytes + p->result_logits);
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t rank = best_rank(logits + (size_t)i * lanes, set, first + i);
+        memcpy(all + (size_t)(first + i) * set->classes, logits + (size_t)i * lanes,
+               set->classes * sizeof *all);
         sum->loss += (double)loss[i];
         sum->top1 += rank < 1;
         sum->top5 += rank < 5;
@@ -109,10 +112,10 @@ static void add_batch(strata_score *sum, const engine *e, const char *bytes, con
     sum->images += n;
 }
 
-strata_status score_set(strata_score *out, engine *e, const strata_batcher *b)
+/* logits  out: [n, classes] */
+static strata_status run_all(strata_score *sum, float *logits, engine *e, const strata_batcher *b)
 {
     const uint32_t n = b->set.n, batch = b->batch, batches = (n + batch - 1) / batch;
-    strata_score sum = { 0 };
     STRATA_TRY(engine_evaluate_ring(e));
     for (uint32_t i = 0; i <= batches; i++) {
         void *in;
@@ -122,8 +125,8 @@ strata_status score_set(strata_score *out, engine *e, const strata_batcher *b)
         for (;;) { /* after the last batch, wait for what is still in flight */
             STRATA_TRY(strata_ring_result(e->evaluate, i == batches, &number, &bytes));
             if (!bytes) break;
-            uint32_t at = (uint32_t)sum.images;
-            add_batch(&sum, e, bytes, &b->set, n - at < batch ? n - at : batch);
+            uint32_t at = (uint32_t)sum->images;
+            add_batch(sum, logits, e, bytes, &b->set, n - at < batch ? n - at : batch);
         }
         if (i == batches) break;
         engine_input parts = engine_parts(e, in);
@@ -133,6 +136,24 @@ strata_status score_set(strata_score *out, engine *e, const strata_batcher *b)
                           NULL, 0, at, n - at < batch ? n - at : batch);
         STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
-    *out = (strata_score) { sum.images, sum.loss / n, sum.top1 / n, sum.top5 / n };
+    sum->loss /= n;
+    sum->top1 /= n;
+    sum->top5 /= n;
     return STRATA_OK;
+}
+
+strata_status score_set(strata_score *out, engine *e, const strata_batcher *b, const grade_rule *rule)
+{
+    strata_status status = STRATA_OK;
+    float *logits = malloc(((size_t)b->set.n * b->set.classes + 1) * sizeof *logits);
+    *out = (strata_score) { 0 };
+    if (!logits)
+        STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for %u images' logits of %u classes",
+                              (unsigned)b->set.n, (unsigned)b->set.classes));
+    STRATA_GO(run_all(out, logits, e, b));
+    STRATA_GO(grades_take(out, logits, &b->set, rule));
+done:
+    free(logits);
+    if (status != STRATA_OK) strata_score_free(out);
+    return status;
 }

@@ -3,6 +3,7 @@
 #define STRATA_TRAIN_SCORE_H
 
 #include "data/batch.h"
+#include "train/grades.h"
 #include "train/trainer.h"
 
 /* Read a `normalize` text, "mean=..,std=..", of `channels` (at most 4) channels.
@@ -17,7 +18,9 @@ strata_status score_batcher(strata_batcher *out, const strata_data *data, bool v
                             uint32_t batch);
 
 /* Evaluate a network on a batcher's whole set, in its order. The last batch is padded with rows of weight 0,
- * and sums are taken in double in image order: the score does not depend on the batch. */
-strata_status score_set(strata_score *out, engine *e, const strata_batcher *b);
+ * and sums are taken in double in image order: the score does not depend on the batch.
+ *   rule  for what counts by class
+ * Owner:  caller; strata_score_free. On failure *out is zeroed. */
+strata_status score_set(strata_score *out, engine *e, const strata_batcher *b, const grade_rule *rule);
 
 #endif
