@@ -40,6 +40,23 @@ peak=186,9.9999999999999995e-07,9.9999999999999991e-05,0.01,0.84999999999999998
 [ "$(sed -n 188p rates.csv)" = $peak ] || fail "peak: $(sed -n 188p rates.csv)"
 expect 0 "" "$strata" rates --model resnet18 --schedule csv:rates.csv --steps 620
 cmp -s out rates.csv || fail "a table that is taken back is another one"
+# What phases and trust ratios make of --lr is told.
+expect 0 "" "$strata" rates --model resnet18 --epochs 4 --batches 10 --schedule fine-tune
+holds err '^stem +683072 +1e-05 .* 10  effectively frozen$'
+holds err '^steps 0 to 9, one-cycle: stem frozen, body frozen, head 0.002$'
+holds err '^steps 10 to 39, one-cycle: stem 1e-05, body 0.0001, head 0.001$'
+expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant,lr=1e-4:1e-2
+holds err '^body +10493440 +0.001 '
+expect 2 "divides --lr among the groups itself" "$strata" rates --model resnet18 --epochs 4 --batches 9 --lr 1:2 --schedule fine-tune
+expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant --opt lars --lr 1e-2:1
+holds err '^stem .* 0.01 +1 +0.0475762 +21.02 +0.01  0  effectively frozen$'
+holds err '^head .* 1 +100 +0.0255163 +3919 +1  0$'
+expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant --opt lars --lr 1e-4:1e-2 --trust-clip 1
+holds err '^head .* 0.01 +1 +0.0255163 +39.19 +1  0$'
+expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant --opt lamb --lr 1e-2 --trust-clip 2.55163e-3
+holds err '^head .* 0.01 +1 +0.0255163 +39.19 +0.1  0$'
+expect 0 "" "$strata" rates --model resnet18 --steps 100 --opt sgd
+holds err '^head .* -  0$'
 expect 2 "wants the length of the run" "$strata" rates --model resnet18
 expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates --steps 9 --lr 1e-2:
 groups=".*the groups are: stem, body, head$"

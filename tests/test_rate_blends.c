@@ -124,6 +124,39 @@ static void phases_follow_one_another(void **state)
     strata_rates_close(r);
 }
 
+/* The largest rates, and those of each phase; what a phase freezes is not among them. */
+static void phases_spread_rates(void **state)
+{
+    (void)state;
+    static const double want[4][4] = {
+        { 0, 0, 0, 0.5 }, { 1, 1, 1, 1 }, { 2e-4, 2e-3, 2e-2, 0.2 }, { 2e-4, 1, 1, 1 }
+    };
+    strata_rates_config c = defaults();
+    c.schedule = "constant,for=10%,lr=0.5/5,freeze=-1 then linear,for=3ep then cosine,lr=1e-4:1e-1,scale=2";
+    strata_rates *r = open_rates(&c);
+    rates_phase p;
+    double peak[4];
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_true(strata_rates_phase(r, i, &p, peak));
+        assert_true(p.first == (i == 0   ? 0
+                                : i == 1 ? 10
+                                         : 40) &&
+                    p.steps == (i == 0   ? 10
+                                : i == 1 ? 30
+                                         : 60));
+        for (uint32_t g = 0; g < 4; g++) close_to(peak[g], want[i][g], p.curve);
+    }
+    assert_false(strata_rates_phase(r, 3, &p, peak));
+    for (uint32_t g = 0; g < 4; g++) close_to(strata_rates_peak(r)[g], 1, "the largest");
+    strata_rates_close(r);
+    c.schedule = "stem=constant,lr=2e-4; linear";
+    r = open_rates(&c);
+    for (uint32_t g = 0; g < 4; g++) close_to(strata_rates_peak(r)[g], want[3][g], "the largest");
+    assert_true(strata_rates_phase(r, 0, &p, peak) && peak[0] == 2e-4 && isnan(peak[1]) && isnan(peak[3]));
+    assert_true(strata_rates_phase(r, 1, &p, peak) && isnan(peak[0]) && peak[3] == 1);
+    strata_rates_close(r);
+}
+
 static void groups_have_schedules_of_their_own(void **state)
 {
     (void)state;
@@ -226,24 +259,25 @@ static void budgets_match(void **state)
     (void)state;
     strata_rates_config c = defaults();
     const double n[] = { 10, 200, 3000, 5 };
-    double mass[4], one[4], total = 0, wanted = 0;
+    rates_sum sum[4], one[4];
+    double total = 0, wanted = 0;
     c.lr = "1e-3";
     c.schedule = "one-cycle";
     strata_rates *r = open_rates(&c);
-    strata_rates_mass(r, one, NULL);
+    assert_int_equal(strata_rates_sum(r, one), STRATA_OK);
     strata_rates_close(r);
     c.lr = "1e-6:1e-3";
     c.bleed = "in,budget=total";
     c.group_parameters = n;
     r = open_rates(&c);
-    strata_rates_mass(r, mass, NULL);
+    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
     strata_rates_close(r);
     for (uint32_t g = 0; g < 4; g++) {
-        total += n[g] * mass[g];
-        wanted += n[g] * one[g];
+        total += n[g] * sum[g].mass;
+        wanted += n[g] * one[g].mass;
     }
     assert_true(fabs(total / wanted - 1) < 1e-12);
-    assert_true(mass[3] > one[3]);
+    assert_true(sum[3].mass > one[3].mass);
 }
 
 /* Scaled with the others: the rate at beta 0, and that of norms that stay there. */
@@ -547,6 +581,7 @@ int main(void)
         cmocka_unit_test(curves_as_their_formulas),
         cmocka_unit_test(three_phases_as_torch),
         cmocka_unit_test(phases_follow_one_another),
+        cmocka_unit_test(phases_spread_rates),
         cmocka_unit_test(groups_have_schedules_of_their_own),
         cmocka_unit_test(blends_are_exact_at_their_ends),
         cmocka_unit_test(cascades),

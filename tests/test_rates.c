@@ -251,6 +251,8 @@ static const struct {
       "--schedule 'fine-tune', character 1: 'one-cycle,pct=0.99,lr=1/10,freeze=-1,for=1ep then "
       "one-cycle,pct=" },
     { "1", "fine-tune", "for=1ep is in epochs" },
+    { "1:2", "fine-tune",
+      "--schedule 'fine-tune', character 1: fine-tune divides --lr among the groups itself: one rate" },
     { "1", "ulmfit", "--schedule 'ulmfit', character 1: --freeze-until 'gradual', character 8: wants =30%" },
 
     { "1", "csv:", "--schedule 'csv:', character 5: wants a file's name, got ''" },

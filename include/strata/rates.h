@@ -19,16 +19,21 @@ typedef struct strata_rates_info {
     uint32_t n_groups;
     const char *const *group_name;
     const uint64_t *parameters;
-    const double *peak;    /* what --lr expanded to */
+    const double *peak;    /* the largest that --lr or the spread of a phase gives, times the phase's scale */
     const double *mass;    /* the sum of the group's rates over the run */
     const double *rms;     /* of the group's initial weights, norms and biases left out; NaN without any */
-    const double *times;   /* the mass by the size; of LARS and LAMB what a trust ratio makes of that: by how
-                                  many times its size the group can move */
+    const double *times;   /* the mass by the size */
+    const double *moves;   /* by how many times their size these rates can move weights: under Adam and AdamW,
+                              by at most about the rate in a step, `times`; under LAMB by that share of their
+                              size, held by trust-clip; under LARS by that times trust / (1 - momentum), by
+                              trust-clip's leave of the rate's quotient by the uniform one. NaN under SGD, of
+                              which rates alone do not tell */
     const uint64_t *still; /* steps in which the group is frozen */
-    const char *const *warning; /* "", "frozen" or "effectively frozen": under Adam and AdamW weights move by
-                                   at most about the rate in a step, so a mass below 5 % of their size leaves
-                                   them as they are. Under LAMB by that share of their size, under LARS by
-                                   that times trust / (1 - momentum); under SGD rates alone do not tell */
+    const char *const *warning; /* "", "frozen" or, where it can move by less than 5 % of its size,
+                                   "effectively frozen" */
+    const char *const *phase;   /* [n_phases] where phases have rates of their own, what each gives: "steps 0
+                                   to 9, one-cycle: stem frozen, body frozen, head 0.002" */
+    uint32_t n_phases;
 } strata_rates_info;
 
 /* The rates of every step of a run, in order.

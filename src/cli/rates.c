@@ -19,12 +19,16 @@ static void about(void *context, const strata_rates_info *info)
     s->n_groups = info->n_groups;
     cli_note("%s, %u groups (%s), %s, %" PRIu64 " steps", info->model, (unsigned)info->n_groups, info->scheme,
              info->schedule, info->steps);
-    cli_note("%-20s %11s %12s %12s %12s %10s  %s", "group", "parameters", "lr", "sum of lr", "rms of w",
-             "sum / rms", "frozen steps");
-    for (uint32_t g = 0; g < info->n_groups; g++)
-        cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12.6g %10.4g  %" PRIu64 "%s%s", info->group_name[g],
-                 info->parameters[g], info->peak[g], info->mass[g], info->rms[g], info->times[g],
+    cli_note("%-20s %11s %12s %12s %12s %10s %10s  %s", "group", "parameters", "lr", "sum of lr", "rms of w",
+             "sum / rms", "can move", "frozen steps");
+    for (uint32_t g = 0; g < info->n_groups; g++) {
+        char moves[32] = "-";
+        if (!isnan(info->moves[g])) snprintf(moves, sizeof moves, "%.4g", info->moves[g]);
+        cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12.6g %10.4g %10s  %" PRIu64 "%s%s", info->group_name[g],
+                 info->parameters[g], info->peak[g], info->mass[g], info->rms[g], info->times[g], moves,
                  info->still[g], *info->warning[g] ? "  " : "", info->warning[g]);
+    }
+    for (uint32_t i = 0; i < info->n_phases; i++) cli_note("%s", info->phase[i]);
     if (!s->file) return;
     fprintf(s->file, "step");
     for (uint32_t g = 0; g < info->n_groups; g++) fprintf(s->file, ",%s", info->group_name[g]);
@@ -90,13 +94,15 @@ const cli_command cli_rates = {
         "Takes the keys of `strata train` that decide rates and prints a CSV: a header "
         "step,GROUP...,momentum, then a row for each step from 0, groups from the input side, all digits. "
         "`--schedule csv:FILE` takes such a file back. On stderr, for each group: what --lr expanded to, the "
-        "sum of its rates over the run, the size (RMS) of its initial weights, and their quotient: under "
-        "adam and adamw, roughly how many times its own size a weight can move. Below 5 % the group is "
-        "effectively frozen. By a trust ratio that is the sum alone (lamb), or times --trust / (1 - "
-        "--momentum) (lars); of sgd `strata train` tells, after 50 steps. `--plot` draws the table: a "
+        "sum of its rates over the run, the size (RMS) of its initial weights, their quotient, and roughly "
+        "how many times its own size a weight can move: under adam and adamw that quotient, by a trust ratio "
+        "the sum alone (lamb), or times --trust / (1 - --momentum) (lars); of sgd `strata train` tells, "
+        "after "
+        "50 steps. Below 5 % the group is effectively frozen. A line for each phase follows where phases "
+        "have rates of their own. `--plot` draws the table: a "
         "logarithmic axis where rates span decades, bars where a group is frozen, momentum where it moves.",
     .options = options,
-    .keys =
-        "model stem head groups opt lr momentum betas trust schedule bleed freeze-until epochs steps seed",
+    .keys = "model stem head groups opt lr momentum betas trust trust-clip schedule bleed freeze-until "
+            "epochs steps seed",
     .run = run,
 };

@@ -14,7 +14,8 @@ struct strata_rates {
     uint32_t n_groups, n_timelines;
     uint64_t steps;
     double momentum;
-    double *peak;          /* [n_groups] */
+    double *peak;          /* [n_groups] the run's spread, for phases without one */
+    double *most;          /* [n_groups] what the spreads of all phases give at most */
     uint64_t *until;       /* [n_groups] frozen before this step */
     timeline *timelines;   /* [n_timelines] */
     uint32_t *timeline_of; /* [n_groups] */
@@ -92,6 +93,10 @@ static strata_status add_part(strata_rates *r, char *part, const timeline_run *r
         part += n + 1;
     }
     STRATA_TRY(timeline_preset(whole, sizeof whole, part, r->peak[r->n_groups - 1]));
+    for (uint32_t g = 0; *whole && g < r->n_groups; g++)
+        if (r->peak[g] != r->peak[0])
+            return strata_fail(STRATA_BAD_ARG, "--schedule: fine-tune divides --lr among the groups itself: "
+                                               "one rate, and no spread");
     const uint32_t which = r->n_timelines++;
     strata_status status = timeline_parse(&r->timelines[which], *whole ? whole : part, run);
     const rates_text given = { "--schedule", part, part, run->group, run->n_groups };
@@ -209,11 +214,23 @@ static strata_status open_table(strata_rates *r, const char *path, const strata_
     if (!*path) return rates_wrong(&at, "a file's name");
     STRATA_TRY(rates_table_read(&r->table, path, config->group_name, r->n_groups));
     for (uint32_t g = 0; g < r->n_groups; g++) {
-        r->peak[g] = 0;
         for (uint32_t i = 0; i < r->table.n; i++)
-            r->peak[g] = fmax(r->peak[g], r->table.value[(size_t)i * (r->n_groups + 1) + g]);
+            r->most[g] = fmax(r->most[g], r->table.value[(size_t)i * (r->n_groups + 1) + g]);
     }
     return STRATA_OK;
+}
+
+static double phase_peak(const strata_rates *r, const timeline_phase *p, uint32_t group)
+{
+    return group < p->freeze_to ? 0 : p->scale * (p->peak ? p->peak : r->peak)[group];
+}
+
+static void find_most(strata_rates *r)
+{
+    for (uint32_t g = 0; g < r->n_groups && r->n_timelines; g++) {
+        const timeline *t = &r->timelines[r->timeline_of[g]];
+        for (uint32_t k = 0; k < t->n; k++) r->most[g] = fmax(r->most[g], phase_peak(r, &t->phase[k], g));
+    }
 }
 
 /* A message about a text that a preset made says which was given. */
@@ -238,6 +255,7 @@ static strata_status open_all(strata_rates *r, const strata_rates_config *config
             of_preset(spread_parse(r->peak, r->n_groups, config->group_name, text.lr), text.own_lr, config));
         STRATA_TRY(of_preset(open_timelines(r, text.schedule, &run), text.own_schedule, config));
     }
+    find_most(r);
     STRATA_TRY(open_bleed(r, config));
     return match_budget(r, config->group_parameters);
 }
@@ -258,9 +276,10 @@ strata_status strata_rates_open(strata_rates **out, const strata_rates_config *c
                           .rule = config->rule,
                           .rule_context = config->rule_context };
     r->peak = calloc(n, sizeof *r->peak);
+    r->most = calloc(n, sizeof *r->most);
     r->until = calloc(n, sizeof *r->until);
     r->timeline_of = calloc(n, sizeof *r->timeline_of);
-    strata_status status = r->peak && r->until && r->timeline_of
+    strata_status status = r->peak && r->most && r->until && r->timeline_of
                                ? open_all(r, config)
                                : strata_fail(STRATA_NO_MEMORY, "no memory for the rates of %u groups",
                                              (unsigned)n);
@@ -279,6 +298,7 @@ void strata_rates_close(strata_rates *r)
     free(r->timelines);
     free(r->timeline_of);
     free(r->peak);
+    free(r->most);
     free(r->until);
     free(r->log.event);
     free(r);
@@ -338,7 +358,7 @@ static strata_group_rate by_table(const strata_rates *r, uint64_t step, uint32_t
 {
     const double *row = rates_table_at(&r->table, step);
     if (r->table.momentum) *momentum = row[r->n_groups];
-    return (strata_group_rate) { .lr = row[group], .beta = 1, .frozen = r->peak[group] == 0 };
+    return (strata_group_rate) { .lr = row[group], .beta = 1, .frozen = r->most[group] == 0 };
 }
 
 static strata_group_rate look(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)
@@ -383,23 +403,37 @@ void strata_rates_at(const strata_rates *r, uint64_t step, double *lr, double *m
 }
 
 /* Runs of more steps than anybody trains are looked at in as many places. */
-void strata_rates_mass(const strata_rates *r, double *mass, uint64_t *still)
+strata_status strata_rates_sum(const strata_rates *r, rates_sum *sum)
 {
     const uint64_t most = 1 << 22, stride = (r->steps + most - 1) / most;
-    double momentum;
-    for (uint32_t g = 0; g < r->n_groups; g++) {
-        mass[g] = 0;
-        if (still) still[g] = 0;
-        for (uint64_t i = 0; i < r->steps; i += stride) {
-            const uint64_t n = r->steps - i < stride ? r->steps - i : stride;
-            const strata_group_rate now = look(r, i + n / 2, g, &momentum);
-            mass[g] += (double)n * now.lr;
-            if (still && now.frozen) still[g] += n;
+    strata_group_rate *now = calloc(r->n_groups, sizeof *now);
+    if (!now) return strata_fail(STRATA_NO_MEMORY, "no memory for rates");
+    memset(sum, 0, r->n_groups * sizeof *sum);
+    for (uint64_t i = 0; i < r->steps; i += stride) {
+        const uint64_t n = r->steps - i < stride ? r->steps - i : stride;
+        strata_rates_look(r, i + n / 2, now, NULL);
+        for (uint32_t g = 0; g < r->n_groups; g++) {
+            sum[g].mass += (double)n * now[g].lr;
+            if (now[g].uniform > 0) sum[g].share += (double)n * now[g].lr / now[g].uniform;
+            if (now[g].frozen) sum[g].still += n;
         }
     }
+    free(now);
+    return STRATA_OK;
 }
 
-const double *strata_rates_peak(const strata_rates *r) { return r->peak; }
+const double *strata_rates_peak(const strata_rates *r) { return r->most; }
+
+bool strata_rates_phase(const strata_rates *r, uint32_t number, rates_phase *out, double *peak)
+{
+    uint32_t i = 0;
+    while (i < r->n_timelines && number >= r->timelines[i].n) number -= r->timelines[i++].n;
+    if (i == r->n_timelines) return false;
+    const timeline_phase *p = &r->timelines[i].phase[number];
+    *out = (rates_phase) { p->first, p->steps, p->use.kind->name };
+    for (uint32_t g = 0; g < r->n_groups; g++) peak[g] = r->timeline_of[g] == i ? phase_peak(r, p, g) : NAN;
+    return true;
+}
 
 strata_status strata_rates_observe(strata_rates *r, const rates_event *event)
 {

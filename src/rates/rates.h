@@ -56,12 +56,27 @@ typedef struct strata_group_rate {
 } strata_group_rate;
 void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum);
 
-/* The largest rate of each group: what the spec expanded to. [n_groups] */
+/* The largest rate that the spreads give each group: --lr's, or a phase's own, times its scale; without the
+ * phases in which it is frozen. [n_groups] */
 const double *strata_rates_peak(const strata_rates *r);
 
-/* Over the run: the sum of each group's rates, and in how many steps it is frozen (may be NULL). [n_groups]
- */
-void strata_rates_mass(const strata_rates *r, double *mass, uint64_t *still);
+typedef struct rates_phase {
+    uint64_t first, steps;
+    const char *curve; /* "one-cycle" */
+} rates_phase;
+
+/* The phases of all schedules, one after another. False: there is none of this number.
+ *   peak  out: [n_groups] the largest rates in it; 0 where it freezes, NaN of groups that have another
+ *         schedule */
+bool strata_rates_phase(const strata_rates *r, uint32_t number, rates_phase *out, double *peak);
+
+/* What a group's rates come to over the run. */
+typedef struct rates_sum {
+    double mass;    /* their sum */
+    double share;   /* the sum of what they are of the uniform rate */
+    uint64_t still; /* steps in which it is frozen */
+} rates_sum;
+strata_status strata_rates_sum(const strata_rates *r, rates_sum *sum);
 
 /* Bleed's freeze-below: is it set, and does it freeze a group for good that is blended and cannot move by so
  * much of its size any more?

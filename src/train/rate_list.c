@@ -48,40 +48,102 @@ strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer 
     return status;
 }
 
-/* How many times its own size a weight can move at most, by the sum of its rates. Adam moves it by about the
- * rate, a trust ratio makes that a share of its size; in LARS the share is the trust coefficient's, and
- * momentum adds up to 1 / (1 - momentum) steps of it. Of SGD the rates alone do not tell. */
-static double can_move(const strata_trainer *t, double mass, double rms)
+/* ---- Phases ---------------------------------------------------------------------------------- */
+
+/* "steps 10 to 39, one-cycle: stem frozen, body 0.0001, head 0.001" */
+static char *phase_text(const strata_model *m, const rates_phase *p, const double *peak)
 {
+    strata_text line = { 0 };
+    strata_text_format(&line, "steps %" PRIu64 " to %" PRIu64 ", %s", p->first, p->first + p->steps - 1,
+                       p->curve);
+    const char *before = ": ";
+    for (uint32_t g = 0; g < m->n_groups; g++) {
+        if (isnan(peak[g])) continue;
+        strata_text_format(&line, "%s%s ", before, m->group_name[g]);
+        if (peak[g] > 0)
+            strata_text_format(&line, "%.3g", peak[g]);
+        else
+            strata_text_format(&line, "frozen");
+        before = ", ";
+    }
+    if (line.failed) strata_text_free(&line);
+    return line.s;
+}
+
+/* Where phases have spreads of their own, the largest rates alone hide which are when. */
+static strata_status list_phases(rate_list *l, const strata_trainer *t)
+{
+    const strata_model *m = t->main.model;
+    const double *most = strata_rates_peak(t->rates);
+    strata_status status = STRATA_OK;
+    double *peak = calloc(m->n_groups, sizeof *peak);
+    rates_phase p;
+    uint32_t n = 0;
+    bool differ = false;
+    if (!peak) return no_memory();
+    for (; strata_rates_phase(t->rates, n, &p, peak); n++)
+        for (uint32_t g = 0; g < m->n_groups; g++) differ = differ || (peak[g] > 0 && peak[g] != most[g]);
+    if (differ) l->phase = calloc(n, sizeof *l->phase);
+    if (differ && !l->phase) STRATA_GO(no_memory());
+    while (differ && strata_rates_phase(t->rates, l->n_phases, &p, peak)) {
+        char *text = phase_text(m, &p, peak);
+        if (!text) STRATA_GO(no_memory());
+        l->phase[l->n_phases++] = text;
+    }
+done:
+    free(peak);
+    return status;
+}
+
+/* ---- What rates come to ------------------------------------------------------------------------ */
+
+/* How many times its own size a weight can move at most. Adam moves it by about the rate in a step, its own
+ * size being what a trust ratio makes of that; LAMB's may be held at less. In LARS the ratio is the trust
+ * coefficient's share, held by trust-clip it is of the rate beside the uniform one, and momentum adds up to 1 /
+ * (1 - momentum) steps of it. Of SGD the rates alone do not tell: NaN. */
+static double can_move(const strata_trainer *t, const rates_sum *sum, double rms)
+{
+    const double clip = recipe_number(t->recipe, "trust-clip");
     if (t->rule.lars)
-        return mass * recipe_number(t->recipe, "trust") / (1 - recipe_number(t->recipe, "momentum"));
-    if (!t->rule.adam) return INFINITY;
-    return t->rule.trust ? mass : mass / rms;
+        return (clip > 0 ? sum->share : sum->mass) * recipe_number(t->recipe, "trust") /
+               (1 - recipe_number(t->recipe, "momentum"));
+    if (!t->rule.adam) return NAN;
+    if (!t->rule.trust) return sum->mass / rms;
+    return clip > 0 ? sum->mass * fmin(1, clip / rms) : sum->mass;
+}
+
+static bool all_there(const rate_list *l)
+{
+    return l->mass && l->rms && l->times && l->moves && l->parameters && l->still && l->warning;
 }
 
 strata_status rate_list_make(rate_list *out, strata_trainer *t)
 {
     const uint32_t n = t->main.model->n_groups;
     strata_status status = STRATA_OK;
+    rates_sum *sum = calloc(n, sizeof *sum);
     *out = (rate_list) { .mass = calloc(n, sizeof *out->mass),
                          .rms = calloc(n, sizeof *out->rms),
-                         .parameters = calloc(n, sizeof *out->parameters),
                          .times = calloc(n, sizeof *out->times),
+                         .moves = calloc(n, sizeof *out->moves),
+                         .parameters = calloc(n, sizeof *out->parameters),
                          .still = calloc(n, sizeof *out->still),
                          .warning = calloc(n, sizeof *out->warning) };
-    if (!out->mass || !out->rms || !out->times || !out->parameters || !out->still || !out->warning)
-        STRATA_GO(no_memory());
+    if (!sum || !all_there(out)) STRATA_GO(no_memory());
     STRATA_GO(rate_list_sizes(out->rms, out->parameters, t));
-    strata_rates_mass(t->rates, out->mass, out->still);
+    STRATA_GO(strata_rates_sum(t->rates, sum));
     for (uint32_t g = 0; g < n; g++) {
-        const double most = can_move(t, out->mass[g], out->rms[g]);
-        const bool slow = most < 0.05;
-        out->times[g] = isinf(most) ? out->mass[g] / out->rms[g] : most;
+        out->mass[g] = sum[g].mass;
+        out->still[g] = sum[g].still;
+        out->times[g] = sum[g].mass / out->rms[g];
+        out->moves[g] = can_move(t, &sum[g], out->rms[g]);
+        const bool slow = out->moves[g] < 0.05;
         out->warning[g] = out->still[g] == t->task.steps ? "frozen" : slow ? "effectively frozen" : "";
     }
-    return STRATA_OK;
+    STRATA_GO(list_phases(out, t));
 done:
-    rate_list_free(out);
+    free(sum);
+    if (status != STRATA_OK) rate_list_free(out);
     return status;
 }
 
@@ -90,21 +152,27 @@ void rate_list_free(rate_list *l)
     free(l->mass);
     free(l->rms);
     free(l->times);
+    free(l->moves);
     free(l->parameters);
     free(l->still);
     free(l->warning);
+    for (uint32_t i = 0; i < l->n_phases; i++) free(l->phase[i]);
+    free(l->phase);
     *l = (rate_list) { 0 };
 }
 
 /* ---- What is said -------------------------------------------------------------------------- */
 
-static strata_status say_group(strata_text *line, const strata_model *m, const rate_list *l, uint32_t g)
+/*   ratio  trust ratios make something else of the rates */
+static strata_status say_group(strata_text *line, const strata_model *m, const rate_list *l, uint32_t g,
+                               bool ratio)
 {
     line->length = 0;
     strata_text_format(line,
-                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size%s%s",
-                       m->group_name[g], l->parameters[g], l->mass[g], l->times[g],
-                       *l->warning[g] ? ": " : "", l->warning[g]);
+                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size",
+                       m->group_name[g], l->parameters[g], l->mass[g], l->times[g]);
+    if (ratio) strata_text_format(line, ", and move them by %.4g of it", l->moves[g]);
+    strata_text_format(line, "%s%s", *l->warning[g] ? ": " : "", l->warning[g]);
     return line->failed ? no_memory() : STRATA_OK;
 }
 
@@ -116,8 +184,13 @@ strata_status rate_list_introduce(strata_trainer *t, rate_list_say *say, void *c
     rate_list list;
     STRATA_TRY(rate_list_make(&list, t));
     for (uint32_t g = 0; g < m->n_groups; g++) {
-        STRATA_GO(say_group(&line, m, &list, g));
+        STRATA_GO(say_group(&line, m, &list, g, t->rule.trust));
         STRATA_GO(say(context, line.s));
+    }
+    for (uint32_t i = 0; i < list.n_phases; i++) {
+        line.length = 0;
+        strata_text_format(&line, "       %s", list.phase[i]);
+        STRATA_GO(line.failed ? no_memory() : say(context, line.s));
     }
     if (t->look_every) {
         line.length = 0;
@@ -148,15 +221,16 @@ static strata_status report(const strata_trainer *t, uint64_t steps, rate_list_s
     const uint32_t n = m->n_groups;
     strata_status status = STRATA_OK;
     strata_text line = { 0 };
-    double *mass = calloc(3 * (size_t)n, sizeof *mass), *begun = mass + n, *lr = begun + n;
-    if (!mass) return no_memory();
-    strata_rates_mass(t->rates, mass, NULL);
+    double *begun = calloc(2 * (size_t)n, sizeof *begun), *lr = begun + n;
+    rates_sum *sum = calloc(n, sizeof *sum);
+    if (!begun || !sum) STRATA_GO(no_memory());
+    STRATA_GO(strata_rates_sum(t->rates, sum));
     for (uint64_t i = 0; i < steps; i++) {
         strata_rates_at(t->rates, i, lr, NULL);
         for (uint32_t g = 0; g < n; g++) begun[g] += lr[g];
     }
     for (uint32_t g = 0; g < n; g++) {
-        const double moved = t->ratios.sum[g], whole = moved * mass[g] / begun[g];
+        const double moved = t->ratios.sum[g], whole = moved * sum[g].mass / begun[g];
         if (!(begun[g] > 0)) continue; /* it was frozen all the time */
         line.length = 0;
         strata_text_format(&line,
@@ -168,7 +242,8 @@ static strata_status report(const strata_trainer *t, uint64_t steps, rate_list_s
     }
 done:
     strata_text_free(&line);
-    free(mass);
+    free(begun);
+    free(sum);
     return status;
 }
 
@@ -200,8 +275,11 @@ static strata_status tell(strata_trainer *t, void (*about)(void *context, const 
                                      .mass = list.mass,
                                      .rms = list.rms,
                                      .times = list.times,
+                                     .moves = list.moves,
                                      .still = list.still,
-                                     .warning = list.warning };
+                                     .warning = list.warning,
+                                     .n_phases = list.n_phases,
+                                     .phase = (const char *const *)list.phase };
     about(context, &info);
     rate_list_free(&list);
     return STRATA_OK;

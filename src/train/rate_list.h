@@ -7,9 +7,11 @@
 
 /* As strata_rates_info has them; [n_groups], owned. */
 typedef struct rate_list {
-    double *mass, *rms, *times;
+    double *mass, *rms, *times, *moves;
     uint64_t *parameters, *still;
     const char **warning;
+    char **phase; /* [n_phases] */
+    uint32_t n_phases;
 } rate_list;
 
 /* Of a trainer's rates and weights, before its first step; without a plan, of the weights it would begin
