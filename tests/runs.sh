@@ -105,6 +105,7 @@ events=(--lr 1e-9:1e-2 --bleed in,p0=0.2,p1=0.4,freeze-below=1e-3 --freeze-until
 expect 0 "" "$strata" train builtin:digits "${common[@]}" "${events[@]}" --run-dir events
 [ "$(grep -c '"event": "freeze"' events/steps.jsonl)" -ge 2 ] || fail "no freeze: $(grep event events/steps.jsonl)"
 holds events/steps.jsonl '"event": "unfreeze", "group": "body", "frozen_nodes": 7'
+holds events/log.txt '^rates  adamw, plateau,.*, bleed in,p0=0.2,.*, freeze-until body=1, batch 32, 3 epochs, 132 steps, stem 1e-09'
 holds events/steps.jsonl '"event": "record", "frozen_nodes": 7'
 [ "$(grep -c '"event": "metric", "metric": "loss"' events/steps.jsonl)" = 2 ] || fail "metrics: $(grep metric events/steps.jsonl)"
 holds events/steps.jsonl '"event": "reduce", "group": "head", "value": 0.5'

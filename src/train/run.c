@@ -88,6 +88,29 @@ static strata_status introduce_start(run *r)
 
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
+/* What decides the rates, in the words of the recipe, and what their spread comes to. */
+static strata_status introduce_rates(run *r)
+{
+    static const char *const blends[] = { "bleed", "freeze-until" };
+    const strata_trainer *t = r->trainer;
+    const strata_model *m = trainer_model(t);
+    const double *peak = strata_rates_peak(t->rates);
+    strata_text line = { 0 };
+    strata_text_format(&line, "rates  %s, %s", strata_recipe_get(r->recipe, "opt"),
+                       strata_recipe_get(r->recipe, "schedule"));
+    for (int i = 0; i < 2; i++)
+        if (*strata_recipe_get(r->recipe, blends[i]))
+            strata_text_format(&line, ", %s %s", blends[i], strata_recipe_get(r->recipe, blends[i]));
+    strata_text_format(&line, ", batch %u, %u epoch%s, %" PRIu64 " step%s", (unsigned)t->batch,
+                       (unsigned)r->epochs, plural(r->epochs), t->task.steps, plural(t->task.steps));
+    for (uint32_t g = 0; g < m->n_groups; g++)
+        strata_text_format(&line, ", %s %.3g", m->group_name[g], peak[g]);
+    const strata_status status = line.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the rates")
+                                             : note(r, "%s", line.s);
+    strata_text_free(&line);
+    return status;
+}
+
 static strata_status introduce(run *r)
 {
     const strata_caps *c = strata_device_caps(r->device);
@@ -105,16 +128,7 @@ static strata_status introduce(run *r)
     STRATA_TRY(introduce_start(r));
     STRATA_TRY(note(r, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(r->trainer) / 1048576,
                     r->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
-    strata_text rates = { 0 };
-    const double *peak = strata_rates_peak(r->trainer->rates);
-    for (uint32_t g = 0; g < m->n_groups; g++)
-        strata_text_format(&rates, ", %s %.3g", m->group_name[g], peak[g]);
-    strata_status status = note(
-        r, "rates  %s, %s, batch %u, %u epoch%s, %" PRIu64 " step%s%s", strata_recipe_get(r->recipe, "opt"),
-        strata_recipe_get(r->recipe, "schedule"), (unsigned)r->trainer->batch, (unsigned)r->epochs,
-        plural(r->epochs), r->trainer->task.steps, plural(r->trainer->task.steps), rates.s ? rates.s : "");
-    strata_text_free(&rates);
-    STRATA_TRY(status);
+    STRATA_TRY(introduce_rates(r));
     STRATA_TRY(rate_list_introduce(r->trainer, say, r));
     return note(r, "run    %s", r->folder.path);
 }
