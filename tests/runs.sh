@@ -115,6 +115,12 @@ wait "$process" 2> /dev/null
 expect 0 "" "$strata" train --resume halted --quiet
 same events halted
 
+# ---- Every group's rate is said, however long the line gets ----
+long=$(printf 'x%.0s' $(seq 120))
+for layer in conv1 bn1 conv2 bn2 conv3 bn3 conv4 bn4 fc; do echo "$long.$layer: $layer"; done > long.groups
+expect 0 "^rates  .*, $long.conv1 0.00123, .*, $long.fc 0.00123$" "$strata" train builtin:digits --model small-cnn \
+  --groups long.groups --lr 0.00123 --steps 1 --valid none --progress none --run-dir long
+
 # ---- Windows that open where a group has settled: killed in the middle of a look's steps, before and after it opens ----
 measured=(--lr 1e-4:1e-2 --bleed in,start=measured,settled=2e-2,every=0.05,times=2,p1=0.5)
 expect 0 "step [0-9]+: stem has settled" "$strata" train builtin:digits "${common[@]:0:8}" --checkpoint-every 20 "${measured[@]}" \

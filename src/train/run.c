@@ -12,6 +12,7 @@
 #include "train/dataset.h"
 #include "train/events.h"
 #include "train/feed.h"
+#include "train/introduce.h"
 #include "train/keep.h"
 #include "train/rate_list.h"
 #include "train/recipe.h"
@@ -53,84 +54,40 @@ static void tell(const run *r, const strata_event *e)
     if (r->observer && r->observer->event) r->observer->event(r->observer->context, e);
 }
 
-static strata_status tell_line(run *r, strata_event_kind kind, const char *format, ...) STRATA_FORMAT(3, 4);
-static strata_status tell_line(run *r, strata_event_kind kind, const char *format, ...)
+/* To the observer and to log.txt. */
+static strata_status say_line(void *context, strata_event_kind kind, const char *line)
+{
+    run *r = context;
+    tell(r, &(strata_event) { .kind = kind, .text = line });
+    return r->folder.text.file ? strata_log_line(&r->folder.text, line) : STRATA_OK;
+}
+
+static strata_status say(void *context, const char *line)
+{
+    return say_line(context, STRATA_EVENT_NOTE, line);
+}
+
+static strata_status note(run *r, const char *format, ...) STRATA_FORMAT(2, 3);
+static strata_status note(run *r, const char *format, ...)
 {
     char line[1024];
     va_list values;
     va_start(values, format);
     vsnprintf(line, sizeof line, format, values);
     va_end(values);
-    tell(r, &(strata_event) { .kind = kind, .text = line });
-    return r->folder.text.file ? strata_log_line(&r->folder.text, line) : STRATA_OK;
-}
-
-#define note(r, ...) tell_line(r, STRATA_EVENT_NOTE, __VA_ARGS__)
-
-static strata_status say(void *context, const char *line) { return note(context, "%s", line); }
-
-/* What --init gave: a line in all, one for each tensor that is not as in the file, and details. */
-static strata_status introduce_start(run *r)
-{
-    const trainer_start *s = &r->trainer->start;
-    if (!s->lines.length) return STRATA_OK;
-    STRATA_TRY(note(r, "init   %s: %u tensors taken, %u resized, %u skipped, %u missing, %u surplus",
-                    strata_recipe_get(r->recipe, "init"), (unsigned)s->count[STRATA_TAKEN],
-                    (unsigned)s->count[STRATA_RESIZED], (unsigned)s->count[STRATA_WRONG_SHAPE],
-                    (unsigned)s->count[STRATA_MISSING], (unsigned)s->count[STRATA_UNEXPECTED]));
-    for (const char *at = s->lines.s, *end; (end = strchr(at, '\n')); at = end + 1) {
-        const bool taken = strncmp(at, trainer_start_word(STRATA_TAKEN), 5) == 0;
-        STRATA_TRY(tell_line(r, taken ? STRATA_EVENT_DETAIL : STRATA_EVENT_NOTE, "       %.*s",
-                             (int)(end - at), at));
-    }
-    return STRATA_OK;
-}
-
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
-
-/* What decides the rates, in the words of the recipe, and what their spread comes to. */
-static strata_status introduce_rates(run *r)
-{
-    static const char *const blends[] = { "bleed", "freeze-until" };
-    const strata_trainer *t = r->trainer;
-    const strata_model *m = trainer_model(t);
-    const double *peak = strata_rates_peak(t->rates);
-    strata_text line = { 0 };
-    strata_text_format(&line, "rates  %s, %s", strata_recipe_get(r->recipe, "opt"),
-                       strata_recipe_get(r->recipe, "schedule"));
-    for (int i = 0; i < 2; i++)
-        if (*strata_recipe_get(r->recipe, blends[i]))
-            strata_text_format(&line, ", %s %s", blends[i], strata_recipe_get(r->recipe, blends[i]));
-    strata_text_format(&line, ", batch %u, %u epoch%s, %" PRIu64 " step%s", (unsigned)t->batch,
-                       (unsigned)r->epochs, plural(r->epochs), t->task.steps, plural(t->task.steps));
-    for (uint32_t g = 0; g < m->n_groups; g++)
-        strata_text_format(&line, ", %s %.3g", m->group_name[g], peak[g]);
-    const strata_status status = line.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the rates")
-                                             : note(r, "%s", line.s);
-    strata_text_free(&line);
-    return status;
+    return say(r, line);
 }
 
 static strata_status introduce(run *r)
 {
-    const strata_caps *c = strata_device_caps(r->device);
-    const strata_data *d = r->data;
-    const strata_model *m = trainer_model(r->trainer);
-    STRATA_TRY(note(r, "strata " STRATA_VERSION " | %s%s%s%s | fp32", c->name, c->vulkan ? " (" : "",
-                    c->vulkan ? c->driver : "", c->vulkan ? ")" : ""));
-    STRATA_TRY(note(r, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
-                    (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
-                    (unsigned)d->train.w, (unsigned)d->train.c));
-    for (uint32_t i = 0; i < d->n_skipped; i++) STRATA_TRY(note(r, "skip   %s", d->skipped[i].why));
-    STRATA_TRY(note(r, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
-                    strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
-                    plural(m->n_groups), m->scheme));
-    STRATA_TRY(introduce_start(r));
-    STRATA_TRY(note(r, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(r->trainer) / 1048576,
-                    r->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
-    STRATA_TRY(introduce_rates(r));
-    STRATA_TRY(rate_list_introduce(r->trainer, say, r));
-    return note(r, "run    %s", r->folder.path);
+    const introduction i = { .recipe = r->recipe,
+                             .data = r->data,
+                             .trainer = r->trainer,
+                             .epochs = r->epochs,
+                             .folder = r->folder.path,
+                             .say = say_line,
+                             .context = r };
+    return introduce_run(&i);
 }
 
 /* ---- Steps ------------------------------------------------------------------------------------ */

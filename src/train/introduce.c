@@ -1,0 +1,95 @@
+#include "train/introduce.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "train/rate_list.h"
+#include "train/recipe.h"
+
+static strata_status tell(const introduction *i, strata_event_kind kind, const char *format, ...)
+    STRATA_FORMAT(3, 4);
+static strata_status tell(const introduction *i, strata_event_kind kind, const char *format, ...)
+{
+    char line[1024];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    return i->say(i->context, kind, line);
+}
+
+#define note(i, ...) tell(i, STRATA_EVENT_NOTE, __VA_ARGS__)
+
+static strata_status say(void *context, const char *line)
+{
+    const introduction *i = context;
+    return i->say(i->context, STRATA_EVENT_NOTE, line);
+}
+
+/* What --init gave: a line in all, one for each tensor that is not as in the file, and details. */
+static strata_status introduce_start(const introduction *i)
+{
+    const trainer_start *s = &i->trainer->start;
+    if (!s->lines.length) return STRATA_OK;
+    STRATA_TRY(note(i, "init   %s: %u tensors taken, %u resized, %u skipped, %u missing, %u surplus",
+                    strata_recipe_get(i->recipe, "init"), (unsigned)s->count[STRATA_TAKEN],
+                    (unsigned)s->count[STRATA_RESIZED], (unsigned)s->count[STRATA_WRONG_SHAPE],
+                    (unsigned)s->count[STRATA_MISSING], (unsigned)s->count[STRATA_UNEXPECTED]));
+    for (const char *at = s->lines.s, *end; (end = strchr(at, '\n')); at = end + 1) {
+        const bool taken = strncmp(at, trainer_start_word(STRATA_TAKEN), 5) == 0;
+        STRATA_TRY(
+            tell(i, taken ? STRATA_EVENT_DETAIL : STRATA_EVENT_NOTE, "       %.*s", (int)(end - at), at));
+    }
+    return STRATA_OK;
+}
+
+static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
+
+/* What decides the rates, in the words of the recipe, and what their spread comes to. */
+static strata_status introduce_rates(const introduction *i)
+{
+    static const char *const blends[] = { "bleed", "freeze-until" };
+    const strata_trainer *t = i->trainer;
+    const strata_model *m = trainer_model(t);
+    const double *peak = strata_rates_peak(t->rates);
+    strata_text line = { 0 };
+    strata_text_format(&line, "rates  %s, %s", strata_recipe_get(i->recipe, "opt"),
+                       strata_recipe_get(i->recipe, "schedule"));
+    for (int k = 0; k < 2; k++)
+        if (*strata_recipe_get(i->recipe, blends[k]))
+            strata_text_format(&line, ", %s %s", blends[k], strata_recipe_get(i->recipe, blends[k]));
+    strata_text_format(&line, ", batch %u, %u epoch%s, %" PRIu64 " step%s", (unsigned)t->batch,
+                       (unsigned)i->epochs, plural(i->epochs), t->task.steps, plural(t->task.steps));
+    for (uint32_t g = 0; g < m->n_groups; g++)
+        strata_text_format(&line, ", %s %.3g", m->group_name[g], peak[g]);
+    const strata_status status = line.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the rates")
+                                             : i->say(i->context, STRATA_EVENT_NOTE, line.s);
+    strata_text_free(&line);
+    return status;
+}
+
+strata_status introduce_run(const introduction *i)
+{
+    const strata_caps *c = strata_device_caps(i->trainer->device);
+    const strata_data *d = i->data;
+    const strata_model *m = trainer_model(i->trainer);
+    STRATA_TRY(note(i, "strata " STRATA_VERSION " | %s%s%s%s | fp32", c->name, c->vulkan ? " (" : "",
+                    c->vulkan ? c->driver : "", c->vulkan ? ")" : ""));
+    STRATA_TRY(note(i, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
+                    (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
+                    (unsigned)d->train.w, (unsigned)d->train.c));
+    for (uint32_t k = 0; k < d->n_skipped; k++) STRATA_TRY(note(i, "skip   %s", d->skipped[k].why));
+    STRATA_TRY(note(i, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
+                    strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
+                    plural(m->n_groups), m->scheme));
+    STRATA_TRY(introduce_start(i));
+    STRATA_TRY(note(i, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(i->trainer) / 1048576,
+                    i->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
+    STRATA_TRY(introduce_rates(i));
+    introduction own = *i;
+    STRATA_TRY(rate_list_introduce(i->trainer, say, &own));
+    return note(i, "run    %s", i->folder);
+}
