@@ -97,10 +97,10 @@ done:
 
 /* ---- What rates come to ------------------------------------------------------------------------ */
 
-/* How many times its own size a weight can move at most. Adam moves it by about the rate in a step, its own
- * size being what a trust ratio makes of that; LAMB's may be held at less. In LARS the ratio is the trust
- * coefficient's share, held by trust-clip it is of the rate beside the uniform one, and momentum adds up to 1 /
- * (1 - momentum) steps of it. Of SGD the rates alone do not tell: NaN. */
+/* How many times its own size a weight can move at most. Adam moves it by about the rate in a step, a
+ * trust ratio makes that a share of its size; LAMB's may be held at less. In LARS the ratio is the trust
+ * coefficient's share, which trust-clip gives of the rate's quotient by the uniform one, and momentum adds up
+ * to 1 / (1 - momentum) steps of it. Of SGD the rates alone do not tell: NaN. */
 static double can_move(const strata_trainer *t, const rates_sum *sum, double rms)
 {
     const double clip = recipe_number(t->recipe, "trust-clip");
