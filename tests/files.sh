@@ -63,19 +63,45 @@ for class in a b; do
 done
 head -c 200 "$golden/rgb.png" > pictures/train/a/corrupt.png
 : > pictures/train/a/nothing.jpeg
-# a JPEG whose header says 6000 x 5000
-{ head -c 2 "$golden/smooth.jpg"; bytes '\xff\xc0\0\x0b\x08\x13\x88\x17\x70\x01\x01\x11\0'; } > pictures/train/b/huge.jpg
+# A baseline JPEG of 6000 x 5000 grey pixels: two bits a block, each a code of its own table, are all 0.
+{
+  bytes '\xff\xd8\xff\xdb\0\x43\0'
+  head -c 64 /dev/zero | tr '\0' '\001'
+  bytes '\xff\xc0\0\x0b\x08\x13\x88\x17\x70\x01\x01\x11\0'
+  for table in '\0' '\x10'; do bytes "\xff\xc4\0\x14$table\x01"; head -c 16 /dev/zero; done
+  bytes '\xff\xda\0\x08\x01\x01\0\0\x3f\0'
+  head -c $((750 * 625 * 2 / 8 + 1)) /dev/zero
+  bytes '\xff\xd9'
+} > pictures/train/b/huge.jpg
 ln -s vanished pictures/train/b/vanishing.gif
 touch pictures/train/b/movie.mp4
-expect 0 "" "$strata" train pictures --device cpu --model tiny.yaml --size 8 --channels 1 --steps 2 --run-dir run
-for name in corrupt.png nothing.jpeg huge.jpg vanishing.gif movie.mp4; do
+# While the last picture is looked at, the first ones go and change: a pipe holds the run up until they have.
+for name in leaves changes; do cp "$golden/rgb.png" pictures/train/a/$name.png; done
+mkfifo pictures/valid/b/z.png
+{
+  exec 3> pictures/valid/b/z.png # waits for the run
+  rm pictures/train/a/leaves.png pictures/valid/b/z.png
+  cp "$golden/grey.png" pictures/train/a/changes.png
+  cp "$golden/rgb.png" pictures/valid/b/z.png
+  cat "$golden/rgb.png" >&3
+} &
+expect 0 "" "$strata" train pictures --device cpu --model tiny.yaml --size 8 --channels 1 --steps 2 --data-threads 1 --run-dir run
+kill $! 2> /dev/null # it still waits where the run did not come so far
+wait
+rm pictures/train/a/changes.png pictures/valid/b/z.png
+for name in corrupt.png nothing.jpeg huge.jpg vanishing.gif leaves.png changes.png movie.mp4; do
   [ "$(grep -c "skip .*$name" err)" = 1 ] || fail "$name is not named once: $(cat err)"
   [ "$(grep -c "skip .*$name" run/log.txt)" = 1 ] || fail "$name is not once in the log"
 done
-holds err 'data +pictures: 16 train, 2 valid, 2 classes, 8x8x1'
+holds err 'leaves.png: No such file'
+holds err 'changes.png was changed while it was read'
+holds err 'huge.jpg: 6000 x 5000 pixels are more than the 25000000'
+holds err 'data +pictures: 16 train, 3 valid, 2 classes, 8x8x1'
 expect 0 "" "$strata" evaluate run --device cpu
 expect 0 "" "$strata" data info pictures --size 8
 holds out '^skipped +5$'
+expect 0 "" "$strata" data info pictures --size 8 --max-pixels 30000000
+holds out '^skipped +4$'
 expect 0 "" "$strata" data info pictures --json
 json out
 expect 0 "skip .*corrupt.png" env XDG_CACHE_HOME="$PWD/cache" "$strata" data cache pictures --size 8
