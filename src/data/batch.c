@@ -192,3 +192,14 @@ void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const u
         memset(out->targets + (size_t)count * target, 0,
                (size_t)(b->batch - count) * target * sizeof *out->targets);
 }
+
+strata_batch strata_batch_from(const strata_batch *whole, const strata_batcher *b, uint32_t row)
+{
+    const size_t target = (b->set.classes + 3) / 4 * 4;
+    strata_batch rest = *whole;
+    rest.pixels += row * (size_t)b->set.h * b->set.w * b->lanes;
+    if (rest.labels) rest.labels += row;
+    if (rest.weights) rest.weights += row;
+    if (rest.targets) rest.targets += row * target;
+    return rest;
+}

@@ -72,4 +72,7 @@ typedef struct strata_batch {
 void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const uint32_t *order,
                        uint32_t epoch, uint32_t first, uint32_t count);
 
+/* What of a batch lies from row `row` on, to be filled in pieces of b->batch rows. */
+strata_batch strata_batch_from(const strata_batch *whole, const strata_batcher *b, uint32_t row);
+
 #endif

@@ -134,6 +134,29 @@ static double weight_of(const train_feed *f, uint32_t place)
     return f->class_weight ? (double)f->class_weight[f->batcher.set.labels[image]] : 1;
 }
 
+static strata_status look(train_feed *f, strata_trainer *t)
+{
+    bool idle;
+    STRATA_TRY(trainer_idle(t, &idle));
+    data_wait_look(&f->wait, now(), idle);
+    return STRATA_OK;
+}
+
+/* Make the images of a micro-batch, and look at the device after each piece. */
+static strata_status fill(train_feed *f, strata_trainer *t, const engine_input *in, uint32_t epoch,
+                          uint32_t first, uint32_t images)
+{
+    const strata_batch whole = { in->pixels, in->labels, in->weights, in->targets };
+    STRATA_TRY(look(f, t));
+    for (uint32_t row = 0, rows; row < images; row += rows) {
+        rows = f->batcher.batch = data_wait_piece(images, row);
+        const strata_batch piece = strata_batch_from(&whole, &f->batcher, row);
+        strata_batch_fill(&piece, &f->batcher, f->order, epoch, first + row, rows);
+        STRATA_TRY(look(f, t));
+    }
+    return STRATA_OK;
+}
+
 strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32_t first, uint32_t images)
 {
     const uint32_t micro = images == t->batch ? t->micro : images;
@@ -141,17 +164,12 @@ strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32
     for (uint32_t i = 0; i < images; i++) sum += weight_of(f, first + i);
     for (uint32_t at = 0; at < images; at += micro) {
         engine_input in;
-        bool idle;
         STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
-        const double began = now();
-        f->batcher.batch = micro;
-        strata_batch_fill(&(strata_batch) { in.pixels, in.labels, in.weights, in.targets }, &f->batcher,
-                          f->order, epoch, first + at, micro);
+        STRATA_TRY(fill(f, t, &in, epoch, first + at, micro));
         for (uint32_t i = 0; i < micro; i++)
             in.weights[i] = sum > 0 ? (float)(weight_of(f, first + at + i) / sum) : 0;
-        STRATA_TRY(trainer_idle(t, &idle));
-        if (idle) f->waited += now() - began;
         STRATA_TRY(trainer_submit(t));
+        data_wait_end(&f->wait, now());
     }
     return STRATA_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "data/batch.h"
 #include "train/trainer.h"
+#include "train/wait.h"
 
 /* Zeroed is closed. */
 typedef struct train_feed {
@@ -12,7 +13,7 @@ typedef struct train_feed {
     uint32_t *order;           /* [n] of the epoch; NULL: sequential */
     strata_classes classes;    /* balanced only */
     float *class_weight;       /* [classes]; NULL: all are 1 */
-    double waited;             /* seconds in which the device had nothing to do while images were made */
+    data_wait wait;            /* of the device for images */
 } train_feed;
 
 /* By a recipe's keys order, sample, class-weights, normalize, augment.

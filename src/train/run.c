@@ -158,7 +158,7 @@ static strata_status record_step(run *r, const trainer_result *result)
     e.epoch_steps = left < r->steps_per_epoch ? left : r->steps_per_epoch;
     e.loss = result->loss;
     e.images_per_s = seconds > 0 ? (double)r->epoch_trained / seconds : 0;
-    e.data_wait = seconds > 0 ? fmin(r->feed.waited / seconds, 1) : 0;
+    e.data_wait = seconds > 0 ? fmin(r->feed.wait.seconds / seconds, 1) : 0;
     if (is_logged(r, result->step) || result->state.not_finite)
         STRATA_TRY(folder_step(&r->folder, result, &e, r->epoch_momentum));
     tell(r, &e);
@@ -251,7 +251,7 @@ static strata_status train_epoch(run *r, uint32_t epoch)
     const uint32_t n = r->feed.batcher.set.n;
     uint64_t every = (uint64_t)recipe_number(r->recipe, "checkpoint-every");
     feed_epoch(&r->feed, epoch);
-    r->feed.waited = 0;
+    r->feed.wait = (data_wait) { 0 };
     r->epoch_started = now();
     r->epoch_trained = 0;
     for (uint64_t at = t->step % r->steps_per_epoch; at < r->steps_per_epoch && t->step < t->task.steps;
