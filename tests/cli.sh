@@ -202,6 +202,21 @@ json out
 for key in name type vendor driver api memory_bytes shared_bytes subgroup subgroup_min subgroup_max fp16 usable uses auto why; do
   holds out "\"$key\": "
 done
+# wide [NAME=VALUE]: the devices of a program that nobody told how wide Mesa's is to be
+wide() {
+  rm -rf wide
+  env -u LP_NATIVE_VECTOR_WIDTH -u MESA_SHADER_CACHE_DIR XDG_CACHE_HOME="$work/wide" "$@" "$strata" devices > out 2> err
+}
+if wide && grep -q llvmpipe out && grep -q avx512f /proc/cpuinfo; then
+  holds out 'llvmpipe.* 512 bits'
+  [ -d wide/strata/mesa-512 ] || fail "512 bits, and Mesa's cache is not apart"
+  wide LP_NATIVE_VECTOR_WIDTH=128
+  holds out 'llvmpipe.* 128 bits'
+  absent wide/strata/mesa-512
+  wide MESA_SHADER_CACHE_DIR="$work/mesa"
+  holds out 'llvmpipe.* 512 bits'
+  absent wide/strata/mesa-512
+fi
 expect 0 "" "$strata" models
 for model in lenet5 mobilenet-v1 resnet18 resnet34 resnet50 small-cnn vgg11-bn; do holds out "^$model "; done
 holds out '^resnet18 +11181642 ' # 11689512 for 1000 classes

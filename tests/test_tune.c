@@ -135,6 +135,8 @@ static void what_is_forced_is_left_alone(void **state)
     tune(choices, d, "exact,", false);
     lacks(choices, "one:");
     has(choices, "norm:STATS=");
+    tune(choices, d, "exact1:FORWARD=plain", false); /* a layer's name is no wish for exactness */
+    has(choices, "one:FORWARD=");
     tune(choices, d, "conv2d=nonsense", false); /* no variant of that name: nothing is forced */
     has(choices, "one:FORWARD=");
     close_device(d);

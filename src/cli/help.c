@@ -18,7 +18,8 @@ static const char environment[] = "STRATA_DEVICE is the default of --device. NO_
                                   "TERM=dumb are respected. Compiled "
                                   "shaders are kept under XDG_CACHE_HOME. LP_NATIVE_VECTOR_WIDTH is set to "
                                   "512 for Mesa's software device where "
-                                  "the processor has AVX-512 and nobody has set it.";
+                                  "the processor has AVX-512 and nobody has set it; what Mesa then compiles "
+                                  "is kept there, too, unless MESA_SHADER_CACHE_DIR says where.";
 
 /* ---- Lines of a terminal ------------------------------------------------------------------------ */
 

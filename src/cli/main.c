@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "strata/inspect.h"
@@ -61,13 +62,35 @@ static strata_status unknown_command(const char *first, const char *second)
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
+/* Mesa 25 keeps compiled image functions on disk without the width they are for, and another program that
+ * takes them at another width crashes: what is compiled here stays in a folder of its own. */
+static void keep_wide_shaders_apart(void)
+{
+    static const char *const parts[] = { "", "/strata", "/strata/mesa-512" };
+    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char path[1024];
+    const bool given = xdg && xdg[0] == '/';
+    if (getenv("MESA_SHADER_CACHE_DIR") || (!given && !home)) return;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const int n = snprintf(path, sizeof path, "%s%s%s", given ? xdg : home, given ? "" : "/.cache",
+                               parts[i]);
+        if (n < 0 || (size_t)n >= sizeof path) return;
+        mkdir(path, 0700);
+    }
+    setenv("MESA_SHADER_CACHE_DIR", path, 0);
+}
+#endif
+
 /* Mesa's software device computes 4 or 8 floats at once unless told otherwise; with AVX-512 the shaders
  * written for it gain from 16. The library leaves the environment of its callers alone, so this is done here.
  */
 static void widen_software_device(void)
 {
-#if defined(__x86_64__) && defined(__GNUC__)
-    if (__builtin_cpu_supports("avx512f")) setenv("LP_NATIVE_VECTOR_WIDTH", "512", 0);
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(_WIN32)
+    if (!__builtin_cpu_supports("avx512f") || getenv("LP_NATIVE_VECTOR_WIDTH")) return;
+    setenv("LP_NATIVE_VECTOR_WIDTH", "512", 0);
+    keep_wide_shaders_apart();
 #endif
 }
 

@@ -199,9 +199,8 @@ done:
 
 static bool wanted(const tuner *t, const strata_node *n)
 {
-    const char *exact = t->config->forced ? strstr(t->config->forced, "exact") : NULL;
     if (n->op->view || n->op->loss || count_variants(n->op) < 2) return false;
-    return !(exact && n->op->prefer_exact);
+    return !(n->op->prefer_exact && strata_op_wants_exact(t->config->forced));
 }
 
 /* "PASS=name,.." as "node:PASS=name,..", but for passes that somebody forced. */

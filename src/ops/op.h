@@ -214,6 +214,8 @@ uint64_t strata_op_scratch(const strata_caps *caps, const char *forced, const st
 /* The same for any variant on any device. */
 uint64_t strata_op_most_scratch(const strata_node *n);
 void strata_stream_force(strata_stream *s, const char *variants);
+/* Does a list of forced variants hold the item "exact"? */
+bool strata_op_wants_exact(const char *forced);
 /* Does a list of forced variants speak of a pass of a node, with a variant that its op has? */
 bool strata_op_is_forced(const char *forced, const strata_node *n, strata_pass pass);
 const char *strata_stream_forced(const strata_stream *s);

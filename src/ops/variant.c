@@ -44,7 +44,7 @@ static bool admitted(const strata_caps *caps, const strata_node *n, strata_pass 
     return !n->op->admits || n->op->admits(caps, n, pass, i);
 }
 
-static bool wants_exact(const char *forced)
+bool strata_op_wants_exact(const char *forced)
 {
     for (const char *p = forced; p && *p;) {
         const size_t item = strcspn(p, ",");
@@ -59,7 +59,7 @@ static uint32_t choose(const strata_caps *caps, const char *forced, const strata
     const strata_op *op = n->op;
     int best = 0;
     uint32_t chosen = op->prefer ? op->prefer(caps, n, pass) : 0;
-    if (op->prefer_exact && wants_exact(forced)) chosen = op->prefer_exact(caps, n, pass);
+    if (op->prefer_exact && strata_op_wants_exact(forced)) chosen = op->prefer_exact(caps, n, pass);
     for (const char *p = forced; p && *p;) {
         const size_t item = strcspn(p, ",");
         const char *name;
