@@ -139,6 +139,31 @@ refused 2 "leave --order sequential away" pictures --sample balanced --order seq
 expect 0 "" "${train[@]}" pictures --size 8 --sample balanced
 rm -rf run
 
+# ---- A CSV of labels: any number a picture ----
+mkdir labelled
+cp "$golden/rgb.png" labelled/one.png
+cp "$golden/grey.png" labelled/two.png
+cp "$golden/smooth.jpg" labelled/three.jpg
+printf 'file,labels,is_valid\none,"warm flat",0\ntwo,flat,0\nthree,"warm",1\n' > labelled/labels.csv
+expect 0 "" "$strata" train labelled --device cpu --model tiny.yaml --size 8 --channels 1 --batch 2 --steps 2 --best map --run-dir run
+holds err 'data +labelled: 2 train, 1 valid, 2 classes, 8x8x1'
+holds run/recipe.yaml 'loss: "sigmoid"'
+[ "$(cat run/metrics.csv | tail -1 | grep -oE ',[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$' | wc -l)" = 1 ] || fail "metrics: $(cat run/metrics.csv)"
+absent run/confusion.csv
+expect 0 "" "$strata" evaluate run --device cpu --per-class --json
+json out
+expect 2 "a confusion matrix is of one label an image" "$strata" evaluate run --device cpu --confusion c.csv
+absent c.csv
+expect 0 "" "$strata" data info labelled --size 8
+holds out '^flat +2 +0$'
+rm -rf run
+refused 2 "loss softmax is of one label an image, labelled has any number: take sigmoid" labelled --size 8 --loss softmax
+refused 2 "class-weights wants one label an image" labelled --size 8 --class-weights balanced
+refused 4 "labelled holds no data set|wanted pictures in a folder for each class" labelled --labels none
+sed -i 's/two/to/' labelled/labels.csv
+refused 4 "labels.csv:3: there is no picture 'to' in labelled; with --labels none" labelled
+refused 4 "gone.csv" labelled --labels gone.csv
+
 mkdir part
 for i in 1 4; do head -c 6146 /dev/zero > "part/data_batch_$i.bin"; done
 head -c 6146 /dev/zero > part/test_batch.bin

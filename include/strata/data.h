@@ -47,6 +47,8 @@ typedef struct strata_data_config {
     uint64_t seed;
     uint32_t threads; /* that decode; 0: all cores but one, at least one */
     strata_cache_use cache;
+    const char *labels; /* a CSV file of the pictures' labels; "none": folders are classes; NULL or "":
+                           labels.csv or train.csv in the folder, else none */
 } strata_data_config;
 
 /* Open a data set.
@@ -57,6 +59,9 @@ typedef struct strata_data_config {
  *           and PPM are read. Pictures that cannot be read and files of other types are skipped, and
  *           described
  *   config  NULL: all defaults
+ * Labels may be in a CSV file: a header, then lines FILE,"LABEL LABEL ...", where FILE is a picture's path
+ * below the folder or the end of it, with or without its ending; and perhaps a column is_valid. Classes are
+ * all labels, sorted. Where a line has several the set is of any number of labels an image.
  * The images of an image folder are in the order of class and file name, whatever the number of threads.
  * Owner:  caller; release with strata_data_close. On failure *out is NULL.
  * Errors: STRATA_BAD_ARG (no such built-in set, a size that is none), STRATA_FILE (missing, damaged,

@@ -6,7 +6,7 @@
 #include "strata/train.h"
 #include "cli/terminal.h"
 
-#define KEYS "size channels fit filter background max-pixels valid-fraction data-threads seed"
+#define KEYS "labels size channels fit filter background max-pixels valid-fraction data-threads seed"
 
 /* ---- Info ------------------------------------------------------------------------------------- */
 

@@ -17,7 +17,9 @@
     "t10k-images-idx3-ubyte "                                                                                \
     "and t10k-labels-idx1-ubyte (each may be gzipped, .gz), or with data_batch_1.bin .. data_batch_5.bin "   \
     "and "                                                                                                   \
-    "test_batch.bin (CIFAR-10), or with pictures in train/CLASS and valid/CLASS, or in CLASS alone"
+    "test_batch.bin (CIFAR-10), or with pictures in train/CLASS and valid/CLASS, or in CLASS alone, or "     \
+    "with "                                                                                                  \
+    "labels.csv and the pictures it names"
 
 /* Fashion-MNIST's own class list, and its fingerprint: the folder may be called anything. */
 static const char fashion_names[] =
@@ -210,7 +212,7 @@ static strata_status load_folder(strata_data *data, const char *folder, const st
         strcpy(data->name, "cifar-10");
         return cifar_load(data, folder);
     }
-    if (!pictures_found(folder))
+    if (!pictures_found(folder) && !labels_found(folder, config))
         return strata_fail(STRATA_FILE, "folder %s holds no data set; wanted " ACCEPTED, folder);
     STRATA_TRY(pictures_load(data, folder, config));
     return name_after_folder(data, folder);

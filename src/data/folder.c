@@ -5,6 +5,7 @@
 #include "core/text.h"
 #include "core/thread.h"
 #include "data/collection.h"
+#include "data/labels.h"
 #include "data/picture.h"
 
 #include <math.h>
@@ -49,6 +50,18 @@ static bool is_picture(const char *name)
     return false;
 }
 
+static strata_status add_other(image_list *l, const strata_skipped *what)
+{
+    if (l->n_other == l->room_other) {
+        l->room_other = l->room_other ? 2 * l->room_other : 8;
+        strata_skipped *grown = realloc(l->other, l->room_other * sizeof *grown);
+        if (!grown) return no_memory(l->folder);
+        l->other = grown;
+    }
+    l->other[l->n_other++] = *what;
+    return STRATA_OK;
+}
+
 /* Count a file of another type under its ending, whose first file gives it its name. */
 static strata_status count_other(image_list *l, const char *name)
 {
@@ -57,14 +70,7 @@ static strata_status count_other(image_list *l, const char *name)
             l->other[i].files++;
             return STRATA_OK;
         }
-    if (l->n_other == l->room_other) {
-        l->room_other = l->room_other ? 2 * l->room_other : 8;
-        strata_skipped *grown = realloc(l->other, l->room_other * sizeof *grown);
-        if (!grown) return no_memory(l->folder);
-        l->other = grown;
-    }
-    l->other[l->n_other++] = (strata_skipped) { name, NULL, 1 };
-    return STRATA_OK;
+    return add_other(l, &(strata_skipped) { name, NULL, 1 });
 }
 
 static strata_status explain_others(image_list *l)
@@ -72,6 +78,7 @@ static strata_status explain_others(image_list *l)
     for (uint32_t i = 0; i < l->n_other; i++) {
         strata_skipped *s = &l->other[i];
         strata_text t = { 0 };
+        if (s->why) continue;
         if (s->files == 1)
             strata_text_format(&t, "%s is of a type that is not read", s->file);
         else
@@ -113,7 +120,7 @@ static strata_status walk(image_list *l, const char *name, uint32_t depth)
         if (!path || !short_name) return no_memory(l->folder);
         if (strata_folder_exists(path))
             STRATA_TRY(walk(l, short_name, depth + 1));
-        else
+        else if (!l->labels || strcmp(path, l->labels) != 0)
             STRATA_TRY(is_picture(entry[i]) ? add_file(l, path, short_name) : count_other(l, short_name));
     }
     return STRATA_OK;
@@ -205,24 +212,118 @@ bool pictures_found(const char *folder)
     return found;
 }
 
-strata_status image_list_make(image_list *l, const char *folder, const strata_data_config *config)
+static const char *const valid_names[] = { "valid", "val", "test", NULL };
+
+/* The folder of the validation part, where there are parts; NULL: none. */
+static const char *valid_part(const char *folder)
 {
-    static const char *const valid_names[] = { "valid", "val", "test", NULL };
     const char *const *valid = valid_names;
-    const bool parts = has_folder(folder, "train");
-    *l = (image_list) { .folder = folder };
-    while (parts && *valid && !has_folder(folder, *valid)) valid++;
+    if (!has_folder(folder, "train")) return NULL;
+    while (*valid && !has_folder(folder, *valid)) valid++;
+    return *valid;
+}
+
+static void draw_parts(image_list *l, const strata_data_config *config)
+{
+    const double share = config->valid_fraction > 0 ? config->valid_fraction : 0.2;
+    for (uint32_t i = 0; i < l->n && config->valid_fraction >= 0; i++)
+        l->file[i].valid = drawn_for_validation(&l->file[i], share, config->seed);
+}
+
+/* ---- By folders ------------------------------------------------------------------------- */
+
+static strata_status list_classes(image_list *l, const strata_data_config *config)
+{
+    const bool parts = has_folder(l->folder, "train");
+    const char *valid = valid_part(l->folder);
     STRATA_TRY(list_part(l, parts ? "train" : "", false));
     if (l->n == 0)
         return strata_fail(STRATA_FILE, "%s%s: wanted pictures in a folder for each class, found none",
-                           folder, parts ? "/train" : "");
-    if (parts && *valid) {
-        STRATA_TRY(list_part(l, *valid, true));
-    } else if (config->valid_fraction >= 0) {
-        const double share = config->valid_fraction > 0 ? config->valid_fraction : 0.2;
-        for (uint32_t i = 0; i < l->n; i++)
-            l->file[i].valid = drawn_for_validation(&l->file[i], share, config->seed);
+                           l->folder, parts ? "/train" : "");
+    if (valid) return list_part(l, valid, true);
+    draw_parts(l, config);
+    return STRATA_OK;
+}
+
+/* ---- By a CSV ---------------------------------------------------------------------------- */
+
+/* *path: of the arena; NULL: folders are classes. */
+static strata_status find_labels(const char **path, strata_arena *arena, const char *folder,
+                                 const strata_data_config *config)
+{
+    static const char *const names[] = { "labels.csv", "train.csv" };
+    const char *given = config->labels ? config->labels : "";
+    *path = NULL;
+    if (strcmp(given, "none") == 0) return STRATA_OK;
+    for (size_t i = 0; !*path && i < (*given ? 1 : sizeof names / sizeof *names); i++) {
+        *path = *given ? strata_arena_text(arena, given) : below(arena, folder, names[i]);
+        if (!*path) return no_memory(folder);
+        if (!*given && (!strata_path_exists(*path) || strata_folder_exists(*path))) *path = NULL;
     }
+    return STRATA_OK;
+}
+
+bool labels_found(const char *folder, const strata_data_config *config)
+{
+    strata_arena arena = { 0 };
+    const char *path = NULL;
+    find_labels(&path, &arena, folder, config);
+    const bool found = path != NULL;
+    strata_arena_free(&arena);
+    return found;
+}
+
+static bool lies_in(const image_file *f, const char *folder)
+{
+    const size_t length = strlen(folder);
+    return strncmp(f->name, folder, length) == 0 && f->name[length] == '/';
+}
+
+/* Parts are by the table's column, else by folders where labelled pictures lie in both, else drawn. */
+static void part_labelled(image_list *l, const label_table *t, const strata_data_config *config)
+{
+    const char *valid = valid_part(l->folder);
+    uint32_t n[2] = { 0, 0 };
+    if (t->parts) return;
+    for (uint32_t i = 0; valid && i < l->n; i++) n[lies_in(&l->file[i], valid)]++;
+    if (!n[0] || !n[1]) {
+        draw_parts(l, config);
+        return;
+    }
+    for (uint32_t i = 0; i < l->n; i++) l->file[i].valid = lies_in(&l->file[i], valid);
+}
+
+static strata_status list_labelled(image_list *l, const strata_data_config *config)
+{
+    label_table t;
+    strata_status status = label_table_read(&t, l->labels);
+    if (status == STRATA_OK) status = walk(l, "", 0);
+    if (status == STRATA_OK) status = label_table_apply(&t, l);
+    if (status == STRATA_OK) part_labelled(l, &t, config);
+    label_table_free(&t);
+    if (status == STRATA_FILE && !(config->labels && *config->labels))
+        status = strata_fail(status, "%s; with --labels none folders are classes", strata_message());
+    return status;
+}
+
+strata_status image_list_leave_out(image_list *l, const char *first, uint32_t files, const char *path)
+{
+    strata_text t = { 0 };
+    if (files == 1)
+        strata_text_format(&t, "%s has no line in %s", first, path);
+    else
+        strata_text_format(&t, "%u pictures have no line in %s, the first is %s", (unsigned)files, path,
+                           first);
+    const char *why = t.failed ? NULL : strata_arena_text(&l->arena, t.s);
+    strata_text_free(&t);
+    return why ? add_other(l, &(strata_skipped) { first, why, files }) : no_memory(l->folder);
+}
+
+strata_status image_list_make(image_list *l, const char *folder, const strata_data_config *config)
+{
+    *l = (image_list) { .folder = folder };
+    STRATA_TRY(find_labels(&l->labels, &l->arena, folder, config));
+    STRATA_TRY(l->labels ? list_labelled(l, config) : list_classes(l, config));
     qsort(l->file, l->n, sizeof *l->file, by_part);
     return explain_others(l);
 }

@@ -11,8 +11,10 @@
 typedef struct image_file {
     const char *path, *name; /* to open it; below the set's folder, for people */
     const char *why;         /* it was left out; NULL: it was not */
-    uint32_t label;
+    uint32_t label;          /* 0 in a list of many */
     bool valid;
+    const uint32_t *labels; /* [n_labels] ascending, of a list by a CSV, whose line it is */
+    uint32_t n_labels, line;
     uint32_t h, w, c;     /* of the picture, upright */
     uint64_t bytes, hash; /* XXH64 of what is in the file */
     bool seen;            /* the scan went well */
@@ -25,7 +27,10 @@ typedef struct image_list {
     uint32_t n, room;
     const char **class_name; /* [classes], sorted likewise */
     uint32_t classes;
-    strata_skipped *other; /* [n_other] files of types that are not read, one row for each ending */
+    bool many;             /* a picture has any number of labels */
+    const char *labels;    /* the CSV they are from, which is no other file; NULL: folders are classes */
+    strata_skipped *other; /* [n_other] files of types that are not read, one row for each ending, and a row
+                              of those that the CSV does not name */
     uint32_t n_other, room_other;
     strata_arena arena;
 } image_list;
@@ -33,12 +38,18 @@ typedef struct image_list {
 /* Does the folder have folders in it that could be parts or classes? */
 bool pictures_found(const char *folder);
 
+/* Is a CSV of labels given, or in the folder? */
+bool labels_found(const char *folder, const strata_data_config *config);
+
 /* List the files of an image folder.
  * Owner:  caller; release with image_list_free, also after a failure.
  * Errors: STRATA_FILE (a folder that cannot be read; a class that only the validation part has; no
- *         picture). */
+ *         picture; what a CSV of labels gets wrong). */
 strata_status image_list_make(image_list *out, const char *folder, const strata_data_config *config);
 void image_list_free(image_list *l);
+
+/* Note files that the CSV at `path` does not name, the first of which is `first`. */
+strata_status image_list_leave_out(image_list *l, const char *first, uint32_t files, const char *path);
 
 /* What became of each file in a pass over several threads. */
 typedef struct image_outcome {

@@ -100,6 +100,23 @@ static strata_status reserve(strata_data *data, const image_list *l, strata_imag
     return STRATA_OK;
 }
 
+/* Room for each image's classes, none so far; there are no labels beside them. */
+static strata_status reserve_targets(strata_data *data, const image_list *l, int part)
+{
+    strata_image_set *set = part ? &data->valid : &data->train;
+    const uint64_t bytes = (uint64_t)l->n * set->classes;
+    if (bytes > DATA_MOST_BYTES)
+        return strata_fail(STRATA_FILE,
+                           "%s: %u pictures by %u labels are %llu targets, at most %llu are held", l->folder,
+                           (unsigned)l->n, (unsigned)set->classes, (unsigned long long)bytes,
+                           (unsigned long long)DATA_MOST_BYTES);
+    data->owned.targets[part] = calloc((size_t)bytes + 1, 1);
+    if (!data->owned.targets[part]) return no_memory(l);
+    set->targets = data->owned.targets[part];
+    set->labels = NULL;
+    return STRATA_OK;
+}
+
 /* Give every image its label and its file, and close the gaps that failures left.
  *   pixels  [l->n] where each file's are; NULL: there are no gaps */
 static strata_status keep_loaded(strata_data *data, image_list *l, uint8_t *const *pixels)
@@ -109,12 +126,15 @@ static strata_status keep_loaded(strata_data *data, image_list *l, uint8_t *cons
         const size_t bytes = (size_t)set->h * set->w * set->c;
         image_file *file = strata_arena_take(&l->arena, (l->n + 1) * sizeof *file);
         if (!file) return no_memory(l);
+        if (l->many) STRATA_TRY(reserve_targets(data, l, part));
         set->n = 0;
         for (uint32_t i = 0; i < l->n; i++) {
             if (l->file[i].why || l->file[i].valid != (part == 1)) continue;
             uint8_t *to = pixels ? data->owned.pixels[part] + set->n * bytes : NULL;
             if (pixels && to != pixels[i]) memmove(to, pixels[i], bytes);
             data->owned.labels[part][set->n] = (int32_t)l->file[i].label;
+            for (uint32_t k = 0; l->many && k < l->file[i].n_labels; k++)
+                data->owned.targets[part][(size_t)set->n * set->classes + l->file[i].labels[k]] = 1;
             file[set->n++] = l->file[i];
         }
         data->file[part] = file;

@@ -69,6 +69,7 @@ static strata_status open_set(strata_data **out, const char *source, const strat
         .seed = (uint64_t)recipe_number(r, "seed"),
         .threads = (uint32_t)recipe_number(r, "data-threads"),
         .cache = cache,
+        .labels = strata_recipe_get(r, "labels"),
     };
     memcpy(config.background, style.background, sizeof config.background);
     STRATA_TRY(read_size(&config, strata_recipe_get(r, "size")));

@@ -29,7 +29,14 @@ static const char *const losses[] = { "softmax", "sigmoid", NULL };
 const option_rule option_rules[] = {
     { { "data", "DATA", "", "data",
         "builtin:digits, a folder of IDX files (gzipped or not), a CIFAR-10 binary folder, or pictures in "
-        "train/CLASS and valid/CLASS, or in CLASS" },
+        "train/CLASS and valid/CLASS, or in CLASS, or named by --labels" },
+      OPTION_TEXT,
+      0,
+      0,
+      NULL },
+    { { "labels", "FILE.csv|none", "", "data",
+        "pictures: a header, then FILE,\"LABEL LABEL ...\" for each, and perhaps a column is_valid; default: "
+        "DATA/labels.csv or DATA/train.csv where it is, else none: folders are classes" },
       OPTION_TEXT,
       0,
       0,

@@ -42,7 +42,10 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     strata_batcher batcher;
     *out = (strata_score) { 0 };
     STRATA_TRY(source_open(&s, what, recipe));
-    if (!data || !*data) data = s.data;
+    if (!data || !*data)
+        data = s.data;
+    else if (!recipe || !strata_recipe_is_set(recipe, "labels"))
+        STRATA_GO(strata_recipe_set(s.recipe, "labels", "")); /* the run's are of its own pictures */
     if (!*data)
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say what it was trained on: name the data", what));
     STRATA_GO(recipe_data(&set, data, s.recipe, &s.task));

@@ -80,13 +80,14 @@ static bool ends_with(const char *s, const char *end)
 
 strata_status recipe_place(strata_recipe *r)
 {
-    static const char *const files[] = { "init", "save", "shader-dir" };
+    static const char *const files[] = { "init", "save", "shader-dir", "labels" };
     static const char csv[] = "csv:";
     const char *data = strata_recipe_get(r, "data"), *model = strata_recipe_get(r, "model"),
                *schedule = strata_recipe_get(r, "schedule");
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         const char *path = strata_recipe_get(r, files[i]);
-        if (*path && *path != '/') STRATA_TRY(place(r, files[i], 0));
+        const bool none = strcmp(files[i], "labels") == 0 && strcmp(path, "none") == 0;
+        if (*path && *path != '/' && !none) STRATA_TRY(place(r, files[i], 0));
     }
     if (*data && *data != '/' && strata_path_exists(data)) STRATA_TRY(place(r, "data", 0));
     if (*model != '/' && (ends_with(model, ".yaml") || ends_with(model, ".yml")))
