@@ -154,8 +154,13 @@ expect 0 "" "$strata" evaluate run --device cpu --per-class --json
 json out
 expect 2 "a confusion matrix is of one label an image" "$strata" evaluate run --device cpu --confusion c.csv
 absent c.csv
+expect 0 "" "$strata" predict run labelled/one.png --device cpu --threshold 0
+[ "$(wc -l < out)" = 2 ] || fail "not every label is above 0: $(cat out)"
+expect 0 "" "$strata" predict run/checkpoints/last.safetensors labelled/one.png --device cpu --threshold 0.999
+holds out '^labelled/one.png +-  nothing above 99.9 %$'
 expect 0 "" "$strata" data info labelled --size 8
 holds out '^flat +2 +0$'
+holds out '^labels +1.50 an image of train, 1.00 of valid$'
 rm -rf run
 refused 2 "loss softmax is of one label an image, labelled has any number: take sigmoid" labelled --size 8 --loss softmax
 refused 2 "class-weights wants one label an image" labelled --size 8 --class-weights balanced

@@ -110,6 +110,39 @@ static void compare(const char *what, const strata_data *data, const float *logi
     strata_recipe_close(r);
 }
 
+/* With the loss sigmoid the guesses are all classes above the threshold, whatever others have. */
+static void compare_sets(const strata_data *data, const float *logits)
+{
+    const double threshold = 0.3, apart = 0.02;
+    strata_predictor *p;
+    strata_recipe *r;
+    right(strata_recipe_open(&r));
+    set(r, "device", "cpu");
+    set(r, "loss", "sigmoid");
+    set(r, "threshold", "0.3");
+    right(strata_predictor_open(&p, "run", r));
+    assert_true(strata_predictor_threshold(p) == threshold);
+    for (int i = 0; i < PICTURES; i++) {
+        strata_guess guess[CLASSES];
+        bool said[CLASSES] = { false };
+        uint32_t n;
+        write_picture("digit.pgm", data->valid.pixels + (size_t)i * SIDE * SIDE);
+        right(strata_predict(p, "digit.pgm", guess, CLASSES, &n));
+        for (uint32_t k = 0; k < n; k++) {
+            said[guess[k].label] = true;
+            assert_true((double)guess[k].probability > threshold);
+            assert_true(k == 0 || guess[k].probability <= guess[k - 1].probability);
+        }
+        for (int k = 0; k < CLASSES; k++) {
+            const double share = 1 / (1 + exp(-(double)logits[i * CLASSES + k]));
+            if (fabs(share - threshold) > apart && said[k] != (share > threshold))
+                fail_msg("image %d, class %d: %g, %s", i, k, share, said[k] ? "a guess" : "none");
+        }
+    }
+    strata_predictor_close(p);
+    strata_recipe_close(r);
+}
+
 static void test_a_picture_is_the_image(void **state)
 {
     (void)state;
@@ -120,6 +153,7 @@ static void test_a_picture_is_the_image(void **state)
     evaluate(logits, data);
     compare("run", data, logits);
     compare("run/checkpoints/last.safetensors", data, logits);
+    compare_sets(data, logits);
     strata_data_close(data);
 }
 

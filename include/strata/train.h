@@ -210,9 +210,13 @@ STRATA_API strata_status strata_predictor_open(strata_predictor **out, const cha
                                                const strata_recipe *recipe);
 STRATA_API void strata_predictor_close(strata_predictor *p);
 
+/* Of the loss sigmoid: the probability above which a class is a guess. NaN of softmax: every class is one. */
+STRATA_API double strata_predictor_threshold(const strata_predictor *p);
+
 /* Predict one picture (PNG, JPEG, BMP, GIF, TGA, PSD, PNM), fitted to the network's input.
  *   picture  the file's path
- *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes
+ *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes; of the loss
+ *            sigmoid at most those above the threshold
  * Waits:  for the device.
  * Errors: STRATA_FILE for a picture that cannot be read; STRATA_NOT_FINITE where the weights make no numbers
  *         of it. */

@@ -18,6 +18,14 @@ static void name_of(char *out, size_t room, const char *file, uint32_t number)
         snprintf(out, room, "image %u", (unsigned)number);
 }
 
+/* Labels of an image, in the mean. */
+static double each(const uint32_t *count, uint32_t classes, uint32_t images)
+{
+    double sum = 0;
+    for (uint32_t k = 0; k < classes; k++) sum += count[k];
+    return images ? sum / images : 0;
+}
+
 static void show(const strata_data_info *d, const strata_data_report *r)
 {
     printf("%s%-24s %8s %8s%s\n", cli_style_begin(stdout, CLI_BOLD), "class", "train", "valid",
@@ -28,6 +36,9 @@ static void show(const strata_data_info *d, const strata_data_report *r)
     printf("images    %u train, %u valid, %u classes, %ux%ux%u, fingerprint %016" PRIx64 "\n",
            (unsigned)d->train, (unsigned)d->valid, (unsigned)d->classes, (unsigned)d->h, (unsigned)d->w,
            (unsigned)d->c, d->fingerprint);
+    if (d->multi_label)
+        printf("labels    %.2f an image of train, %.2f of valid\n",
+               each(r->class_train, d->classes, d->train), each(r->class_valid, d->classes, d->valid));
     printf("pictures  %u to %u high, %u to %u wide\n", (unsigned)r->h_least, (unsigned)r->h_most,
            (unsigned)r->w_least, (unsigned)r->w_most);
     for (int i = 0; i < 2; i++) {
@@ -81,6 +92,8 @@ static void show_json(const strata_data_info *d, const strata_data_report *r)
     text("fingerprint", print, false);
     number("train", d->train, false);
     number("valid", d->valid, false);
+    cli_json_key("multi_label", false);
+    printf(d->multi_label ? "true" : "false");
     cli_json_key("image", false);
     printf("[%u, %u, %u]", (unsigned)d->h, (unsigned)d->w, (unsigned)d->c);
     cli_json_key("pictures", false);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ enum { MOST = 1000 }; /* guesses a picture */
 typedef struct pictures {
     strata_predictor *predictor;
     uint32_t top;
+    double threshold;
     bool json;
     uint32_t shown;
     int width; /* of the longest name */
@@ -40,6 +42,7 @@ static strata_status predict(pictures *p, const char *path)
         print_json(p, path, guess, n);
         return STRATA_OK;
     }
+    if (n == 0) printf("%-*s         -  nothing above %g %%\n", p->width, path, 100 * p->threshold);
     for (uint32_t i = 0; i < n; i++)
         printf("%-*s  %6.2f %%  %s\n", p->width, i ? "" : path, 100 * (double)guess[i].probability,
                guess[i].name);
@@ -61,6 +64,8 @@ static strata_status run(cli_arguments *a)
     pictures p = { .json = cli_option_given(a, "json") != NULL, .width = widest(a) };
     STRATA_TRY(cli_number(&p.top, a, "top", 3, MOST));
     STRATA_TRY(strata_predictor_open(&p.predictor, a->word[0], a->recipe));
+    p.threshold = strata_predictor_threshold(p.predictor);
+    if (!isnan(p.threshold) && !cli_option_given(a, "top")) p.top = MOST;
     if (p.json) printf("[\n");
     for (uint32_t i = 1; i < a->n_words; i++) {
         strata_status status = predict(&p, a->word[i]);
@@ -75,7 +80,7 @@ static strata_status run(cli_arguments *a)
 }
 
 static const cli_option options[] = {
-    { 0, "top", "K", "guesses a picture [3]" },
+    { 0, "top", "K", "guesses a picture [3; with the loss sigmoid all above --threshold]" },
     { 0, "json", NULL, "as a JSON list" },
     { 0, NULL, NULL, NULL },
 };
@@ -87,12 +92,13 @@ const cli_command cli_predict = {
     .examples = "strata predict runs/NAME seven.png\nstrata predict best.safetensors *.jpg --top 5 --json",
     .text =
         "Fits each picture (PNG, JPEG, BMP, GIF, TGA, PSD or PNM) to the network's input and prints the most "
-        "likely classes and their probabilities. A picture that cannot be read is told of and does not keep "
+        "likely classes and their probabilities; with the loss sigmoid those above --threshold. A picture "
+        "that cannot be read is told of and does not keep "
         "the others from being looked at; the exit code is then 4.",
     .options = options,
-    .keys =
-        "normalize fit filter background model stem head groups loss device variants exact shader-dir limits "
-        "validate",
+    .keys = "normalize fit filter background model stem head groups loss threshold device variants exact "
+            "shader-dir limits "
+            "validate",
     .least = 2,
     .most = UINT32_MAX,
     .run = run,

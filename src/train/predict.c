@@ -143,23 +143,38 @@ static strata_status run_one(strata_predictor *p, const float **logits)
     return STRATA_OK;
 }
 
-/* The `room` largest by repeated search: there are few guesses and few classes. */
-static uint32_t pick(const strata_predictor *p, const double *share, strata_guess *guesses, uint32_t room)
+double strata_predictor_threshold(const strata_predictor *p)
+{
+    const grade_rule rule = grade_rule_of(p->source.recipe);
+    return rule.sets ? rule.threshold : NAN;
+}
+
+/* Probabilities in the place of logits: of each class alone, or of one among all. */
+static void to_shares(double *share, uint32_t K, bool alone)
+{
+    double top = -INFINITY, sum = 0;
+    for (uint32_t k = 0; k < K; k++) top = fmax(top, share[k]);
+    for (uint32_t k = 0; k < K; k++) sum += exp(share[k] - top);
+    for (uint32_t k = 0; k < K; k++) share[k] = alone ? 1 / (1 + exp(-share[k])) : exp(share[k] - top) / sum;
+}
+
+/* The `room` largest above the threshold. */
+static uint32_t pick(const strata_predictor *p, double *share, strata_guess *guesses, uint32_t room)
 {
     const uint32_t classes = p->source.task.classes;
+    const double threshold = strata_predictor_threshold(p);
     uint32_t n = 0;
     for (; n < room && n < classes; n++) {
-        uint32_t best = classes;
-        for (uint32_t k = 0; k < classes; k++) {
-            bool had = false;
-            for (uint32_t i = 0; i < n; i++) had = had || guesses[i].label == k;
-            if (!had && (best == classes || share[k] > share[best])) best = k;
-        }
+        uint32_t best = 0;
+        for (uint32_t k = 1; k < classes; k++)
+            if (share[k] > share[best]) best = k;
+        if (isinf(share[best]) || share[best] <= threshold) break;
         guesses[n] = (strata_guess) { .label = best, .probability = (float)share[best] };
         if (p->source.class_names)
             snprintf(guesses[n].name, sizeof guesses[n].name, "%s", p->source.class_names[best]);
         else
             snprintf(guesses[n].name, sizeof guesses[n].name, "%u", (unsigned)best);
+        share[best] = -INFINITY; /* taken */
     }
     return n;
 }
@@ -172,7 +187,7 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
     strata_picture image = { 0 };
     strata_picture_style style;
     const float *logits = NULL;
-    double *share = calloc(t->classes, sizeof *share), top = -INFINITY, sum = 0;
+    double *share = calloc(t->classes, sizeof *share);
     *n = 0;
     if (!share) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its classes", picture);
     STRATA_GO(strata_picture_read(&image, picture));
@@ -184,10 +199,9 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
         if (!isfinite(logits[k]))
             STRATA_GO(strata_fail(STRATA_NOT_FINITE, "%s: what %s says of it is not finite (class %u)",
                                   picture, p->source.weights, (unsigned)k));
-        top = fmax(top, (double)logits[k]);
+        share[k] = (double)logits[k];
     }
-    for (uint32_t k = 0; k < t->classes; k++) sum += share[k] = exp((double)logits[k] - top);
-    for (uint32_t k = 0; k < t->classes; k++) share[k] /= sum;
+    to_shares(share, t->classes, recipe_is(p->source.recipe, "loss", "sigmoid"));
     *n = pick(p, share, guesses, room);
 done:
     strata_picture_free(&image);
