@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/half.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files' byte order is the host's");
 
 const char *strata_dtype_name(strata_dtype t)
@@ -69,14 +71,6 @@ static float from_bits(uint32_t bits)
     return value;
 }
 
-static float from_half(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h >> 15) << 31, exponent = h >> 10 & 31, fraction = h & 1023u;
-    if (exponent == 31) return from_bits(sign | 0x7f800000u | fraction << 13);
-    if (exponent == 0) return (sign ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f; /* zero and subnormal */
-    return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 void strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n)
 {
     const unsigned char *at = raw;
@@ -93,35 +87,15 @@ void strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n)
             out[i] = (float)wide;
         } else {
             memcpy(&narrow, at, sizeof narrow);
-            out[i] = dtype == STRATA_DTYPE_F16 ? from_half(narrow) : from_bits((uint32_t)narrow << 16);
+            out[i] = dtype == STRATA_DTYPE_F16 ? strata_from_half(narrow) : from_bits((uint32_t)narrow << 16);
         }
     }
-}
-
-/* `bits` without its lowest `drop` (1 to 31), rounded to nearest, ties to even. */
-static uint32_t round_off(uint32_t bits, uint32_t drop)
-{
-    const uint32_t half = 1u << (drop - 1), rest = bits & (2 * half - 1), kept = bits >> drop;
-    return kept + (rest > half || (rest == half && (kept & 1)));
-}
-
-/* A carry out of the fraction goes into the exponent, from the largest number to infinity: that is right. */
-static uint16_t to_half(uint32_t bits)
-{
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
-    bits &= 0x7fffffffu;
-    if (bits > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
-    if (bits >= 0x47800000u) return (uint16_t)(sign | 0x7c00u);                            /* from 65536 */
-    if (bits >= 0x38800000u) return (uint16_t)(sign | round_off(bits - (112u << 23), 13)); /* from 2^-14 */
-    if (bits < 0x33000000u) return sign; /* below 2^-25, half of the smallest */
-    const uint32_t exponent = bits >> 23, fraction = (bits & 0x7fffffu) | 0x800000u;
-    return (uint16_t)(sign | round_off(fraction, 126 - exponent));
 }
 
 static uint16_t to_brain(uint32_t bits)
 {
     if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(bits >> 16 | 0x40u);
-    return (uint16_t)round_off(bits, 16);
+    return (uint16_t)strata_round_off(bits, 16);
 }
 
 uint64_t strata_narrow(void *out, const float *values, strata_dtype dtype, uint64_t n)
@@ -135,7 +109,7 @@ uint64_t strata_narrow(void *out, const float *values, strata_dtype dtype, uint6
     for (uint64_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
-        const uint16_t narrow = dtype == STRATA_DTYPE_F16 ? to_half(bits) : to_brain(bits);
+        const uint16_t narrow = dtype == STRATA_DTYPE_F16 ? strata_to_half(values[i]) : to_brain(bits);
         lost += (narrow & 0x7fffu) == top && (bits & 0x7fffffffu) != 0x7f800000u;
         memcpy((uint16_t *)out + i, &narrow, sizeof narrow);
     }
