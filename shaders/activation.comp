@@ -89,10 +89,10 @@ void main()
     uint i = flat_index();
     if (i >= images * image_quads) return;
     if (PASS == FORWARD) {
-        y[i] = f(AT(x, i));
+        PUT(y, i, f(AT(x, i)));
     } else {
         vec4 g = gradient(AT(x, i), AT(dy, i));
-        if (ADD_DX != 0) g += dx[i];
-        dx[i] = g;
+        if (ADD_DX != 0) g += GET(dx, i);
+        PUT(dx, i, g);
     }
 }

@@ -27,12 +27,12 @@ void main()
     uint i = flat_index();
     if (i >= images * image_quads) return;
     if (PASS == FORWARD) {
-        y[i] = AT(x0, i) + AT(x1, i);
+        PUT(y, i, AT(x0, i) + AT(x1, i));
         return;
     }
     vec4 d = AT(dy, i);
-    if (DO_DX0 == ASSIGN) dx0[i] = d;
-    if (DO_DX0 == ADD) dx0[i] += d;
-    if (DO_DX1 == ASSIGN) dx1[i] = d;
-    if (DO_DX1 == ADD) dx1[i] += d;
+    if (DO_DX0 == ASSIGN) PUT(dx0, i, d);
+    if (DO_DX0 == ADD) PUT(dx0, i, GET(dx0, i) + d);
+    if (DO_DX1 == ASSIGN) PUT(dx1, i, d);
+    if (DO_DX1 == ADD) PUT(dx1, i, GET(dx1, i) + d);
 }

@@ -40,7 +40,7 @@ void forward(uint i)
         for (uint s = columns.first; s < columns.end; s++) row += AT(x, image + (r * w + s) * quads);
         sum += row;
     }
-    y[i] = sum / size_of(rows, columns);
+    PUT(y, i, sum / size_of(rows, columns));
 }
 
 void backward(uint i)
@@ -58,8 +58,8 @@ void backward(uint i)
             sum += AT(dy, o) / size_of(down, across);
         }
     }
-    if (ADD_DX != 0) sum += dx[i];
-    dx[i] = sum;
+    if (ADD_DX != 0) sum += GET(dx, i);
+    PUT(dx, i, sum);
 }
 
 void main()

@@ -65,10 +65,10 @@ void backward(uint quad, uint first)
     [[unroll]] for (uint k = 0; k < EACH; k++)
         if (first + k * rows < pixels) {
             uint i = (first + k * rows) * quads + quad;
-            if (DO_DX == ASSIGN) dx[i] = value[k];
-            if (DO_DX == ADD) dx[i] += value[k];
-            if (DO_DZ == ASSIGN) dz[i] = d[k];
-            if (DO_DZ == ADD) dz[i] += d[k];
+            if (DO_DX == ASSIGN) PUT(dx, i, value[k]);
+            if (DO_DX == ADD) PUT(dx, i, GET(dx, i) + value[k]);
+            if (DO_DZ == ASSIGN) PUT(dz, i, d[k]);
+            if (DO_DZ == ADD) PUT(dz, i, GET(dz, i) + d[k]);
         }
 }
 #else
@@ -83,7 +83,7 @@ void forward(uint quad, uint first)
         if (RELU != 0) value[k] = mix(value[k], vec4(0.0), lessThanEqual(value[k], vec4(0.0)));
     }
     [[unroll]] for (uint k = 0; k < EACH; k++)
-        if (first + k * rows < pixels) y[(first + k * rows) * quads + quad] = value[k];
+        if (first + k * rows < pixels) PUT(y, (first + k * rows) * quads + quad, value[k]);
 }
 #endif
 

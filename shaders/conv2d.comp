@@ -4,6 +4,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // Convolution as one sum over taps and channels; both passes are the same gather, with other arguments.
 //   FORWARD     y[n,p,q,o]  = bias[o] + sum_{r,s,c} x[n, p stride - pad + r dilation, .., c] w[r,s,c,o]
@@ -16,25 +17,29 @@
 // stopped, with the same bits. Channels of one group: `depth` of x, `width` of y.
 #if defined(SG) || defined(TILE) || defined(DEPTHWISE)
 #define IN vec4
+READS(0, x); // [images, x_h, x_w, 4 x_quads]
+READS(1, w); // [taps, depth rounded up to 4 where groups == 1, 4 y_quads]
+#define X(i) AT(x, i)
+#define W(i) AT(w, i)
 #else
 #define IN float
+FLOATS(0, x);
+FLOATS(1, w);
+#define X(i) PICK(0, x, i)
+#define W(i) PICK(1, w, i)
 #endif
 #ifndef OUT
 #define OUT IN
 #endif
-#ifdef TEXEL // the same tensors as texels of 4 floats: the faster load on CPU-type devices
-layout(binding = 0) uniform samplerBuffer x; // [images, x_h, x_w, 4 x_quads]
-layout(binding = 1) uniform samplerBuffer w; // [taps, depth rounded up to 4 where groups == 1, 4 y_quads]
-#define X(i) texelFetch(x, int(i))
-#define W(i) texelFetch(w, int(i))
+#if (HALF & 8) == 0 // what is stored of y: an OUT, or two or four floats of 16 bits
+#define STORED OUT
+#elif defined(TILE) || defined(DEPTHWISE) || (defined(SG) && WIDE == 4)
+#define STORED uvec2
 #else
-layout(binding = 0) readonly buffer B0 { IN x[]; };
-layout(binding = 1) readonly buffer B1 { IN w[]; };
-#define X(i) x[i]
-#define W(i) w[i]
+#define STORED uint
 #endif
 layout(binding = 2) readonly buffer B2 { OUT bias[]; }; // [4 y_quads], read where start == START_BIAS
-layout(binding = 3) buffer B3 { OUT y[]; };             // [images, y_h, y_w, 4 y_quads]
+layout(binding = 3) buffer B3 { STORED y[]; };          // [images, y_h, y_w, 4 y_quads]
 layout(push_constant) uniform Args {
     uint images, rows_h, rows_w; // the grid of rows
     uint x_h, x_w, x_quads;      // a quad is 4 channels
@@ -108,7 +113,7 @@ void main()
     if (at.to == NOWHERE) return;
     uint to = at.to * y_quads + col;
     vec4 sum = start == START_BIAS ? bias[col] : vec4(0.0);
-    if (start == START_OLD) sum = y[to];
+    if (start == START_OLD) sum = GET(y, to);
     int a = int(tap_begin / taps_w), b = int(tap_begin % taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {
         uint from = source_of(at, a, b), tap = uint(w_first + a * w_step_h + b * w_step_w);
@@ -116,17 +121,12 @@ void main()
         sum += mix(v, vec4(0.0), bvec4(from == NOWHERE)) * W(tap + col);
         advance(a, b);
     }
-    y[to] = sum;
+    PUT(y, to, sum);
 }
 #elif !defined(TILE) && !defined(SG) // plain: an invocation sums one float of y
-void main()
+float sum_of(Pixel at, uint col, float sum)
 {
-    uint cols = 4 * y_quads, i = flat_index(), row = i / cols, col = i - row * cols;
-    Pixel at = pixel_of_row(row);
-    if (at.to == NOWHERE || col >= groups * width) return;
-    uint to = at.to * cols + col, channel = col / width * depth; // the first of its group in x
-    float sum = start == START_BIAS ? bias[col] : 0.0;
-    if (start == START_OLD) sum = y[to];
+    uint cols = 4 * y_quads, channel = col / width * depth; // the first of its group in x
     int a = int(tap_begin / taps_w), b = int(tap_begin % taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {
         uint from = source_of(at, a, b), tap = 4 * uint(w_first + a * w_step_h + b * w_step_w) + col;
@@ -135,6 +135,32 @@ void main()
         for (uint k = 4 * quad_begin; k < min(4 * quad_end, depth); k++)
             sum += X(4 * from + channel + k) * W(tap + k * cols);
     }
-    y[to] = sum;
+    return sum;
 }
+
+#if (HALF & 8) == 0
+void main()
+{
+    uint cols = 4 * y_quads, i = flat_index(), row = i / cols, col = i - row * cols;
+    Pixel at = pixel_of_row(row);
+    if (at.to == NOWHERE || col >= groups * width) return;
+    uint to = at.to * cols + col;
+    float sum = start == START_BIAS ? bias[col] : 0.0;
+    if (start == START_OLD) sum = y[to];
+    y[to] = sum_of(at, col, sum);
+}
+#else // or two: no other may write the same word
+void main()
+{
+    uint cols = 2 * y_quads, i = flat_index(), row = i / cols, col = 2 * (i - row * cols);
+    Pixel at = pixel_of_row(row);
+    if (at.to == NOWHERE || col >= groups * width) return;
+    uint to = at.to * cols + col / 2;
+    vec2 sum = start == START_BIAS ? vec2(bias[col], bias[col + 1]) : vec2(0.0);
+    if (start == START_OLD) sum = GET(y, to);
+    sum.x = sum_of(at, col, sum.x);
+    if (col + 1 < groups * width) sum.y = sum_of(at, col + 1, sum.y);
+    PUT(y, to, sum);
+}
+#endif
 #endif

@@ -17,12 +17,12 @@ const uint FETCHES = ROWS / SG;
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
         sum[r] = OUT(0.0);                                                                                   \
-        if (to != NOWHERE && col < cols) sum[r] = y[to * cols + col];                                        \
+        if (to != NOWHERE && col < cols) sum[r] = GET(y, to * cols + col);                                   \
     }
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
-        if (to != NOWHERE && col < cols) y[to * cols + col] = sum[r];                                        \
+        if (to != NOWHERE && col < cols) PUT(y, to * cols + col, sum[r]);                                    \
     }
 #define ADD_ROW(r)                                                                                           \
     [[unroll]] for (uint d = 0; d < DEPTH; d++) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];

@@ -46,7 +46,7 @@ void main()
         if (to[i] != NOWHERE) to[i] = here ? to[i] * y_quads + col + j : NOWHERE;
         sum[i] = vec4(0.0);
         if (start == START_BIAS && here) sum[i] = bias[col + j];
-        if (start == START_OLD && to[i] != NOWHERE) sum[i] = y[to[i]];
+        if (start == START_OLD && to[i] != NOWHERE) sum[i] = GET(y, to[i]);
     }
 
     uint quads = (tap_end - tap_begin) * (quad_end - quad_begin);
@@ -71,6 +71,6 @@ void main()
         }
     }
     [[unroll]] for (uint i = 0; i < 4; i++)
-        if (to[i] != NOWHERE) y[to[i]] = sum[i];
+        if (to[i] != NOWHERE) PUT(y, to[i], sum[i]);
 }
 #endif

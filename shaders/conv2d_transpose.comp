@@ -1,21 +1,18 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // Weights into the order that BACKWARD_X reads: columns are channels of x, rows are channels of y.
 //   TRANSPOSE  wt[r,s,o,c] = w[r,s,c,o]
 // With groups, o and the c of w count within the group of column c of wt.
 // Pads of wt are zero, as those of w are. A launch sees row_end - row_begin rows of w and to_end - to_begin
 // rows of wt, of each of `taps` taps, and writes what both hold.
-#ifdef TEXEL
-layout(binding = 0) uniform samplerBuffer w;           // [taps, row_end - row_begin, cols]
-#define W(i) texelFetch(w, int(i))
-#elif defined(SQUARE)
-layout(binding = 0) readonly buffer B0 { vec4 w[]; };
-#define W(i) w[i]
+#ifdef SQUARE
+READS(0, w); // [taps, row_end - row_begin, cols]
 #else
-layout(binding = 0) readonly buffer B0 { float w[]; };
+FLOATS(0, w);
 #endif
-layout(binding = 1) writeonly buffer B1 { vec4 wt[]; }; // [taps, to_end - to_begin, to_quads]
+WRITES(1, wt); // [taps, to_end - to_begin, to_quads]
 layout(push_constant) uniform Args {
     uint taps, cols, to_quads;
     uint w_at, to_at;          // where they begin, in quads
@@ -33,9 +30,9 @@ void main()
     if (tap >= taps) return;
     uint from = w_at + (tap * rows + row) * (cols / 4) + (to_begin + o) / 4;
     uint to = to_at + (tap * to_rows + o) * to_quads + (row_begin + row) / 4;
-    mat4 m = mat4(W(from), W(from + cols / 4), W(from + cols / 2), W(from + cols / 4 * 3));
+    mat4 m = mat4(AT(w, from), AT(w, from + cols / 4), AT(w, from + cols / 2), AT(w, from + cols / 4 * 3));
     m = transpose(m);
-    [[unroll]] for (uint d = 0; d < 4; d++) wt[to + d * to_quads] = m[d];
+    [[unroll]] for (uint d = 0; d < 4; d++) PUT(wt, to + d * to_quads, m[d]);
 }
 #else // an invocation writes one quad
 void main()
@@ -49,8 +46,8 @@ void main()
         uint channel = 4 * quad + d, group = channel / depth, c = channel - group * depth;
         bool exists = group < groups && o < width;
         uint from = 4 * w_at + (tap * rows + c - row_begin) * cols + group * width + o;
-        v[d] = exists ? w[from] : 0.0;
+        v[d] = exists ? PICK(0, w, from) : 0.0;
     }
-    wt[to_at + (tap * to_rows + o - to_begin) * to_quads + quad] = v;
+    PUT(wt, to_at + (tap * to_rows + o - to_begin) * to_quads + quad, v);
 }
 #endif

@@ -4,6 +4,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // The weight gradient of a convolution, a sum over pixels of y.
 //   BACKWARD_W  dw[r,s,c,o] = sum_{n,p,q} x[n, p stride - pad + r dilation, .., c] dy[n,p,q,o]
@@ -12,22 +13,19 @@
 // itself. Pads of dw (c >= depth, o >= groups width) are written as zero.
 #if defined(SG) || defined(TILE) || defined(DEPTHWISE)
 #define IN vec4
+READS(0, x);  // [images, x_h, x_w, 4 x_quads]
+READS(1, dy); // [images, y_h, y_w, 4 y_quads]
+#define X(i) AT(x, i)
+#define DY(i) AT(dy, i)
 #else
 #define IN float
+FLOATS(0, x);
+FLOATS(1, dy);
+#define X(i) PICK(0, x, i)
+#define DY(i) PICK(1, dy, i)
 #endif
 #ifndef OUT
 #define OUT IN
-#endif
-#ifdef TEXEL
-layout(binding = 0) uniform samplerBuffer x;  // [images, x_h, x_w, 4 x_quads]
-layout(binding = 1) uniform samplerBuffer dy; // [images, y_h, y_w, 4 y_quads]
-#define X(i) texelFetch(x, int(i))
-#define DY(i) texelFetch(dy, int(i))
-#else
-layout(binding = 0) readonly buffer B0 { IN x[]; };
-layout(binding = 1) readonly buffer B1 { IN dy[]; };
-#define X(i) x[i]
-#define DY(i) dy[i]
 #endif
 layout(binding = 2) buffer B2 { OUT dw[]; }; // [chunks, rows, 4 y_quads]
 layout(push_constant) uniform Args {

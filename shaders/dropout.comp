@@ -1,5 +1,6 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 #include "philox.glsl"
 
 // Zero each channel of each pixel with probability p, and scale the others so that the mean stays.
@@ -9,10 +10,10 @@
 // keep[i] is a uniform number >= p: word c % 4 of a block of random numbers that is counted by the quad
 // within its image, the image's number within the step, the node and the step. So it depends neither on how
 // a step is split into micro-batches nor on slices, and backward makes it again.
-layout(binding = 0) readonly buffer B0 { vec4 x[]; };    // [images, image_quads]
-layout(binding = 1)          buffer B1 { vec4 y[]; };    // [images, image_quads]
-layout(binding = 2)          buffer B2 { vec4 dx[]; };   // [images, image_quads]
-layout(binding = 3) readonly buffer B3 { vec4 dy[]; };   // [images, image_quads]
+READS(0, x);   // [images, image_quads]
+WRITES(1, y);  // [images, image_quads]
+WRITES(2, dx); // [images, image_quads]
+READS(3, dy);  // [images, image_quads]
 layout(binding = 4) readonly buffer B4 { uint values[]; }; // seed low and high, step, first sample of it
 layout(push_constant) uniform Args { uint images, image_quads, first, node, add_dx; float p, scale; };
 
@@ -36,12 +37,12 @@ void main()
     uint i = flat_index();
     if (i >= images * image_quads) return;
     if (PASS == EVALUATE) {
-        y[i] = x[i];
+        PUT(y, i, AT(x, i));
     } else if (PASS == FORWARD) {
-        y[i] = drop(x[i], i);
+        PUT(y, i, drop(AT(x, i), i));
     } else {
-        vec4 d = drop(dy[i], i);
-        if (ADD_DX != 0) d += dx[i];
-        dx[i] = d;
+        vec4 d = drop(AT(dy, i), i);
+        if (ADD_DX != 0) d += GET(dx, i);
+        PUT(dx, i, d);
     }
 }

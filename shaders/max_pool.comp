@@ -39,7 +39,7 @@ void forward(uint i)
             best = mix(best, v, take);
             best_at = mix(best_at, uvec4(r * w + s), take);
         }
-    y[i] = best;
+    PUT(y, i, best);
     if (PASS == FORWARD) at[i] = best_at;
 }
 
@@ -56,8 +56,8 @@ void backward(uint i)
             uint o = ((p.n * out_h + uint(oh)) * out_w + uint(ow)) * quads + p.q;
             sum += mix(vec4(0.0), AT(dy, o), equal(at[o], here));
         }
-    if (ADD_DX != 0) sum += dx[i];
-    dx[i] = sum;
+    if (ADD_DX != 0) sum += GET(dx, i);
+    PUT(dx, i, sum);
 }
 
 void main()

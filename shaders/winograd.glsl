@@ -4,13 +4,7 @@
 //   y = A^T ((G g) * (B^T d)),    d: 6 inputs, g: 3 taps, y: 4 outputs
 // and in two dimensions each matrix is applied to the columns and then to the rows. As all of it is linear
 // in d and in g, gradients take the transposed matrices.
-#ifdef TEXEL // tensors that are read as texels of 4 floats: the faster load on CPU-type devices
-#define READ(name) uniform samplerBuffer name
-#define LOAD(name, i) texelFetch(name, int(i))
-#else
-#define READ(name) readonly buffer Read_##name { vec4 name[]; }
-#define LOAD(name, i) name[i]
-#endif
+#include "tensor.glsl"
 
 vec4[6] input_points(vec4 d[6]) // B^T d
 {

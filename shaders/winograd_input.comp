@@ -7,7 +7,7 @@
 //   v[f,t,c] = sum_{h,w} B^T[i,h] B^T[j,w] x[n, 4 tile_h - pad_h + h, 4 tile_w - pad_w + w, c]
 // t counts the tiles of a run, which begins at tile `tile_first` of the images. An invocation takes a quad
 // of channels of one tile. All passes are the same; BACKWARD_X takes dy as x.
-layout(binding = 0) READ(x);                           // [images, x_h, x_w, x_quads]
+READS(0, x);                                           // [images, x_h, x_w, x_quads]
 layout(binding = 1) writeonly buffer B1 { vec4 v[]; }; // [36, tiles, x_quads]
 layout(push_constant) uniform Args {
     uint tiles, tile_first, tiles_h, tiles_w; // of the run, before it, and of an image
@@ -29,7 +29,7 @@ void main()
         vec4 d[6];
         [[unroll]] for (int h = 0; h < 6; h++) {
             bool inside = all(lessThan(uvec2(top + h, left + w), uvec2(x_h, x_w)));
-            vec4 pixel = LOAD(x, mix(0, from + (h * int(x_w) + w) * int(x_quads), inside));
+            vec4 pixel = AT(x, mix(0, from + (h * int(x_w) + w) * int(x_quads), inside));
             d[h] = mix(vec4(0.0), mask(pixel, c, depth), bvec4(inside));
         }
         points[w] = input_points(d);

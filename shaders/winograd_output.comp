@@ -8,9 +8,9 @@
 //   BACKWARD_W  m[f,t,o] = sum_{h,w} A^T[h,i] A^T[w,j] dy[n, 4 tile_h + h, 4 tile_w + w, o]: the gradient
 // t counts the tiles of a run, which begins at tile `tile_first` of the images. Tiles may reach over the
 // edge of an image. An invocation takes a quad of channels of one tile.
-layout(binding = 0) READ(from);                        // m [36, tiles, y_quads], or dy as y
+READS(0, from);                                        // m [36, tiles, y_quads], or dy as y
 layout(binding = 1) readonly buffer B1 { vec4 bias[]; }; // [y_quads], read where start == START_BIAS
-layout(binding = 2) buffer B2 { vec4 to[]; };          // y [images, y_h, y_w, y_quads], or m
+WRITES(2, to);                                         // y [images, y_h, y_w, y_quads], or m
 layout(push_constant) uniform Args {
     uint tiles, tile_first, tiles_h, tiles_w; // of the run, before it, and of an image
     uint y_h, y_w, y_quads;
@@ -25,7 +25,7 @@ void write_pixels(uvec3 at, uint c, uint m)
     vec4 lines[6][4]; // of columns
     [[unroll]] for (int j = 0; j < 6; j++) {
         vec4 d[6];
-        [[unroll]] for (int i = 0; i < 6; i++) d[i] = LOAD(from, m + (6 * i + j) * m_step);
+        [[unroll]] for (int i = 0; i < 6; i++) d[i] = AT(from, m + (6 * i + j) * m_step);
         lines[j] = output_pixels(d);
     }
     vec4 first = vec4(0.0);
@@ -39,9 +39,9 @@ void write_pixels(uvec3 at, uint c, uint m)
             uint column = 4 * at.z + w, i = ((at.x * y_h + line) * y_w + column) * y_quads + c;
             if (line < y_h && column < y_w) {
 #ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
-                first = to[i];
+                first = GET(to, i);
 #endif
-                to[i] = first + pixels[w];
+                PUT(to, i, first + pixels[w]);
             }
         }
     }
@@ -55,7 +55,7 @@ void write_points(uvec3 at, uint c, uint m)
         vec4 d[4];
         [[unroll]] for (int h = 0; h < 4; h++) {
             bool inside = 4 * at.y + h < y_h && 4 * at.z + w < y_w;
-            vec4 pixel = LOAD(from, mix(0, from_first + (h * int(y_w) + w) * int(y_quads), inside));
+            vec4 pixel = AT(from, mix(0, from_first + (h * int(y_w) + w) * int(y_quads), inside));
             d[h] = mix(vec4(0.0), mask(pixel, c, depth), bvec4(inside));
         }
         points[w] = output_points(d);
@@ -64,7 +64,7 @@ void write_points(uvec3 at, uint c, uint m)
         vec4 d[4];
         [[unroll]] for (int w = 0; w < 4; w++) d[w] = points[w][i];
         vec4 line[6] = output_points(d);
-        [[unroll]] for (int j = 0; j < 6; j++) to[m + (6 * i + j) * m_step] = line[j];
+        [[unroll]] for (int j = 0; j < 6; j++) PUT(to, m + (6 * i + j) * m_step, line[j]);
     }
 }
 

@@ -12,8 +12,8 @@
 //   BACKWARD_W  m[f,c,o] = sum_t v[f,t,c] u[f,t,o]: rows are channels, sums run over tiles, and may go on
 // Columns of u lie in panels of `panel` quads, `u_panel` apart, see winograd_weight.comp. Sums run in order,
 // so where a run of tiles ends moves no bit.
-layout(binding = 0) READ(v);                  // [36, rows, sums / 4], BACKWARD_W: [36, sums, rows / 4]
-layout(binding = 1) READ(u);                  // [36, sums, quads]
+READS(0, v);                                  // [36, rows, sums / 4], BACKWARD_W: [36, sums, rows / 4]
+READS(1, u);                                  // [36, sums, quads]
 layout(binding = 2) buffer B2 { vec4 m[]; };  // [36, rows, quads]
 layout(push_constant) uniform Args {
     uint rows, sums, quads;
@@ -55,8 +55,8 @@ void main()
             vec4 vs[4], us[4];
             [[unroll]] for (uint d = 0; d < 4; d++) {
                 uint k = min(t + d, sums - 1);
-                vs[d] = mix(LOAD(v, from_v + k * v_row), vec4(0.0), bvec4(t + d >= sums));
-                us[d] = LOAD(u, from_u + k * u_row);
+                vs[d] = mix(AT(v, from_v + k * v_row), vec4(0.0), bvec4(t + d >= sums));
+                us[d] = AT(u, from_u + k * u_row);
             }
             EACH_ROW(ADD_CHANNEL)
         }
@@ -66,8 +66,8 @@ void main()
             from_v[i] = f * v_step + min(first + i * SG + lane, rows - 1) * v_row;
         for (uint k = 0; k < sums / 4; k++) {
             vec4 vs[FETCHES], us[4];
-            [[unroll]] for (uint i = 0; i < FETCHES; i++) vs[i] = LOAD(v, from_v[i] + k);
-            [[unroll]] for (uint d = 0; d < 4; d++) us[d] = LOAD(u, from_u + (4 * k + d) * u_row);
+            [[unroll]] for (uint i = 0; i < FETCHES; i++) vs[i] = AT(v, from_v[i] + k);
+            [[unroll]] for (uint d = 0; d < 4; d++) us[d] = AT(u, from_u + (4 * k + d) * u_row);
             EACH_ROW(ADD_ROW)
         }
     }
@@ -84,10 +84,10 @@ void main()
     vec4 sum = start == START_OLD ? m[to] : vec4(0.0);
     if (PASS == BACKWARD_W)
         for (uint k = 0; k < sums; k++)
-            sum += LOAD(v, f * v_step + k * v_row + row / 4)[row % 4] * LOAD(u, from_u + k * u_row);
+            sum += AT(v, f * v_step + k * v_row + row / 4)[row % 4] * AT(u, from_u + k * u_row);
     else
         for (uint k = 0; k < sums; k++)
-            sum += LOAD(v, f * v_step + row * v_row + k / 4)[k % 4] * LOAD(u, from_u + k * u_row);
+            sum += AT(v, f * v_step + row * v_row + k / 4)[k % 4] * AT(u, from_u + k * u_row);
     m[to] = sum;
 }
 #endif

@@ -9,7 +9,7 @@
 // Rows of u are summed over by the product that follows. Its columns lie in panels, so that the product
 // reads memory in order: quad q of row k is at (q / panel * rows + k) panel + q % panel. An invocation takes
 // one quad of one row. Pads are zero, as those of w are.
-layout(binding = 0) READ(from);               // w [9, w_rows, w_quads], or u
+READS(0, from);                               // w [9, w_rows, w_quads], or u
 layout(binding = 1) buffer B1 { vec4 to[]; }; // u [36, rows, quads], or dw
 layout(push_constant) uniform Args {
     uint rows, quads;     // of u
@@ -23,10 +23,10 @@ const uint START_ZERO = 0, START_OLD = 2; // the second: dw is added to
 // Tap t of the quad of w that belongs to a quad of u.
 vec4 tap_of(uint t, uint row, uint quad)
 {
-    if (PASS != BACKWARD_X) return LOAD(from, (t * w_rows + row) * w_quads + quad);
+    if (PASS != BACKWARD_X) return AT(from, (t * w_rows + row) * w_quads + quad);
     vec4 v; // a column of w, turned around
     [[unroll]] for (uint d = 0; d < 4; d++)
-        v[d] = LOAD(from, ((8 - t) * w_rows + 4 * quad + d) * w_quads + row / 4)[row % 4];
+        v[d] = AT(from, ((8 - t) * w_rows + 4 * quad + d) * w_quads + row / 4)[row % 4];
     return v;
 }
 
@@ -47,7 +47,7 @@ void write_taps(uint row, uint quad, uint at)
     vec4 taps[6][3]; // of columns
     [[unroll]] for (int j = 0; j < 6; j++) {
         vec4 d[6];
-        [[unroll]] for (int i = 0; i < 6; i++) d[i] = LOAD(from, at + (6 * i + j) * u_step);
+        [[unroll]] for (int i = 0; i < 6; i++) d[i] = AT(from, at + (6 * i + j) * u_step);
         taps[j] = weight_taps(d);
     }
     [[unroll]] for (int r = 0; r < 3; r++) {

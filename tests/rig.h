@@ -50,7 +50,7 @@ static inline void close_device(strata_device *d)
 /* Room for N numbers: the i-th of a block. */
 static inline strata_slice part(const strata_block *b, uint32_t i)
 {
-    return (strata_slice) { b, i * strata_align(4 * N), 4 * N };
+    return (strata_slice) { b, i * strata_align(4 * N), 4 * N, false };
 }
 
 static inline strata_status try_launch(strata_stream *s, strata_slice x, strata_slice y, uint32_t added)

@@ -23,7 +23,7 @@ static void times_belong_to_their_launches(const char *name)
     strata_stream *s = NULL;
     const uint64_t bytes = 4 * (uint64_t)LONG;
     OK(strata_block_open(&block, d, 2 * bytes, STRATA_MEMORY_DEVICE));
-    OK(strata_device_fill(d, (strata_slice) { &block, 0, bytes }, 5));
+    OK(strata_device_fill(d, (strata_slice) { &block, 0, bytes, false }, 5));
     OK(strata_stream_open(&s, d));
     for (uint32_t i = 0; i < 3; i++) {
         const uint32_t n = i == 1 ? LONG : SHORT;
@@ -43,7 +43,7 @@ static void times_belong_to_their_launches(const char *name)
         /* The first run compiles on some drivers, and a short launch may meet another program. */
         for (int tries = 0; tries < 5 && (seconds[1] <= 2 * seconds[0] || seconds[1] <= 2 * seconds[2]);
              tries++) {
-            OK(strata_device_fill(d, (strata_slice) { &block, bytes, bytes }, 0));
+            OK(strata_device_fill(d, (strata_slice) { &block, bytes, bytes, false }, 0));
             from = strata_now();
             OK(strata_stream_time(s, seconds, processor));
             from = strata_now() - from;
@@ -51,8 +51,8 @@ static void times_belong_to_their_launches(const char *name)
         for (int i = 0; i < 3; i++) assert_true(seconds[i] >= 0);
         assert_true(seconds[1] > 2 * seconds[0] && seconds[1] > 2 * seconds[2]);
         assert_true(seconds[0] + seconds[1] + seconds[2] < (processor ? 64 : 1) * from);
-        OK(strata_device_read(d, &y[0], (strata_slice) { &block, bytes, 4 }));
-        OK(strata_device_read(d, &y[1], (strata_slice) { &block, bytes + 4 * SHORT, 4 }));
+        OK(strata_device_read(d, &y[0], (strata_slice) { &block, bytes, 4, false }));
+        OK(strata_device_read(d, &y[1], (strata_slice) { &block, bytes + 4 * SHORT, 4, false }));
         assert_int_equal(y[0], 17); /* of the last launch */
         assert_int_equal(y[1], 16); /* of the long one */
     }
@@ -71,7 +71,7 @@ static void limits_compute_what_they_say(void **state)
     strata_block block = { 0 };
     float x[4 * QUADS], y[4 * QUADS];
     OK(strata_block_open(&block, d, 2 * BYTES, STRATA_MEMORY_DEVICE));
-    const strata_slice from = { &block, 0, BYTES }, to = { &block, BYTES, BYTES };
+    const strata_slice from = { &block, 0, BYTES, false }, to = { &block, BYTES, BYTES, false };
     for (int sums = 0; sums <= 4; sums += 2) { /* 0: the copy */
         for (int texel = 0; texel < 2; texel++) {
             char defines[32];

@@ -12,7 +12,7 @@ static void round_trip(strata_device *d, strata_memory_kind kind)
     OK(strata_block_open(&block, d, 3 * strata_align(4 * N), kind));
     if (kind != STRATA_MEMORY_DEVICE) assert_non_null(block.host);
     for (uint32_t i = 0; i < N; i++) out[i] = i * i + (uint32_t)kind;
-    OK(strata_device_fill(d, (strata_slice) { &block, 0, block.bytes }, 0xabcdef01u));
+    OK(strata_device_fill(d, (strata_slice) { &block, 0, block.bytes, false }, 0xabcdef01u));
     OK(strata_device_write(d, part(&block, 1), out));
     OK(strata_device_read(d, in, part(&block, 1)));
     assert_memory_equal(in, out, sizeof in);
@@ -45,8 +45,8 @@ static void large_copies(void **state)
     assert_true(out && in);
     for (size_t i = 0; i < n; i++) out[i] = (char)(i * 7 + i / 4096);
     OK(strata_block_open(&block, d, n + 512, STRATA_MEMORY_DEVICE));
-    OK(strata_device_write(d, (strata_slice) { &block, 256, n }, out));
-    OK(strata_device_read(d, in, (strata_slice) { &block, 256, n }));
+    OK(strata_device_write(d, (strata_slice) { &block, 256, n, false }, out));
+    OK(strata_device_read(d, in, (strata_slice) { &block, 256, n, false }));
     assert_memory_equal(in, out, n);
     free(in);
     free(out);
@@ -292,13 +292,15 @@ static void refusals_on(const char *name)
     OK(strata_stream_open(&s, d));
     strata_stream_label(s, "layer9");
     const strata_slice good = part(&block, 0);
-    FAILS(try_launch(s, good, (strata_slice) { &block, 4096, 8196 }, 0), STRATA_BAD_ARG, "y has 8196 bytes");
-    FAILS(try_launch(s, (strata_slice) { &block, 128, 4000 }, good, 0), STRATA_BAD_ARG,
+    FAILS(try_launch(s, good, (strata_slice) { &block, 4096, 8196, false }, 0), STRATA_BAD_ARG,
+          "y has 8196 bytes");
+    FAILS(try_launch(s, (strata_slice) { &block, 128, 4000, false }, good, 0), STRATA_BAD_ARG,
           "selftest (layer9): x has");
-    FAILS(try_launch(s, good, (strata_slice) { &block, 1048576 - 256, 512 }, 0), STRATA_BAD_ARG,
+    FAILS(try_launch(s, good, (strata_slice) { &block, 1048576 - 256, 512, false }, 0), STRATA_BAD_ARG,
           "of its block");
-    FAILS(strata_device_write(d, (strata_slice) { &block, 1048576, 4 }, ""), STRATA_BAD_ARG, "of a block of");
-    FAILS(strata_device_fill(d, (strata_slice) { &block, 0, 6 }, 0), STRATA_BAD_ARG, "multiples of 4");
+    FAILS(strata_device_write(d, (strata_slice) { &block, 1048576, 4, false }, ""), STRATA_BAD_ARG,
+          "of a block of");
+    FAILS(strata_device_fill(d, (strata_slice) { &block, 0, 6, false }, 0), STRATA_BAD_ARG, "multiples of 4");
     OK(strata_stream_end(s));
     assert_null(strata_stream_recorded(s, 0)); /* a refused launch is not in the list */
     FAILS(strata_stream_end(s), STRATA_BAD_ARG, "twice");

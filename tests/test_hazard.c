@@ -14,7 +14,7 @@ static strata_block one, two;
 static bool launch(hazard_list *l, const strata_block *block, uint64_t a, uint64_t b)
 {
     bool barrier = false;
-    const strata_slice slice[] = { { block, a, 256 }, { 0 }, { block, b, 256 } };
+    const strata_slice slice[] = { { block, a, 256, false }, { 0 }, { block, b, 256, false } };
     assert_true(hazard_add(l, &barrier, slice, 3, 6));
     return barrier;
 }

@@ -17,13 +17,13 @@ static strata_device *reference;
 static char folder[] = "/tmp/strata-judge-XXXXXX";
 
 /* A fault: in `file`, `was` becomes `is`. A row of `op` must fail, the one with `options` where there are
- * some; "update": one of strata_judge_updates. */
+ * some; "update": one of strata_judge_updates; "fp16 op": with tensors of 16 bits. */
 typedef struct fault {
     const char *name, *op, *file, *was, *is, *options;
 } fault;
 
 static const fault faults[] = {
-    { "a gradient is assigned, not added", "gelu", "activation.comp", "if (ADD_DX != 0) g += dx[i];", "",
+    { "a gradient is assigned, not added", "gelu", "activation.comp", "if (ADD_DX != 0) g += GET(dx, i);", "",
       NULL },
     { "the last element is not written", "silu", "activation.comp", "if (i >= images", "if (i + 1 >= images",
       NULL },
@@ -44,8 +44,8 @@ static const fault faults[] = {
       "return t * normal_cdf(t, exp(-0.5 * t * t));", "return t * (normal_cdf(t, exp(-0.5 * t * t)) + 2e-6);",
       NULL },
     { "a gradient depends on whether another is wanted", "add", "add.comp",
-      "if (DO_DX0 == ASSIGN) dx0[i] = d;",
-      "if (DO_DX0 == ASSIGN) dx0[i] = DO_DX1 == NOTHING ? d * 1.0000002 : d;", NULL },
+      "if (DO_DX0 == ASSIGN) PUT(dx0, i, d);",
+      "if (DO_DX0 == ASSIGN) PUT(dx0, i, DO_DX1 == NOTHING ? d * 1.0000002 : d);", NULL },
     { "a tap is missing", "conv2d", "conv2d_tile.glsl", "uint(k.b) < tap_end", "uint(k.b) + 1 < tap_end",
       "out=K kernel=3 pad=1" },
     { "undefined channels are multiplied", "conv2d", "conv2d.comp", "uvec4(depth))", "uvec4(depth + 3u))",
@@ -57,6 +57,12 @@ static const fault faults[] = {
       "& ACTIVE) == 9) continue;", NULL },
     { "a correction is left out", "update", "adam.comp", "sqrt(moment2) * rate.correction2", "sqrt(moment2)",
       NULL },
+    { "numbers of 16 bits are truncated", "fp16 avg_pool", "tensor.glsl",
+      "size + (size >> 13 & 1u) + (0xfffu - 0x38000000u)", "size - 0x38000000u", "kernel=2" },
+    { "the other half of a word is lost", "fp16 concat", "concat.comp",
+      "vec4 v = GET(y, pixel * out_quads + q);", "vec4 v = vec4(0.0);", NULL },
+    { "both floats of a word are the first", "fp16 conv2d", "conv2d.comp", "sum_of(at, col + 1, sum.y)",
+      "sum_of(at, col, sum.y)", "out=K kernel=3 pad=1" },
 };
 enum { N_FAULTS = sizeof faults / sizeof *faults };
 
@@ -125,9 +131,11 @@ static void plant(const fault *f)
 }
 
 /* Failures of the op's rows (with these options, if any) with the shaders of the folder as they are now. */
-static uint32_t judge_op(const char *op, const char *options, char *first, size_t room)
+static uint32_t judge_fault(const fault *f, char *first, size_t room)
 {
-    strata_judge j = { .reference = reference };
+    const bool half = strncmp(f->op, "fp16 ", 5) == 0;
+    const char *op = half ? f->op + 5 : f->op, *options = f->options;
+    strata_judge j = { .reference = reference, .half = half };
     strata_device_config config = judged_config();
     config.shader_dir = folder;
     config.no_cache = true;
@@ -149,7 +157,7 @@ static void test_wrong_kernels_are_rejected(void **state)
     for (int i = 0; i < N_FAULTS; i++) {
         char from[1024], to[1024];
         plant(&faults[i]);
-        uint32_t failures = judge_op(faults[i].op, faults[i].options, first, sizeof first);
+        uint32_t failures = judge_fault(&faults[i], first, sizeof first);
         snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", faults[i].file);
         snprintf(to, sizeof to, "%s/%s", folder, faults[i].file);
         copy(from, to);
@@ -163,7 +171,7 @@ static void test_unchanged_kernels_pass(void **state)
     (void)state;
     char first[512];
     for (int i = 0; i < N_FAULTS; i++)
-        if (judge_op(faults[i].op, faults[i].options, first, sizeof first) != 0) fail_msg("%s", first);
+        if (judge_fault(&faults[i], first, sizeof first) != 0) fail_msg("%s", first);
 }
 
 static void test_doctor_fails_a_wrong_kernel(void **state)

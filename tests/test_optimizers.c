@@ -52,7 +52,7 @@ static float uniform(uint32_t *seed)
 
 static strata_slice take(rig *r, uint64_t *at, uint64_t bytes)
 {
-    strata_slice s = { &r->block, *at, bytes };
+    strata_slice s = { &r->block, *at, bytes, false };
     *at += strata_align(bytes);
     return s;
 }
@@ -90,7 +90,7 @@ static void open_rig(rig *r, const char *device, const char *limits, strata_opti
                              .rows = ROWS,
                              .trust_coefficient = coefficient };
     if (moment2) r->u.moment2 = take(r, &at, 4 * FLOATS);
-    check(strata_device_fill(r->device, (strata_slice) { &r->block, 0, r->block.bytes }, 0));
+    check(strata_device_fill(r->device, (strata_slice) { &r->block, 0, r->block.bytes, false }, 0));
     check(strata_device_write(r->device, r->u.owner, r->owner));
     check(strata_device_write(r->device, r->u.pieces, r->piece));
     check(strata_device_write(r->device, r->u.state, &state));

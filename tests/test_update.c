@@ -43,7 +43,7 @@ enum { SPARE = 1 << 19 }; /* scratch that nodes want and updates do not: more th
 
 static strata_slice take(rig *r, uint64_t *at, uint64_t bytes)
 {
-    strata_slice s = { &r->block, *at, bytes };
+    strata_slice s = { &r->block, *at, bytes, false };
     *at += strata_align(bytes);
     return s;
 }

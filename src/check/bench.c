@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/half.h"
 #include "core/random.h"
 
-enum { GUARD = 256 };                     /* bytes at least between two pieces */
-static const uint32_t guard = 0x7fe0bad0; /* a NaN: a sum that reads a guard zone shows it */
-static const uint32_t empty = 0x7fc0dead; /* another: what was never written */
+enum { GUARD = 256 }; /* bytes at least between two pieces */
+static const uint32_t guard =
+    0x7fe0fe0d; /* a NaN, also as two of 16 bits: a sum that reads a guard zone shows it */
+static const uint32_t empty = 0x7fc0fdea; /* another: what was never written */
 
 /* ---- Building ------------------------------------------------------------------------------- */
 
@@ -34,6 +36,9 @@ static strata_status build(bench *b, const strata_row *row)
     }
     STRATA_TRY(strata_graph_add(b->graph, &out, row->op, "node", in, p->n_in, p->setting, p->n_settings));
     b->node = b->graph->node[0];
+    b->half = row->flags & STRATA_ROW_HALF && !b->node->op->loss;
+    for (uint32_t i = 0; i < p->n_in; i++) in[i]->half = b->half && !in[i]->rows;
+    out->half = b->half;
     return STRATA_OK;
 }
 
@@ -47,14 +52,9 @@ static void place(bench *b, const piece *like, const char *prefix, const char *n
     snprintf(p->name, sizeof p->name, "%s%s", prefix, name);
 }
 
-static uint64_t tensor_bytes(const strata_tensor *t)
-{
-    return 4 * (t->rows ? t->shape.n : strata_shape_floats(t->shape));
-}
-
 static void place_tensor(bench *b, piece_kind kind, uint32_t index, const strata_tensor *t, const char *name)
 {
-    piece p = { .kind = kind, .index = index, .tensor = t, .bytes = tensor_bytes(t) };
+    piece p = { .kind = kind, .index = index, .tensor = t, .bytes = strata_tensor_bytes(t), .half = t->half };
     bool gradient = kind == PIECE_IN_GRAD || kind == PIECE_OUT_GRAD;
     place(b, &p, gradient ? "d" : "", name);
 }
@@ -68,9 +68,13 @@ static void place_all(bench *b)
         const strata_param *q = n->param[i];
         if (!q) continue;
         const char *dot = strrchr(q->name, '.'), *name = dot ? dot + 1 : q->name;
-        piece p = { .kind = PIECE_PARAM, .index = i, .param = q, .bytes = 4 * strata_param_floats(q) };
+        piece p = { .kind = PIECE_PARAM, .index = i, .param = q };
+        p.half = b->half && q->kind == STRATA_PARAM_FILTER;
+        p.bytes = strata_float_bytes(strata_param_floats(q), p.half);
         place(b, &p, "", name);
         p.kind = PIECE_PARAM_GRAD;
+        p.half = false;
+        p.bytes = 4 * strata_param_floats(q);
         if (!q->running) place(b, &p, "d", name);
     }
     place_tensor(b, PIECE_OUT, 0, n->out, "out");
@@ -207,24 +211,34 @@ static uint64_t position(const piece *p, uint64_t i)
     return (tap * strata_param_ci(q) + ci) * strata_lanes(q->co) + co;
 }
 
+/* Float i of a piece, pads included. */
+static float stored(const piece *p, const void *image, uint64_t i)
+{
+    const char *from = (const char *)image + p->offset;
+    return p->half ? strata_from_half(((const uint16_t *)from)[i]) : ((const float *)from)[i];
+}
+
 void bench_values(const piece *p, const void *image, float *values)
 {
-    const float *from = (const float *)((const char *)image + p->offset);
-    for (uint64_t i = 0, n = bench_count(p); i < n; i++) values[i] = from[position(p, i)];
+    for (uint64_t i = 0, n = bench_count(p); i < n; i++) values[i] = stored(p, image, position(p, i));
 }
 
 void bench_put(const piece *p, void *image, uint64_t element, float value)
 {
-    memcpy((char *)image + p->offset + 4 * position(p, element), &value, sizeof value);
+    const uint64_t at = position(p, element);
+    if (p->half)
+        ((uint16_t *)((char *)image + p->offset))[at] = strata_to_half(value);
+    else
+        memcpy((char *)image + p->offset + 4 * at, &value, sizeof value);
 }
 
 bool bench_pads_zero(const piece *p, const void *image)
 {
-    const float *stored = (const float *)((const char *)image + p->offset);
-    uint64_t zeros = 0, logical_zeros = 0, n = bench_count(p);
-    for (uint64_t i = 0; i < p->bytes / 4; i++) zeros += stored[i] == 0.0F;
-    for (uint64_t i = 0; i < n; i++) logical_zeros += stored[position(p, i)] == 0.0F;
-    return zeros - logical_zeros == p->bytes / 4 - n;
+    const uint64_t n = bench_count(p), all = p->bytes / strata_float_bytes(1, p->half);
+    uint64_t zeros = 0, logical_zeros = 0;
+    for (uint64_t i = 0; i < all; i++) zeros += stored(p, image, i) == 0.0F;
+    for (uint64_t i = 0; i < n; i++) logical_zeros += stored(p, image, position(p, i)) == 0.0F;
+    return zeros - logical_zeros == all - n;
 }
 
 /* ---- Running ---------------------------------------------------------------------------------- */
@@ -233,7 +247,7 @@ static strata_slice slice_of(const bench *b, piece_kind kind, uint32_t index)
 {
     for (uint32_t i = 0; i < b->n_pieces; i++)
         if (b->piece[i].kind == kind && b->piece[i].index == index)
-            return (strata_slice) { &b->block, b->piece[i].offset, b->piece[i].bytes };
+            return (strata_slice) { &b->block, b->piece[i].offset, b->piece[i].bytes, b->piece[i].half };
     return (strata_slice) { 0 };
 }
 
@@ -267,7 +281,9 @@ static void wire(bench *b, const bench_way *way)
     }
     for (uint32_t i = 0; i < STRATA_MAX_PARAMS; i++) {
         if (!n->param[i]) continue;
-        n->param[i]->data = slice_of(b, PIECE_PARAM, i);
+        const strata_slice values = slice_of(b, PIECE_PARAM, i), none = { 0 };
+        n->param[i]->data = values.half ? none : values; /* who has a copy reads nothing else */
+        n->param[i]->copy = values.half ? values : none;
         n->param[i]->grad = wanted_slice(b, PIECE_PARAM_GRAD, i, way);
     }
     n->out->data = slice_of(b, PIECE_OUT, 0);
@@ -348,7 +364,7 @@ static bool gone(const bench *b, const piece *p)
 strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const void *before)
 {
     strata_status status = STRATA_OK;
-    strata_slice all = { &b->block, 0, b->block.bytes };
+    strata_slice all = { .block = &b->block, .bytes = b->block.bytes };
     bool forced = way->variant == NULL;
     char *middle = malloc(b->block.bytes);
     if (!middle) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));

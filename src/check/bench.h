@@ -26,6 +26,7 @@ typedef struct piece {
     const strata_tensor *tensor; /* IN, OUT and their gradients; else NULL */
     const strata_param *param;   /* PARAM and its gradient; else NULL */
     uint64_t offset, bytes;      /* in the block */
+    bool half;                   /* its floats have 16 bits */
     char name[40];               /* "x", "dx", "out", "dout", "weight", "dweight" */
 } piece;
 
@@ -38,6 +39,7 @@ typedef struct bench {
     piece piece[BENCH_MAX_PIECES];
     uint32_t n_pieces;
     bool same, ties; /* STRATA_ROW_SAME, STRATA_ROW_TIES */
+    bool half;       /* STRATA_ROW_HALF */
     bool poison;     /* overwrite with NaN before backward what the op does not declare to read */
 } bench;
 

@@ -29,6 +29,7 @@ typedef struct trial {
     char sizes[96];
     pattern pattern;
     bench reference, judged, twin; /* twin: not open where there is none */
+    bench wide; /* a reference with 32 bits, where the row has 16: moves would be rounded off */
     void *start[N_WAYS];
     bench_result want[N_WAYS];
     compare_scale scale[N_WAYS];
@@ -78,10 +79,13 @@ static void note_fault(trial *t, const char *variant, const char *promise, const
 
 static void tell_all(trial *t)
 {
+    char options[160];
+    snprintf(options, sizeof options, "%s%s%s", t->row->options ? t->row->options : "",
+             t->judge->half && t->row->options && *t->row->options ? " " : "", t->judge->half ? "fp16" : "");
     for (uint32_t i = 0; i < t->n_tally; i++) {
         const tally *e = &t->tally[i];
         strata_judge_tell(t->judge, &(strata_doctor_line) { .op = t->row->op,
-                                                            .options = t->row->options ? t->row->options : "",
+                                                            .options = options,
                                                             .variant = e->variant,
                                                             .tensor = e->tensor,
                                                             .sizes = e->sizes,
@@ -149,8 +153,29 @@ static void free_case(trial *t)
     free_result(&t->got);
     free_result(&t->again);
     bench_close(&t->twin);
+    bench_close(&t->wide);
     bench_close(&t->judged);
     bench_close(&t->reference);
+}
+
+/* How far apart another right answer may be. */
+static strata_status measure(trial *t, uint32_t w)
+{
+    strata_status status = STRATA_OK;
+    bench_result r = { 0 };
+    void *start = NULL;
+    if (!t->wide.node)
+        return compare_measure(&t->scale[w], &t->reference, t->row, &ways[w], t->start[w], &t->want[w]);
+    start = malloc(t->wide.block.bytes);
+    if (!start) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
+    STRATA_GO(take_result(&r, t->wide.block.bytes));
+    bench_fill(&t->wide, start, 1, ways[w].add);
+    STRATA_GO(bench_run(&t->wide, &r, &ways[w], start));
+    STRATA_GO(compare_measure(&t->scale[w], &t->wide, t->row, &ways[w], start, &r));
+done:
+    free(start);
+    free_result(&r);
+    return status;
 }
 
 /* The reference's answers, and how far apart another right answer may be. */
@@ -168,8 +193,7 @@ static strata_status ask_reference(trial *t)
         if (w == ADDING) /* what was there is exact, but the sum is rounded once more */
             for (uint32_t i = 0; i < t->reference.n_pieces; i++) t->scale[w].s[i] = t->scale[0].s[i] + 1;
         else
-            STRATA_TRY(
-                compare_measure(&t->scale[w], &t->reference, t->row, &ways[w], t->start[w], &t->want[w]));
+            STRATA_TRY(measure(t, w));
     }
     return STRATA_OK;
 }
@@ -189,6 +213,8 @@ static void check_adding(trial *t)
         bench_values(p, t->want[ADDING].backward, v + 2 * n);
         for (uint64_t k = 0; k < n; k++) {
             double sum = (double)v[k] + (double)v[n + k], scale = fabs((double)v[k]) + fabs((double)v[n + k]);
+            if (p->half)
+                scale = 0x1p13 * (scale + b->same); /* where x comes in twice, larger parts may cancel */
             wrong += !(fabs((double)v[2 * n + k] - sum) <= 0x1p-22 * scale);
         }
         free(v);
@@ -226,7 +252,7 @@ static strata_status compare_way(trial *t, const char *variant, uint32_t w)
         const void *got = back ? t->got.backward : t->got.forward;
         compare_limit limit = { .unit = JUDGE_FACTOR * loose * sqrt(terms(t, p)) * 0x1p-24,
                                 .s = t->scale[w].s[i],
-                                .nmse = JUDGE_NMSE * loose * loose };
+                                .nmse = (p->half ? JUDGE_HALF_NMSE : JUDGE_NMSE * loose) * loose };
         compare_verdict v;
         STRATA_TRY(compare_piece(&v, p, want, got, &limit));
         if (!v.why[0] && (p->param && !bench_pads_zero(p, got)))
@@ -319,6 +345,11 @@ static strata_status judge_case(trial *t, bool *skip)
     STRATA_GO(pattern_read(&t->pattern, t->row, t->sizes));
     STRATA_GO(bench_open(&t->reference, j->reference, &t->pattern, t->row, skip));
     if (*skip || op->view) goto done;
+    if (t->reference.half) {
+        strata_row wide = *t->row;
+        wide.flags &= ~(unsigned)STRATA_ROW_HALF;
+        STRATA_GO(bench_open(&t->wide, j->reference, &t->pattern, &wide, skip));
+    }
     STRATA_GO(bench_open(&t->judged, j->device, &t->pattern, t->row, skip));
     t->judged.poison = true;
     if (j->twin && !(t->row->flags & STRATA_ROW_SPLITS_ALL))
@@ -342,16 +373,19 @@ done:
 strata_status strata_judge_row(strata_judge *j, const strata_row *row)
 {
     strata_status status = STRATA_OK;
+    const strata_op *op = strata_op_find(row->op);
+    strata_row half = *row;
     uint32_t judged = 0, cases = 0;
-    if (!strata_op_find(row->op))
-        return strata_fail(STRATA_BAD_ARG, "a row for '%s', which is no operation", row->op);
+    if (!op) return strata_fail(STRATA_BAD_ARG, "a row for '%s', which is no operation", row->op);
     if (row->looser != 0.0 && !row->reason)
         return strata_fail(STRATA_BAD_ARG, "row %s \"%s\": a looser bound without a reason", row->op,
                            row->options);
+    if (j->half && (op->loss || op->view)) return STRATA_OK; /* logits always have 32 bits */
     trial *t = calloc(1, sizeof *t);
     if (!t) return strata_fail(STRATA_NO_MEMORY, "no memory for a check");
+    half.flags |= STRATA_ROW_HALF;
     t->judge = j;
-    t->row = row;
+    t->row = j->half ? &half : row;
     for (; pattern_case(t->sizes, sizeof t->sizes, j, row, cases); cases++) {
         bool skip;
         STRATA_GO(judge_case(t, &skip));

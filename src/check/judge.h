@@ -10,7 +10,11 @@
  *     JUDGE_FACTOR sqrt(K) 2^-24 (S + |reference|)
  *
  * and over the tensor sum (error^2) / sum (reference^2 + S^2) stays below JUDGE_NMSE. A row may ask for a
- * looser one and then says why. */
+ * looser one and then says why.
+ *
+ * Results of 16 bits are rounded once more, on both sides: they may be another 2^-10 of themselves apart (or
+ * 2^-24, where numbers of 16 bits end), but seldom, as what they are rounded from is much nearer: a kernel
+ * that truncates is above JUDGE_HALF_NMSE. */
 #ifndef STRATA_CHECK_JUDGE_H
 #define STRATA_CHECK_JUDGE_H
 
@@ -38,7 +42,9 @@ enum {
      * other bits. */
     STRATA_ROW_SPLITS = 16,
     /* And everything else of the op depends on such sums: batch statistics. */
-    STRATA_ROW_SPLITS_ALL = 32
+    STRATA_ROW_SPLITS_ALL = 32,
+    /* Activations, their gradients and filters have floats of 16 bits; set by the judge, not in the table. */
+    STRATA_ROW_HALF = 64
 };
 
 /* A row. Dimensions are capitals, to which the judge gives sizes (1, 3, 4, 5, primes, around 64); also "2C"
@@ -65,8 +71,9 @@ extern const strata_row strata_rows[]; /* ended by a NULL op */
 
 /* ---- The judge ------------------------------------------------------------------------------ */
 
-#define JUDGE_FACTOR 4.0
-#define JUDGE_NMSE   1e-11
+#define JUDGE_FACTOR    4.0
+#define JUDGE_NMSE      1e-11
+#define JUDGE_HALF_NMSE 2e-8 /* results that were truncated have 1e-7 */
 
 typedef enum strata_judge_depth {
     STRATA_JUDGE_QUICK,    /* one case a row */
@@ -82,6 +89,7 @@ typedef struct strata_judge {
     strata_device *reference; /* a CPU reference device; borrowed */
     strata_device *twin;      /* a device that has to give the same bits, but for STRATA_ROW_SPLITS*; NULL */
     strata_judge_depth depth;
+    bool half;           /* activations, their gradients and filters with 16 bits: another bound, see above */
     const char *sizes;   /* one case for every row instead of its own; NULL */
     const char *variant; /* this variant only; NULL: all that are admitted */
     void (*line)(void *context, const strata_doctor_line *line);

@@ -156,7 +156,7 @@ static void fill(flat *f)
 
 static strata_slice part(const flat *f, const strata_block *block, int i)
 {
-    return (strata_slice) { block, f->offset[i], f->bytes[i] };
+    return (strata_slice) { .block = block, .offset = f->offset[i], .bytes = f->bytes[i] };
 }
 
 static strata_status record(const flat *f, strata_stream *s, const strata_block *block)
@@ -193,13 +193,13 @@ static strata_status run(flat *f, strata_device *d, void *after)
     strata_block block = { 0 };
     strata_stream *s = NULL;
     STRATA_GO(strata_block_open(&block, d, f->total, STRATA_MEMORY_DEVICE));
-    STRATA_GO(strata_device_write(d, (strata_slice) { &block, 0, f->total }, f->before));
+    STRATA_GO(strata_device_write(d, (strata_slice) { .block = &block, .bytes = f->total }, f->before));
     STRATA_GO(strata_stream_open(&s, d));
     strata_stream_label(s, "update");
     STRATA_GO(record(f, s, &block));
     STRATA_GO(strata_stream_end(s));
     STRATA_GO(strata_stream_run(s));
-    STRATA_GO(strata_device_read(d, after, (strata_slice) { &block, 0, f->total }));
+    STRATA_GO(strata_device_read(d, after, (strata_slice) { .block = &block, .bytes = f->total }));
     const strata_recorded *launch;
     for (uint32_t i = 0; d == f->judge->device && (launch = strata_stream_recorded(s, i)) != NULL; i++)
         strata_judge_launched(f->judge, launch);

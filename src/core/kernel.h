@@ -3,6 +3,7 @@
 #ifndef STRATA_CORE_KERNEL_H
 #define STRATA_CORE_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,10 +25,12 @@ typedef enum strata_memory_kind {
 } strata_memory_kind;
 
 /* A tensor's bytes: a range of one block (borrowed). All-zero means "no tensor": a kernel given one in a pass
- * must not touch it. */
+ * must not touch it. Floats are of 32 bits, or `half`: of 16, which a kernel sees as a bit of its define HALF
+ * (shaders/tensor.glsl); references always see 32. */
 typedef struct strata_slice {
     const strata_block *block;
     uint64_t offset, bytes;
+    bool half;
 } strata_slice;
 
 static inline void *strata_slice_host(strata_slice s)
@@ -38,7 +41,7 @@ static inline void *strata_slice_host(strata_slice s)
 /* The part of `s` that starts `offset` bytes in and is `bytes` long. "No tensor" stays so. */
 static inline strata_slice strata_slice_part(strata_slice s, uint64_t offset, uint64_t bytes)
 {
-    return s.block ? (strata_slice) { s.block, s.offset + offset, bytes } : s;
+    return s.block ? (strata_slice) { s.block, s.offset + offset, bytes, s.half } : s;
 }
 
 /* The passes a kernel may have. The launcher gives PASS as a define, and each name below as one too, so GLSL

@@ -3,6 +3,7 @@
 #define STRATA_CORE_SHAPE_H
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -18,6 +19,10 @@ static inline uint64_t strata_pixels(strata_shape s) { return (uint64_t)s.n * s.
 
 /* Stored floats. */
 static inline uint64_t strata_shape_floats(strata_shape s) { return strata_pixels(s) * strata_lanes(s.c); }
+
+/* Bytes of so many floats, of 16 bits where `half`; and of a quad of them. */
+static inline uint64_t strata_float_bytes(uint64_t floats, bool half) { return floats * (half ? 2 : 4); }
+static inline uint64_t strata_quad_bytes(bool half) { return half ? 8 : 16; }
 
 /* The next multiple of STRATA_ALIGN. */
 static inline uint64_t strata_align(uint64_t bytes) { return (bytes + 255) / 256 * 256; }

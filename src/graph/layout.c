@@ -39,11 +39,6 @@ static void put(list *l, strata_slice *slice, const char *name, uint64_t bytes, 
     if (bytes) l->items[l->n++] = (place_item) { bytes, first, last, slice, name, 0, 0 };
 }
 
-static uint64_t tensor_bytes(const strata_tensor *t)
-{
-    return t->rows ? 4 * (uint64_t)t->shape.n : 4 * strata_shape_floats(t->shape);
-}
-
 bool layout_reads_back(const strata_node *n, uint32_t i)
 {
     return n->backward_reads & (1u << (i < 8 ? i : 7));
@@ -88,7 +83,7 @@ static void lives(const strata_plan *p, uint32_t t, life *data, life *again, lif
 
 static void put_life(list *l, strata_slice *slice, const strata_tensor *t, const life *when)
 {
-    if (when->first <= when->last) put(l, slice, t->name, tensor_bytes(t), when->first, when->last);
+    if (when->first <= when->last) put(l, slice, t->name, strata_tensor_bytes(t), when->first, when->last);
 }
 
 /* The range that the host fills for each micro-batch. */
@@ -101,11 +96,11 @@ static uint64_t lay_in(strata_plan *p)
     p->in_rates = end;
     end = strata_align(end + (uint64_t)g->n_rows * sizeof(strata_rate));
     p->in_target = end;
-    if (g->target) end = strata_align(end + tensor_bytes(g->target));
+    if (g->target) end = strata_align(end + strata_tensor_bytes(g->target));
     p->in_weights = end;
     end = strata_align(end + 4 * (uint64_t)g->input->shape.n);
     p->in_pixels = end;
-    return strata_align(end + tensor_bytes(g->input));
+    return strata_align(end + strata_tensor_bytes(g->input));
 }
 
 static uint64_t moved_bytes(const strata_graph *g) { return 2 * sizeof(float) * (uint64_t)g->n_rows; }
@@ -118,7 +113,7 @@ static uint64_t lay_result(strata_plan *p)
     p->result_moved = strata_align(p->result_train_bytes);
     if (p->config.train) p->result_train_bytes = p->result_moved + moved_bytes(g);
     p->result_logits = strata_align(p->result_train_bytes);
-    return p->result_logits + tensor_bytes(g->logits);
+    return p->result_logits + strata_tensor_bytes(g->logits);
 }
 
 static uint64_t param_bytes(const strata_param *param)
@@ -217,16 +212,16 @@ void layout_parts(strata_plan *p)
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);
     p->state = strata_slice_part(p->result, 0, sizeof(strata_state));
     p->moved = strata_slice_part(p->result, p->result_moved, moved_bytes(g));
-    g->input->data = strata_slice_part(p->in, p->in_pixels, tensor_bytes(g->input));
-    if (g->target) g->target->data = strata_slice_part(p->in, p->in_target, tensor_bytes(g->target));
+    g->input->data = strata_slice_part(p->in, p->in_pixels, strata_tensor_bytes(g->input));
+    if (g->target) g->target->data = strata_slice_part(p->in, p->in_target, strata_tensor_bytes(g->target));
     if (g->loss) {
-        g->loss->data = strata_slice_part(p->result, p->result_loss, tensor_bytes(g->loss));
+        g->loss->data = strata_slice_part(p->result, p->result_loss, strata_tensor_bytes(g->loss));
         g->loss->grad = p->sample_weights; /* d(weighted sum of losses) / d(loss of one sample) */
     }
     const strata_tensor *logits = layout_root(g, g->logits);
     for (uint32_t i = 0; i < g->n_tensors; i++)
         if (g->tensor[i] == logits && logits != g->input && logits != g->loss)
-            g->tensor[i]->data = strata_slice_part(p->result, p->result_logits, tensor_bytes(logits));
+            g->tensor[i]->data = strata_slice_part(p->result, p->result_logits, strata_tensor_bytes(logits));
     for (uint32_t i = 0; i < g->n_tensors; i++)
         if (g->tensor[i]->data.block) p->data_home[i] = g->tensor[i]->data;
     layout_again(p, false);

@@ -80,5 +80,7 @@ uint64_t place_least(const place_item *items, uint32_t n)
 void place_bind(const place_item *items, uint32_t n, const strata_block *blocks)
 {
     for (uint32_t i = 0; i < n; i++)
-        *items[i].slice = (strata_slice) { &blocks[items[i].block], items[i].offset, items[i].bytes };
+        *items[i].slice = (strata_slice) { .block = &blocks[items[i].block],
+                                           .offset = items[i].offset,
+                                           .bytes = items[i].bytes };
 }

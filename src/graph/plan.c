@@ -71,7 +71,7 @@ static strata_status too_large(const strata_plan *p, uint64_t limit)
 /* Slices that have a size and no place, for too_large. */
 static void measure(const place_item *items, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) *items[i].slice = (strata_slice) { NULL, 0, items[i].bytes };
+    for (uint32_t i = 0; i < n; i++) *items[i].slice = (strata_slice) { .bytes = items[i].bytes };
 }
 
 static strata_status allocate(strata_plan *p)
@@ -94,7 +94,7 @@ static strata_status allocate(strata_plan *p)
     }
     for (uint32_t b = 0; b < p->n_blocks; b++) {
         STRATA_GO(strata_block_open(&p->block[b], p->device, bytes[b], STRATA_MEMORY_DEVICE));
-        strata_slice all = { &p->block[b], 0, bytes[b] };
+        strata_slice all = { .block = &p->block[b], .bytes = bytes[b] };
         if (p->config.poison) STRATA_GO(strata_device_fill(p->device, all, 0xffffffffu)); /* NaN as a float */
     }
     place_bind(items, n_items, p->block);

@@ -8,13 +8,8 @@ static void put(trial *t, strata_slice *s, uint64_t bytes)
 {
     *s = (strata_slice) { 0 };
     if (bytes == 0) return;
-    *s = (strata_slice) { &t->block, t->block.bytes, bytes };
+    *s = (strata_slice) { .block = &t->block, .offset = t->block.bytes, .bytes = bytes };
     t->block.bytes = strata_align(t->block.bytes + bytes);
-}
-
-static uint64_t tensor_bytes(const strata_tensor *x)
-{
-    return 4 * (x->rows ? (uint64_t)x->shape.n : strata_shape_floats(x->shape));
 }
 
 static void gives(trial *t, strata_slice s, uint32_t channels, strata_pass pass)
@@ -41,16 +36,16 @@ static void lay_out(trial *t, const strata_caps *caps, const strata_node *n, uin
     t->out = *n->out;
     t->out.shape.n = images;
     c->out = &t->out;
-    put(t, &t->out.data, tensor_bytes(&t->out));
-    put(t, &t->out.grad, t->train ? tensor_bytes(&t->out) : 0);
+    put(t, &t->out.data, strata_tensor_bytes(&t->out));
+    put(t, &t->out.grad, t->train ? strata_tensor_bytes(&t->out) : 0);
     gives(t, t->out.data, t->out.shape.c, STRATA_FORWARD);
     for (uint32_t i = 0; i < n->n_in; i++) {
         t->in[i] = *n->in[i];
         t->in[i].shape.n = images;
         c->in[i] = &t->in[i];
         c->add_in[i] = false;
-        put(t, &t->in[i].data, tensor_bytes(&t->in[i]));
-        put(t, &t->in[i].grad, t->train && dx ? tensor_bytes(&t->in[i]) : 0);
+        put(t, &t->in[i].data, strata_tensor_bytes(&t->in[i]));
+        put(t, &t->in[i].grad, t->train && dx ? strata_tensor_bytes(&t->in[i]) : 0);
         if (t->in[i].grad.block)
             gives(t, t->in[i].grad, t->in[i].shape.c, split ? STRATA_BACKWARD_X : STRATA_BACKWARD);
     }
@@ -87,7 +82,8 @@ static strata_status fill(trial *t)
         if (t->node.param[i] && t->param[i].running)
             for (size_t k = 0; k < t->param[i].data.bytes / 4; k++)
                 v[t->param[i].data.offset / 4 + k] = 1 + (float)(k % 3);
-    strata_status status = strata_device_write(t->device, (strata_slice) { &t->block, 0, 4 * n }, v);
+    strata_status status = strata_device_write(t->device,
+                                               (strata_slice) { .block = &t->block, .bytes = 4 * n }, v);
     free(v);
     return status;
 }

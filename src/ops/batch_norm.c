@@ -53,7 +53,8 @@ static uint32_t prefer(const strata_caps *caps, const strata_node *n, strata_pas
 enum { GROUP = 64 }; /* of the shaders */
                      /* of the shader */
 enum {
-    GRAIN = 16,       /* pixels: of 4 floats at least, so that a part of so many begins aligned */
+    GRAIN = 16,       /* pixels: of 4 floats at least, so that a part of so many begins aligned; with 16 bits
+                         twice as many */
     EACH_GPU = 8,     /* pixels that share the loads of their channel's numbers */
     EACH_CPU = 1,     /* where such loads cost next to nothing beside a store */
     LEAST_EACH = 8,   /* pixels that an invocation adds up at least */
@@ -83,6 +84,11 @@ static uint64_t partial_bytes(uint32_t chunks, uint32_t rows, uint32_t quads)
 
 static uint64_t round_up(uint64_t n, uint64_t grain) { return (n + grain - 1) / grain * grain; }
 
+static bool any_half(const strata_node *n)
+{
+    return n->in[0]->half || n->out->half || (n->n_in > 1 && n->in[1]->half);
+}
+
 /* Errors: STRATA_BAD_ARG when the tensor does not fit MAX_CHUNKS bound slices. */
 static strata_status cut_up(cut *out, const strata_caps *caps, const strata_node *n)
 {
@@ -93,11 +99,12 @@ static strata_status cut_up(cut *out, const strata_caps *caps, const strata_node
     c.rows = caps->vulkan ? GROUP / c.cols : 1;
     const uint32_t across = (c.quads + c.cols - 1) / c.cols;
     uint32_t wanted = !caps->vulkan ? 1 : (caps->cpu_type ? GROUPS_CPU : GROUPS_GPU) / across;
+    const uint32_t grain = any_half(n) ? 2 * GRAIN : GRAIN;
     if (wanted == 0) wanted = 1;
     uint64_t chunk = (c.pixels + wanted - 1) / wanted, bound = caps->max_range / (16 * (uint64_t)c.quads);
     if (chunk < LEAST_EACH * c.rows) chunk = LEAST_EACH * c.rows;
-    chunk = round_up(chunk, GRAIN);
-    if (chunk > bound) chunk = bound - bound % GRAIN;
+    chunk = round_up(chunk, grain);
+    if (chunk > bound) chunk = bound - bound % grain;
     const uint64_t chunks = chunk ? (c.pixels + chunk - 1) / chunk : UINT64_MAX;
     if (chunks > MAX_CHUNKS)
         return strata_fail(
@@ -194,7 +201,8 @@ static bool has_relu(const strata_node *n) { return ((const norm_options *)n->op
 
 static strata_slice pixels_of(strata_slice s, const cut *c, uint32_t first, uint32_t pixels)
 {
-    return strata_slice_part(s, first * row_bytes(c->quads), pixels * row_bytes(c->quads));
+    const uint64_t row = strata_quad_bytes(s.half) * c->quads;
+    return strata_slice_part(s, first * row, pixels * row);
 }
 
 /* The grid of both kernels over pixels: `each` pixels to a workgroup. */
@@ -388,7 +396,7 @@ static strata_work work(const strata_node *n, strata_pass pass)
 {
     const strata_shape shape = n->in[0]->shape;
     const double elements = (double)strata_pixels(shape) * shape.c;
-    const double again = n->frozen_stats ? 0 : 4.0 * (double)strata_shape_floats(shape);
+    const double again = n->frozen_stats ? 0 : (double)strata_tensor_bytes(n->in[0]);
     strata_work w = strata_tensor_work(n, pass);
     if (pass == STRATA_FORWARD) w.bytes += again;
     if (pass == STRATA_BACKWARD) w.bytes += (has_relu(n) ? 3 : 2) * again;

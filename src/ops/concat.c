@@ -56,7 +56,10 @@ static strata_status launch(strata_stream *s, const strata_node *n, strata_pass 
     char defines[32];
     snprintf(defines, sizeof defines, "ALIGNED=%d ADD_DX=%d", aligned, add);
     strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
-    strata_grid(how.groups, (uint64_t)part.count * strata_image_quads(in), STRATA_GROUP);
+    uint64_t items = (uint64_t)part.count * strata_image_quads(in);
+    if (args.y.half && !aligned) /* then each of the quads of y */
+        items = (uint64_t)part.count * in.h * in.w * ((offset + in.c + 3) / 4 - offset / 4);
+    strata_grid(how.groups, items, STRATA_GROUP);
     return strata_stream_launch(s, &concat_kernel, &how, &args);
 }
 

@@ -66,6 +66,7 @@ typedef struct conv2d_problem {
     uint32_t cols;
     uint32_t taps, depth; /* summed over; depth: channels of a group; 0: the sum is over pixels */
     bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
+    bool half;            /* the result is stored with 16 bits, two floats to a word */
     bool old;             /* sums begin with what is there: CONV2D_OLD */
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);

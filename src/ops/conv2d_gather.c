@@ -5,8 +5,6 @@
 #include "conv2d.args.h"
 #include "conv2d_transpose.args.h"
 
-enum { QUAD = 16 }; /* bytes */
-
 /* One gather over all images and all weights: what its launches share. */
 typedef struct gather {
     strata_stream *stream;
@@ -52,12 +50,13 @@ static strata_status next_run(weight_run *r, bool *more, const gather *g, uint64
     r->tap_end = r->tap_begin + 1;
     r->quad_begin = r->quad_end;
     r->quad_end = a->quad_end;
-    const uint64_t room = (max_range - STRATA_ALIGN) / QUAD, quads = room / (4 * (uint64_t)a->y_quads);
+    const uint64_t quad = strata_quad_bytes(a->w.half);
+    const uint64_t room = (max_range - STRATA_ALIGN) / quad, quads = room / (4 * (uint64_t)a->y_quads);
     if (tap_quads(a) <= room) return STRATA_OK;
     if (a->groups != 1 || quads == 0)
         return strata_fail(
             STRATA_BAD_ARG, "%s: %llu bytes of weights of one tap, one binding holds at most %llu",
-            g->node->name, (unsigned long long)tap_quads(a) * QUAD, (unsigned long long)max_range);
+            g->node->name, (unsigned long long)(tap_quads(a) * quad), (unsigned long long)max_range);
     if (a->quad_end - r->quad_begin > quads) r->quad_end = r->quad_begin + (uint32_t)quads;
     return STRATA_OK;
 }
@@ -76,11 +75,11 @@ static void bind_run(struct conv2d_args *a, const weight_run *r, uint64_t max_ra
     }
     const int64_t tap = a->w_first + (int64_t)(r->tap_begin / a->taps_w) * a->w_step_h +
                         (int64_t)(r->tap_begin % a->taps_w) * a->w_step_w;
-    const uint64_t line = 4 * (uint64_t)a->y_quads;
+    const uint64_t line = 4 * (uint64_t)a->y_quads, quad = strata_quad_bytes(a->w.half);
     uint64_t first = (uint64_t)tap + r->quad_begin * line, last = (uint64_t)tap + r->quad_end * line;
     if (a->groups != 1) last = (uint64_t)tap + tap_quads(a);
-    first -= first % (STRATA_ALIGN / QUAD);
-    a->w = strata_slice_part(a->w, first * QUAD, (last - first) * QUAD);
+    first -= first % (STRATA_ALIGN / quad);
+    a->w = strata_slice_part(a->w, first * quad, (last - first) * quad);
     a->w_first -= (int32_t)first;
 }
 
@@ -93,6 +92,7 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
                                .taps = a->tap_end - a->tap_begin,
                                .depth = a->depth,
                                .old = a->start == CONV2D_OLD,
+                               .half = a->y.half,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w),
                                .ragged = a->depth % 4 != 0 };
     const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
@@ -178,7 +178,7 @@ strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode
         .variant = strata_op_variant(s, n, STRATA_FORWARD),
         .args = {
             .x = n->in[0]->data, .y = n->out->data,
-            .w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z.floats),
+            .w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats),
             .bias = bias ? bias->data : (strata_slice) { 0 },
             .rows_h = y.h, .rows_w = y.w,
             .x_h = x.h, .x_w = x.w, .x_quads = z.to_cols / 4,
@@ -229,6 +229,15 @@ static phase phase_of(const strata_node *n, int side, uint32_t offset)
 /* Does TRANSPOSE change nothing? So it is where each channel has its own window. */
 static bool is_symmetric(const conv2d_size *z) { return z->groups > 1 && z->depth == 1 && z->width == 1; }
 
+/* Where the scratch holds the transposed weights, with the bits of what they are made of. */
+static strata_slice transposed_of(const strata_node *n, const conv2d_size *z)
+{
+    const bool half = n->param[CONV2D_WEIGHT]->copy.half;
+    strata_slice wt = strata_slice_part(n->scratch, 0, strata_float_bytes(z->to_floats, half));
+    wt.half = half;
+    return wt;
+}
+
 /* The taps and rows that one launch of TRANSPOSE takes: of w, and of wt. */
 typedef struct transpose_piece {
     uint32_t tap, taps, row, rows, to_row, to_rows;
@@ -240,19 +249,23 @@ static strata_status launch_transpose(strata_stream *s, const struct conv2d_tran
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     struct conv2d_transpose_args a = *all;
-    const uint64_t from = 4 * ((uint64_t)p->tap * z->rows + p->row) * z->cols, skip = from % STRATA_ALIGN;
-    const uint64_t to = 4 * ((uint64_t)p->tap * z->to_rows + p->to_row) * z->to_cols,
+    const bool half = a.w.half;
+    const uint64_t from = strata_float_bytes(((uint64_t)p->tap * z->rows + p->row) * z->cols, half),
+                   skip = from % STRATA_ALIGN;
+    const uint64_t to = strata_float_bytes(((uint64_t)p->tap * z->to_rows + p->to_row) * z->to_cols, half),
                    to_skip = to % STRATA_ALIGN;
     a.taps = p->taps;
     a.row_begin = p->row;
     a.row_end = p->row + p->rows;
     a.to_begin = p->to_row;
     a.to_end = p->to_row + p->to_rows;
-    a.w_at = (uint32_t)((whole ? from : skip) / QUAD);
-    a.to_at = (uint32_t)((whole ? to : to_skip) / QUAD);
+    a.w_at = (uint32_t)((whole ? from : skip) / strata_quad_bytes(half));
+    a.to_at = (uint32_t)((whole ? to : to_skip) / strata_quad_bytes(half));
     if (!whole) {
-        a.w = strata_slice_part(a.w, from - skip, 4 * (uint64_t)p->rows * z->cols + skip);
-        a.wt = strata_slice_part(a.wt, to - to_skip, 4 * (uint64_t)p->to_rows * z->to_cols + to_skip);
+        a.w = strata_slice_part(a.w, from - skip,
+                                strata_float_bytes((uint64_t)p->rows * z->cols, half) + skip);
+        a.wt = strata_slice_part(a.wt, to - to_skip,
+                                 strata_float_bytes((uint64_t)p->to_rows * z->to_cols, half) + to_skip);
     }
     const bool square = z->groups == 1;
     strata_launch how = { .pass = STRATA_TRANSPOSE, .variant = "plain", .defines = "" };
@@ -269,21 +282,21 @@ static strata_status transpose(strata_stream *s, const strata_node *n, const con
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const struct conv2d_transpose_args all = {
-        .w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z->floats),
-        .wt = strata_slice_part(n->scratch, 0, 4 * z->to_floats),
+        .w = strata_param_read(n->param[CONV2D_WEIGHT], z->floats),
+        .wt = transposed_of(n, z),
         .cols = z->cols,
         .to_quads = z->to_cols / 4,
         .groups = z->groups,
         .depth = z->depth,
         .width = z->width,
     };
-    if (4 * z->floats <= caps->max_range && 4 * z->to_floats <= caps->max_range) {
+    if (all.w.bytes <= caps->max_range && all.wt.bytes <= caps->max_range) {
         const transpose_piece p = { first, last - first, 0, z->rows, 0, z->to_rows };
         return first < last ? launch_transpose(s, &all, z, &p, true) : STRATA_OK;
     }
     const uint64_t room = caps->max_range - STRATA_ALIGN, unit = z->groups == 1 ? 4 : 1;
-    uint64_t rows = room / (4 * (uint64_t)z->cols) / unit * unit;
-    uint64_t to_rows = room / (4 * (uint64_t)z->to_cols) / unit * unit;
+    uint64_t rows = room / strata_float_bytes(z->cols, all.w.half) / unit * unit;
+    uint64_t to_rows = room / strata_float_bytes(z->to_cols, all.w.half) / unit * unit;
     if (rows > z->rows || z->groups != 1) rows = z->rows;
     if (to_rows > z->to_rows) to_rows = z->to_rows;
     if (rows == 0 || to_rows == 0)
@@ -339,7 +352,7 @@ static strata_status backward_whole_image(strata_stream *s, const strata_node *n
         .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
         .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
         .args = {
-            .x = n->out->grad, .y = n->in[0]->grad, .w = strata_slice_part(n->scratch, 0, 4 * z.to_floats),
+            .x = n->out->grad, .y = n->in[0]->grad, .w = transposed_of(n, &z),
             .rows_h = 1, .rows_w = 1,
             .x_h = 1, .x_w = 1, .x_quads = z.cols / 4,
             .y_h = 1, .y_w = 1, .y_quads = z.to_cols / 4,
@@ -361,14 +374,14 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
     const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
     const strata_shape x = n->out->shape, y = n->in[0]->shape; /* of the gather: dy and dx */
-    strata_slice w = strata_slice_part(n->param[CONV2D_WEIGHT]->data, 0, 4 * z.floats);
+    strata_slice w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats);
     if (!is_symmetric(&z)) {
         uint32_t h[2], v[2];
         conv2d_live_taps(h, n, 0);
         conv2d_live_taps(v, n, 1);
         const uint32_t last = h[1] && v[1] ? (h[1] - 1) * o->kernel[1] + v[1] : 0;
         STRATA_TRY(transpose(s, n, &z, h[0] * o->kernel[1] + v[0], last));
-        w = strata_slice_part(n->scratch, 0, 4 * z.to_floats);
+        w = transposed_of(n, &z);
     }
     gather g = {
         .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,

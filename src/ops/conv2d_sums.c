@@ -80,7 +80,7 @@ static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, con
         if (!caps->cpu_type && wanted > pixels / 256) wanted = pixels / 256;
     }
     if (caps->cpu_type) {
-        uint64_t bytes = 4 * (strata_shape_floats(n->in[0]->shape) + strata_shape_floats(n->out->shape));
+        uint64_t bytes = strata_tensor_bytes(n->in[0]) + strata_tensor_bytes(n->out);
         if (wanted < bytes / CACHE_BYTES) wanted = bytes / CACHE_BYTES;
     }
     if (most > caps->max_range / (4 * z.floats)) most = caps->max_range / (4 * z.floats);

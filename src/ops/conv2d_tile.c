@@ -48,13 +48,13 @@ uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pas
 
 static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
-/* Floats of a row that a lane takes. A round of one row costs about one instruction to hand a value of x on
- * and two for each float, idle lanes included. */
-static uint32_t choose_wide(uint32_t lanes, uint32_t cols)
+/* Floats of a row that a lane takes, at least a word of them. A round of one row costs about one instruction
+ * to hand a value of x on and two for each float, idle lanes included. */
+static uint32_t choose_wide(uint32_t lanes, uint32_t cols, bool half)
 {
     uint32_t best = 4;
     uint64_t least = UINT64_MAX;
-    for (uint32_t wide = 4; wide > 0; wide /= 2) {
+    for (uint32_t wide = 4; wide > half; wide /= 2) {
         uint64_t cost = ceiling(cols, lanes * wide) * (1 + 2 * wide);
         if (cost < least) least = cost, best = wide;
     }
@@ -64,7 +64,7 @@ static uint32_t choose_wide(uint32_t lanes, uint32_t cols)
 static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const conv2d_problem *p)
 {
     static const char *const out[] = { "", "float", "vec2", "", "vec4" };
-    const uint32_t lanes = caps->subgroup, wide = choose_wide(lanes, p->cols);
+    const uint32_t lanes = caps->subgroup, wide = choose_wide(lanes, p->cols, p->half);
     conv2d_tile t = { .rows = rows, .cols = lanes * wide };
     char depth[16] = "";
     if (p->depth > 0 && p->depth < 4)
@@ -92,7 +92,7 @@ static conv2d_tile shared_tile(const strata_caps *caps, const conv2d_problem *p,
 
 static conv2d_tile simple_tile(conv2d_variant v, const conv2d_problem *p)
 {
-    if (v == CONV2D_PLAIN) return (conv2d_tile) { .rows = 1, .cols = 1 };
+    if (v == CONV2D_PLAIN) return (conv2d_tile) { .rows = 1, .cols = p->half ? 2 : 1 };
     conv2d_tile t = { .rows = 1, .cols = 4 };
     snprintf(t.defines, sizeof t.defines, "DEPTHWISE=1%s%s", p->texel ? " TEXEL=1" : "",
              p->ragged ? " RAGGED=1" : "");

@@ -325,9 +325,9 @@ static strata_status record_tiles(const recorder *r, strata_slice from, strata_s
     return STRATA_OK;
 }
 
-static strata_slice weights_of(const strata_node *n, strata_slice all)
+static strata_slice weights_of(const strata_node *n)
 {
-    return strata_slice_part(all, 0, 4 * conv2d_size_of(n).floats);
+    return strata_param_read(n->param[CONV2D_WEIGHT], conv2d_size_of(n).floats);
 }
 
 strata_status conv2d_winograd_forward(strata_stream *s, const strata_node *n)
@@ -336,7 +336,7 @@ strata_status conv2d_winograd_forward(strata_stream *s, const strata_node *n)
     const strata_param *bias = n->param[CONV2D_BIAS];
     const struct winograd_output_args y = { .bias = bias ? bias->data : (strata_slice) { 0 },
                                             .start = bias ? CONV2D_BIASED : CONV2D_ZERO };
-    STRATA_TRY(transform_weight(&r, weights_of(n, n->param[CONV2D_WEIGHT]->data), r.u, CONV2D_ZERO));
+    STRATA_TRY(transform_weight(&r, weights_of(n), r.u, CONV2D_ZERO));
     return record_tiles(&r, n->in[0]->data, n->out->data, &y);
 }
 
@@ -344,7 +344,7 @@ strata_status conv2d_winograd_backward_x(strata_stream *s, const strata_node *n)
 {
     const recorder r = recorder_of(s, n, STRATA_BACKWARD_X);
     const struct winograd_output_args y = { .start = n->add_in[0] ? CONV2D_OLD : CONV2D_ZERO };
-    STRATA_TRY(transform_weight(&r, weights_of(n, n->param[CONV2D_WEIGHT]->data), r.u, CONV2D_ZERO));
+    STRATA_TRY(transform_weight(&r, weights_of(n), r.u, CONV2D_ZERO));
     return record_tiles(&r, n->out->grad, n->in[0]->grad, &y);
 }
 
@@ -353,6 +353,7 @@ strata_status conv2d_winograd_backward_w(strata_stream *s, const strata_node *n)
     const recorder r = recorder_of(s, n, STRATA_BACKWARD_W);
     const struct winograd_output_args y = { .start = CONV2D_ZERO };
     STRATA_TRY(record_tiles(&r, n->in[0]->data, n->out->grad, &y));
-    return transform_weight(&r, r.u, weights_of(n, n->param[CONV2D_WEIGHT]->grad),
+    const strata_slice dw = n->param[CONV2D_WEIGHT]->grad;
+    return transform_weight(&r, r.u, strata_slice_part(dw, 0, 4 * conv2d_size_of(n).floats),
                             n->add_param ? CONV2D_OLD : CONV2D_ZERO);
 }

@@ -41,11 +41,11 @@ typedef struct strata_stream strata_stream;
 typedef struct strata_launch {
     strata_pass pass;
     const char *variant; /* static text; its name in run.json and doctor */
-    const char
-        *defines;       /* "TILE=64 SG=8", "" for none, at most 119 characters; PASS is added; read before the
-                           call returns. Where a device has several subgroup sizes, SG asks for that one */
-    uint32_t groups[3]; /* workgroups; 0 counts as 1. The CPU reference does not look at it */
-    uint32_t split;     /* partial sums that it makes of each sum, for the record; 0 counts as 1 */
+    const char *defines; /* "TILE=64 SG=8", "" for none, at most 119 characters; PASS and HALF are added; read
+                           before the call returns. Where a device has several subgroup sizes, SG asks for
+                           that one */
+    uint32_t groups[3];  /* workgroups; 0 counts as 1. The CPU reference does not look at it */
+    uint32_t split;      /* partial sums that it makes of each sum, for the record; 0 counts as 1 */
 } strata_launch;
 
 /* Begin an empty recording. Owner: caller; release with strata_stream_close when it does not run. */

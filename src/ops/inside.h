@@ -33,9 +33,14 @@ struct strata_stream {
     strata_gpu_recording *timed;     /* made when times are first asked for */
     bool timed_apart;
     bool ended;
+    strata_block wide; /* on the reference: room for copies of a launch's tensors of 16 bits */
 };
 
 /* Run a recording's launches on the reference. */
 void stream_run_on_cpu(const strata_stream *s);
+
+/* One of them; and before the first, the room for copies of tensors of 16 bits: owned by the stream. */
+void stream_run_launch(const strata_stream *s, const stream_launch *l);
+strata_status stream_take_room(strata_stream *s);
 
 #endif

@@ -33,9 +33,9 @@ strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, co
     return STRATA_OK;
 }
 
-static uint64_t image_bytes(strata_shape s)
+static uint64_t image_bytes(strata_shape s, bool half)
 {
-    return 4 * strata_shape_floats((strata_shape) { 1, s.h, s.w, s.c });
+    return strata_float_bytes(strata_shape_floats((strata_shape) { 1, s.h, s.w, s.c }), half);
 }
 
 strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const strata_node *n)
@@ -46,11 +46,13 @@ strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const st
     for (uint32_t i = 0; i <= n->n_in; i++) {
         const strata_tensor *t = i < n->n_in ? n->in[i] : n->out;
         if (t->rows) continue;
-        uint64_t bytes = image_bytes(t->shape);
+        const uint64_t stored = image_bytes(t->shape, t->half);
+        const uint64_t kept = t == n->out ? n->kept_bytes[0] / t->shape.n
+                                          : 0; /* has 32 bits where this has 16 */
         uint32_t images = 0;
-        STRATA_TRY(strata_images_per_slice(&images, caps, n, bytes));
+        STRATA_TRY(strata_images_per_slice(&images, caps, n, stored > kept ? stored : kept));
         if (images < *out) *out = images;
-        while (step < STRATA_ALIGN && bytes * step % STRATA_ALIGN != 0) step *= 2;
+        while (step < STRATA_ALIGN && stored * step % STRATA_ALIGN != 0) step *= 2;
     }
     if (*out >= step) *out -= (uint32_t)(*out % step);
     if (*out < step && *out < n->in[0]->shape.n)
@@ -61,7 +63,9 @@ strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const st
 
 bool strata_fits_texels(const strata_caps *caps, strata_slice s)
 {
-    return caps->cpu_type && caps->max_texels >= SMALL_TEXELS && (s.bytes + 15) / 16 <= caps->max_texels;
+    const uint64_t quad = strata_quad_bytes(s.half);
+    return caps->cpu_type && caps->max_texels >= SMALL_TEXELS &&
+           (s.bytes + quad - 1) / quad <= caps->max_texels;
 }
 
 bool strata_texels(strata_stream *s, const void *args, const strata_kernel *kernel)
@@ -82,7 +86,7 @@ bool strata_images_next(strata_images *part, uint32_t n, uint32_t most)
 
 strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part)
 {
-    uint64_t bytes = image_bytes(shape);
+    uint64_t bytes = image_bytes(shape, s.half);
     return strata_slice_part(s, part.first * bytes, part.count * bytes);
 }
 

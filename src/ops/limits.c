@@ -153,7 +153,7 @@ strata_status strata_device_measure(strata_limits *out, strata_device *d, bool p
         return strata_fail(STRATA_BAD_ARG, "a measurement wants bindings of %llu bytes, %s has %llu",
                            (unsigned long long)least, caps->name, (unsigned long long)bytes);
     STRATA_TRY(strata_block_open(&block, d, 2 * bytes, STRATA_MEMORY_DEVICE));
-    const strata_slice x = { &block, 0, bytes }, y = { &block, bytes, bytes };
+    const strata_slice x = { &block, 0, bytes, false }, y = { &block, bytes, bytes, false };
     STRATA_GO(strata_device_fill(d, x, 0));
     STRATA_GO(strata_device_fill(d, y, 0));
     STRATA_GO(strata_device_write(d, strata_slice_part(x, 0, sizeof factors), factors));

@@ -21,6 +21,7 @@ typedef struct strata_tensor {
     const char *name;
     strata_shape shape; /* logical; of one micro-batch */
     bool rows;          /* unpadded [n] of 32-bit values (labels, weights, losses), not an NHWC activation */
+    bool half;          /* data and gradient have floats of 16 bits; their slices say so, too */
     strata_slice data;
     strata_slice grad; /* no slice: nobody wants this gradient */
 } strata_tensor;
@@ -54,6 +55,8 @@ typedef struct strata_param {
     uint32_t row;    /* of the rates table; its place among the trained parameters */
     strata_slice data;
     strata_slice grad; /* no slice: frozen, evaluation, or running statistics */
+    strata_slice
+        copy; /* data rounded to 16 bits, which kernels read in its place; no slice: they read data */
 } strata_param;
 
 /* Stored rows of input channels and stored floats of a parameter on the device. */
@@ -64,6 +67,17 @@ static inline uint32_t strata_param_ci(const strata_param *p)
 static inline uint64_t strata_param_floats(const strata_param *p)
 {
     return (uint64_t)p->r * p->s * strata_param_ci(p) * strata_lanes(p->co);
+}
+/* What a kernel reads of it, and of its first `floats`. */
+static inline strata_slice strata_param_read(const strata_param *p, uint64_t floats)
+{
+    const strata_slice all = p->copy.block ? p->copy : p->data;
+    return strata_slice_part(all, 0, strata_float_bytes(floats, all.half));
+}
+/* Bytes of an activation, a gradient of one, or rows. */
+static inline uint64_t strata_tensor_bytes(const strata_tensor *t)
+{
+    return t->rows ? 4 * (uint64_t)t->shape.n : strata_float_bytes(strata_shape_floats(t->shape), t->half);
 }
 /* Logical floats: what a file holds and what counts as parameters. */
 static inline uint64_t strata_param_count(const strata_param *p)
@@ -242,7 +256,7 @@ strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, co
                                       uint64_t bytes_per_image);
 
 /* How many images of all the node's activations, inputs and output, one launch may bind; at least 1. A kept
- * tensor no larger than the output fits with it.
+ * tensor with as many elements as the output fits with it.
  * Errors: as strata_images_per_slice. */
 strata_status strata_images_per_launch(uint32_t *out, strata_stream *s, const strata_node *n);
 

@@ -22,6 +22,7 @@ void strata_stream_close(strata_stream *s)
     strata_gpu_recording_close(s->recording);
     strata_gpu_recording_close(s->timed);
     strata_arena_free(&s->arena);
+    free(s->wide.host);
     free(s->launch);
     free(s);
 }
@@ -96,11 +97,20 @@ static strata_gpu_launch gpu_launch(const stream_launch *l)
                                              l->recorded.groups[2] } };
 }
 
+/* Bit i: slice i has floats of 16 bits. */
+static uint32_t halves_of(const strata_args_layout *layout, const strata_slice *slice)
+{
+    uint32_t half = 0;
+    for (uint32_t i = 0; i < layout->n_slices; i++) half |= (uint32_t)slice[i].half << i;
+    return half;
+}
+
 static strata_status fill(strata_stream *s, stream_launch *l, const strata_launch *how, const void *args)
 {
     const strata_args_layout *layout = l->kernel->layout;
     const size_t bytes = layout->push_at + layout->push_bytes;
-    char defines[160];
+    char defines[160], halves[24] = "";
+    const uint32_t half = halves_of(layout, args);
     l->recorded = (strata_recorded) { .label = s->label,
                                       .stem = layout->stem,
                                       .variant = how->variant ? how->variant : "plain",
@@ -112,7 +122,9 @@ static strata_status fill(strata_stream *s, stream_launch *l, const strata_launc
         sizeof l->recorded.defines)
         return strata_fail(STRATA_BAD_ARG, "%s: defines of %zu characters, at most %zu: \"%s\"", layout->stem,
                            strlen(given), sizeof l->recorded.defines - 1, given);
-    snprintf(defines, sizeof defines, "PASS=%s%s%s", strata_pass_name(how->pass), *given ? " " : "", given);
+    if (half) snprintf(halves, sizeof halves, " HALF=%u", (unsigned)half);
+    snprintf(defines, sizeof defines, "PASS=%s%s%s%s", strata_pass_name(how->pass), *given ? " " : "", given,
+             halves);
     void *copy = strata_arena_take(&s->arena, bytes ? bytes : 1);
     l->defines = strata_arena_text(&s->arena, defines);
     if (!copy || !l->defines)
@@ -160,15 +172,17 @@ static strata_status record_as(recording_kind kind, strata_gpu_recording **out, 
 strata_status strata_stream_end(strata_stream *s)
 {
     if (s->ended) return strata_fail(STRATA_BAD_ARG, "a recording ended twice");
-    if (s->device->gpu) STRATA_TRY(record_as(RUN, &s->recording, s));
+    if (s->device->gpu)
+        STRATA_TRY(record_as(RUN, &s->recording, s));
+    else
+        STRATA_TRY(stream_take_room(s));
     s->ended = true;
     return STRATA_OK;
 }
 
 void stream_run_on_cpu(const strata_stream *s)
 {
-    for (uint32_t i = 0; i < s->n; i++)
-        s->launch[i]->kernel->cpu(s->launch[i]->args, s->launch[i]->recorded.pass);
+    for (uint32_t i = 0; i < s->n; i++) stream_run_launch(s, s->launch[i]);
 }
 
 strata_status strata_stream_run(strata_stream *s)
@@ -194,7 +208,7 @@ strata_status strata_stream_time(strata_stream *s, double *seconds, bool process
     }
     for (uint32_t i = 0; i < s->n; i++) {
         const double start = processor ? strata_process_time() : strata_now();
-        s->launch[i]->kernel->cpu(s->launch[i]->args, s->launch[i]->recorded.pass);
+        stream_run_launch(s, s->launch[i]);
         seconds[i] = (processor ? strata_process_time() : strata_now()) - start;
     }
     return STRATA_OK;

@@ -1,10 +1,7 @@
 /* How much work a pass is: the yardstick of a measured time, from shapes alone. */
 #include "ops/op.h"
 
-static double tensor_bytes(const strata_tensor *t)
-{
-    return 4.0 * (double)(t->rows ? t->shape.n : strata_shape_floats(t->shape));
-}
+static double tensor_bytes(const strata_tensor *t) { return (double)strata_tensor_bytes(t); }
 
 static double elements(const strata_tensor *t)
 {

@@ -72,6 +72,26 @@ static strata_status check_arguments(const spirv_block *block, const strata_args
     return STRATA_OK;
 }
 
+/* The value of a define; 0: there is none. */
+static uint32_t define_of(const char *defines, const char *name)
+{
+    const char *at = strstr(defines, name);
+    return at ? (uint32_t)strtoul(at + strlen(name), NULL, 10) : 0;
+}
+
+/* A shader that knows nothing of HALF would take two floats for one. */
+static strata_status check_halves(const spirv_block *block, const strata_args_layout *layout,
+                                  const char *defines)
+{
+    const uint32_t half = define_of(defines, " HALF=");
+    for (uint32_t i = 0; i < layout->n_slices; i++)
+        if ((half >> i & 1) && block->binding[i].kind != SPIRV_TEXEL && !block->binding[i].integers)
+            return strata_fail(STRATA_BAD_SHADER,
+                               "%s.comp with \"%s\": it takes no floats of 16 bits in binding %u, %s",
+                               layout->stem, defines, i, block->binding[i].name);
+    return STRATA_OK;
+}
+
 static strata_status check_limits(const strata_gpu *g, const gpu_kernel *k)
 {
     const VkPhysicalDeviceLimits *l = &g->physical.properties.limits;
@@ -124,13 +144,6 @@ static strata_status make_layouts(gpu_kernel *k, const strata_gpu *g)
     return STRATA_OK;
 }
 
-/* The value of SG among the defines: the subgroup size that the shader was written out for; 0: none. */
-static uint32_t wanted_subgroup(const char *defines)
-{
-    const char *at = strstr(defines, " SG=");
-    return at ? (uint32_t)strtoul(at + 4, NULL, 10) : 0;
-}
-
 static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const glsl_module *m)
 {
     VkShaderModule module;
@@ -140,7 +153,7 @@ static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const gls
     GPU_TRY(g->vk.vkCreateShaderModule(g->device, &words, NULL, &module));
     const VkPipelineShaderStageRequiredSubgroupSizeCreateInfoEXT size = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO_EXT,
-        .requiredSubgroupSize = wanted_subgroup(k->defines),
+        .requiredSubgroupSize = define_of(k->defines, " SG="), /* what the shader was written out for */
     };
     const bool sized = g->physical.subgroup_size_control && size.requiredSubgroupSize;
     const VkComputePipelineCreateInfo info = {
@@ -166,6 +179,7 @@ static strata_status make(gpu_kernel *k, const strata_gpu *g)
     STRATA_GO(compile(&module, g, name, k->defines));
     STRATA_GO(spirv_reflect(&k->block, module.words, module.n_words, name));
     STRATA_GO(check_arguments(&k->block, k->layout, k->defines));
+    STRATA_GO(check_halves(&k->block, k->layout, k->defines));
     STRATA_GO(check_limits(g, k));
     STRATA_GO(make_layouts(k, g));
     STRATA_GO(make_pipeline(k, g, &module));

@@ -32,7 +32,7 @@ static strata_status check_texels(const strata_gpu *g, const strata_gpu_launch *
                                   strata_slice s)
 {
     const VkDeviceSize step = g->physical.properties.limits.minTexelBufferOffsetAlignment;
-    const uint64_t texels = (s.bytes + 15) / 16;
+    const uint64_t texels = s.half ? (s.bytes + 7) / 8 : (s.bytes + 15) / 16;
     if (texels <= g->caps.max_texels && s.offset % step == 0) return STRATA_OK;
     return strata_fail(
         STRATA_BAD_ARG, "%s (%s): %s: wanted %llu texels at byte %llu, %s takes %u at multiples of %llu",
@@ -70,13 +70,14 @@ static strata_status open_pools(strata_gpu_recording *r, const gpu_kernel *const
 
 /* ---- One launch ---------------------------------------------------------------------------------- */
 
-/* Whole texels of 16 bytes: rounded up, the view stays inside the block. */
+/* Whole texels of 16 or 8 bytes: rounded up, the view stays inside the block. */
 static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strata_slice s)
 {
     const strata_gpu *g = r->gpu;
     const VkBufferViewCreateInfo info = { .sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO,
                                           .buffer = gpu_block_buffer(s.block),
-                                          .format = VK_FORMAT_R32G32B32A32_SFLOAT,
+                                          .format = s.half ? VK_FORMAT_R16G16B16A16_SFLOAT
+                                                           : VK_FORMAT_R32G32B32A32_SFLOAT,
                                           .offset = s.offset,
                                           .range = (s.bytes + 15) / 16 * 16 };
     GPU_TRY(g->vk.vkCreateBufferView(g->device, &info, NULL, &r->view[r->n_views]));
@@ -88,8 +89,9 @@ static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strat
  * the validation layer sees no hazard between two launches that never touch theirs, each has its own. */
 static strata_slice next_dummy(strata_gpu_recording *r)
 {
-    return (strata_slice) { &r->gpu->dummy, (uint64_t)STRATA_ALIGN * (r->n_dummies++ % GPU_DUMMIES),
-                            STRATA_ALIGN };
+    return (strata_slice) { .block = &r->gpu->dummy,
+                            .offset = (uint64_t)STRATA_ALIGN * (r->n_dummies++ % GPU_DUMMIES),
+                            .bytes = STRATA_ALIGN };
 }
 
 static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)

@@ -15,6 +15,7 @@ enum {
     OP_TYPE_IMAGE = 25,
     OP_TYPE_SAMPLED_IMAGE = 27,
     OP_TYPE_ARRAY = 28,
+    OP_TYPE_RUNTIME_ARRAY = 29,
     OP_TYPE_STRUCT = 30,
     OP_TYPE_POINTER = 32,
     OP_CONSTANT = 43,
@@ -57,6 +58,7 @@ static void note(id *ids, const uint32_t *in)
     case OP_TYPE_FLOAT:
     case OP_TYPE_VECTOR:
     case OP_TYPE_ARRAY:
+    case OP_TYPE_RUNTIME_ARRAY:
     case OP_TYPE_IMAGE:
     case OP_TYPE_SAMPLED_IMAGE:
     case OP_TYPE_STRUCT:
@@ -133,13 +135,24 @@ static uint64_t type_bytes(const id *ids, const uint32_t *type)
     }
 }
 
+/* Of a buffer's block: is its first member an array of integers, or of vectors of them? */
+static int holds_integers(const id *ids, const uint32_t *type)
+{
+    if (opcode(type) == OP_TYPE_STRUCT) type = ids[type[2]].words;
+    while (opcode(type) == OP_TYPE_RUNTIME_ARRAY || opcode(type) == OP_TYPE_VECTOR) type = ids[type[2]].words;
+    return opcode(type) == OP_TYPE_INT;
+}
+
 static strata_status add_variable(spirv_block *out, const id *ids, const id *variable, const char *what)
 {
     const uint32_t *pointer = ids[variable->words[1]].words;
     if (opcode(pointer) != OP_TYPE_POINTER) return STRATA_OK;
     const id *type = &ids[pointer[3]];
     switch (variable->words[3]) {
-    case STORAGE_BUFFER: return add_binding(out, variable, type, SPIRV_STORAGE, what);
+    case STORAGE_BUFFER:
+        STRATA_TRY(add_binding(out, variable, type, SPIRV_STORAGE, what));
+        out->binding[variable->binding].integers = holds_integers(ids, type->words);
+        return STRATA_OK;
     case UNIFORM_CONSTANT: return add_binding(out, variable, type, SPIRV_TEXEL, what);
     case PUSH_CONSTANT: return add_members(out, ids, type, what);
     case WORKGROUP: out->shared_bytes += (uint32_t)type_bytes(ids, type->words); return STRATA_OK;

@@ -32,7 +32,7 @@ static strata_status take(strata_slice *out, strata_block *b, strata_device *d, 
     uint32_t word;
     memcpy(&word, &value, sizeof word);
     STRATA_TRY(strata_block_open(b, d, bytes, STRATA_MEMORY_DEVICE));
-    *out = (strata_slice) { b, 0, bytes };
+    *out = (strata_slice) { b, 0, bytes, false };
     return strata_device_fill(d, *out, word);
 }
 
