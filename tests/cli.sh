@@ -156,6 +156,23 @@ is_png groups.png
 cmp -s find.png groups.png && fail "the picture of each group is that of all"
 absent find.png.*
 
+expect 2 "lr-find wants DATA" "$strata" lr-find --device cpu
+expect 0 "" "${finder[@]}" --order sequential --no-fuse --valid-fraction 0.5 --size 8
+
+# ---- The recipe of a run, and the weights it begins with, for rates and lr-find ----
+onto=("$strata" train builtin:digits --device cpu --model tiny.yaml --groups layer --schedule constant --quiet)
+expect 0 "" "${onto[@]}" --lr 0.5 --steps 2 --save tiny.safetensors --run-dir first
+expect 0 "" "${onto[@]}" --lr 1 --steps 1 --init tiny.safetensors --run-dir second
+expect 0 "" "$strata" rates --recipe second/recipe.yaml
+last=$(awk '/times their size/ { t = $(NF - 3) } END { print t }' second/log.txt)
+[ "$(awk '/^fc / { print $6 }' err)" = "$last" ] || fail "--init: sum / rms is not $last: $(cat err)"
+expect 0 "" "$strata" rates --recipe second/recipe.yaml --init ""
+[ "$(awk '/^fc / { print $6 }' err)" != "$last" ] || fail "weights by seed and of a file are alike: $(cat err)"
+expect 4 "nowhere.pth" "$strata" rates --steps 3 --init nowhere.pth
+expect 0 "" "$strata" lr-find --recipe second/recipe.yaml --points 20
+holds out '^all groups .* after [0-9]+ steps$'
+rm -r first second
+
 # ---- The bench, where no device is wanted ----
 expect 2 "--size wants" "$strata" bench --size 0
 expect 2 "'--sise'.*did you mean '--size'" "$strata" bench --sise 9

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,21 @@ static void keep(void *context, const strata_lr_curve *c)
     if (s->n++ == 0) memcpy(s->loss, c->loss, c->n * sizeof *c->loss);
 }
 
+typedef struct still_sweeps {
+    uint32_t n, points[8];
+    double valley[8];
+    char end[32]; /* of the one without points */
+} still_sweeps;
+
+static void keep_still(void *context, const strata_lr_curve *c)
+{
+    still_sweeps *s = context;
+    assert_true(s->n < 8);
+    if (c->n == 0) snprintf(s->end, sizeof s->end, "%s", c->end);
+    s->points[s->n] = c->n;
+    s->valley[s->n++] = c->valley;
+}
+
 static strata_recipe *open_recipe(void)
 {
     strata_recipe *r;
@@ -131,6 +147,21 @@ static void sweeps_do_not_know_the_rate(void **state)
     }
 }
 
+/* A group that its rate freezes has no suggestion, rather than that of a curve of noise. */
+static void what_stands_still_is_not_swept(void **state)
+{
+    (void)state;
+    static still_sweeps s;
+    strata_recipe *r = open_recipe();
+    OK(strata_recipe_set(r, "lr", "0,1,1"));
+    OK(strata_lr_find(r, &(strata_lr_find_config) { .steps = 20, .per_group = true }, keep_still, &s));
+    assert_int_equal(s.n, 4);
+    assert_int_equal(s.points[1], 0);
+    assert_true(isnan(s.valley[1]) && s.points[0] == 20 && s.points[2] == 20);
+    assert_string_equal(s.end, "its --lr is 0");
+    strata_recipe_close(r);
+}
+
 static void a_loss_that_is_not_finite_ends_a_sweep(void **state)
 {
     (void)state;
@@ -145,13 +176,36 @@ static void a_loss_that_is_not_finite_ends_a_sweep(void **state)
     strata_recipe_close(r);
 }
 
-/* Steps, a sweep's worth of chaos, and back: what follows is what would have followed. */
+enum { BATCH = 4, SIDE = 8, RANGES = 5 };
+
+static void read_all(strata_trainer *t, char *out[RANGES])
+{
+    const strata_plan *p = t->main.plan;
+    const strata_slice slice[RANGES] = { p->weights, p->running, p->moment1, p->moment2, p->state };
+    for (int i = 0; i < RANGES; i++) {
+        assert_non_null(slice[i].block);
+        out[i] = malloc(slice[i].bytes);
+        OK(strata_plan_read_range(t->main.plan, out[i], slice[i]));
+    }
+}
+
+/* Are all bytes of the two those of the other? */
+static void expect_same(const strata_trainer *t, char *a[RANGES], char *b[RANGES], bool same)
+{
+    const strata_plan *p = t->main.plan;
+    const strata_slice slice[RANGES] = { p->weights, p->running, p->moment1, p->moment2, p->state };
+    for (int i = 0; i < RANGES; i++) assert_int_equal(memcmp(a[i], b[i], slice[i].bytes) == 0, same);
+}
+
+/* Steps, a sweep's worth of chaos, and back: every byte that a step moves, and what follows is what would
+ * have followed. */
 static void snapshots_put_everything_back(void **state)
 {
     (void)state;
-    enum { BATCH = 4, SIDE = 8 };
     float pixels[BATCH * SIDE * SIDE], want[3], got[3], loss;
     const int32_t labels[BATCH] = { 1, 2, 3, 4 };
+    char *at[3][RANGES];
+    uint64_t rows[64];
     strata_recipe *r = open_recipe();
     strata_device *d;
     strata_trainer *t;
@@ -159,18 +213,28 @@ static void snapshots_put_everything_back(void **state)
     OK(strata_recipe_set(r, "batch", "4"));
     OK(strata_device_open(&d, &(strata_device_config) { .name = device_name() }));
     OK(strata_trainer_open(&t, d, r, &(strata_task) { SIDE, SIDE, 1, 10, 20, 0 }));
+    const uint32_t n_rows = trainer_model(t)->graph->n_rows;
+    assert_in_range(n_rows, 1, 64);
     for (int i = 0; i < BATCH * SIDE * SIDE; i++) pixels[i] = (float)(i * 31 % 17) / 17;
     OK(strata_trainer_step(t, pixels, labels, BATCH, &loss));
     OK(strata_trainer_step(t, pixels, labels, BATCH, NULL)); /* in flight */
     OK(trainer_snapshot_take(&s, t));
+    read_all(t, at[0]);
+    memcpy(rows, t->row_steps, n_rows * sizeof *rows);
     for (int i = 0; i < 3; i++) OK(strata_trainer_step(t, pixels, labels, BATCH, &want[i]));
     pixels[7] = NAN;
     assert_int_equal(strata_trainer_step(t, pixels, labels, BATCH, &loss), STRATA_NOT_FINITE);
     pixels[7] = (float)(7 * 31 % 17) / 17;
+    read_all(t, at[1]);
+    expect_same(t, at[0], at[1], false);
     OK(trainer_snapshot_put(&s, t));
+    read_all(t, at[2]);
+    expect_same(t, at[0], at[2], true);
     assert_int_equal(strata_trainer_steps(t), 2);
+    assert_memory_equal(t->row_steps, rows, n_rows * sizeof *rows);
     for (int i = 0; i < 3; i++) OK(strata_trainer_step(t, pixels, labels, BATCH, &got[i]));
     assert_memory_equal(got, want, sizeof want);
+    for (int i = 0; i < 3 * RANGES; i++) free(at[i / RANGES][i % RANGES]);
     trainer_snapshot_free(&s);
     strata_trainer_close(t);
     strata_device_close(d);
@@ -183,6 +247,7 @@ int main(void)
         cmocka_unit_test(odd_curves_have_defined_answers),
         cmocka_unit_test(sweeps_begin_alike),
         cmocka_unit_test(sweeps_do_not_know_the_rate),
+        cmocka_unit_test(what_stands_still_is_not_swept),
         cmocka_unit_test(a_loss_that_is_not_finite_ends_a_sweep),
         cmocka_unit_test(snapshots_put_everything_back),
     };

@@ -25,7 +25,7 @@ typedef struct strata_lr_find_config {
  * too short, or never falls. */
 typedef struct strata_lr_curve {
     const char *group; /* NULL: all groups, at the ratios of the recipe's rates */
-    uint32_t n;        /* points */
+    uint32_t n;        /* points; 0 of a group that stands still */
     const double *lr;  /* [n] of the group; of all groups: the largest */
     const double *loss,
         *smoothed;   /* [n] of the step's batch; with beta 0.98, corrected for its start. The last
@@ -34,7 +34,8 @@ typedef struct strata_lr_curve {
     double slide;    /* where the slope stops changing, from the right */
     double minimum;  /* a tenth of the rate of the lowest loss */
     double steep;    /* the steepest fall by the rate's logarithm */
-    const char *end; /* "all steps", "the loss rose" or "the loss is not finite" */
+    const char *end; /* "all steps", "the loss rose", "the loss is not finite"; "its --lr is 0" of a group
+                        that stands still and is not swept */
 } strata_lr_curve;
 
 /* Sweep as a recipe's network trains on its data. Every sweep begins with the same weights, moments, running

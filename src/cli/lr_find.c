@@ -33,7 +33,9 @@ static void show(void *context, const strata_lr_curve *c)
     number(c->slide);
     number(c->minimum);
     number(c->steep);
-    printf("  %s after %u steps\n", c->end, (unsigned)c->n);
+    printf("  %s", c->end);
+    if (c->n) printf(" after %u steps", (unsigned)c->n);
+    printf("\n");
     fflush(stdout);
     for (uint32_t i = 0; r->csv && i < c->n; i++)
         fprintf(r->csv, "%s,%.17g,%.17g,%.17g\n", group, c->lr[i], c->loss[i], c->smoothed[i]);
@@ -59,7 +61,9 @@ static strata_status run(cli_arguments *a)
     STRATA_TRY(rate(&config.low, a, "low"));
     STRATA_TRY(rate(&config.high, a, "high"));
     STRATA_TRY(cli_number(&config.steps, a, "points", 100, 1000000));
-    STRATA_TRY(strata_recipe_set(a->recipe, "data", a->word[0]));
+    if (a->n_words) STRATA_TRY(strata_recipe_set(a->recipe, "data", a->word[0]));
+    if (!*strata_recipe_get(a->recipe, "data"))
+        return cli_fail(STRATA_BAD_ARG, "strata lr-find wants DATA: builtin:digits, or a folder");
     if (path && !(r.csv = fopen(path, "w"))) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
     if (r.csv) fprintf(r.csv, "swept,lr,loss,smoothed\n");
     config.interrupt = cli_interrupt_begin();
@@ -70,6 +74,7 @@ static strata_status run(cli_arguments *a)
 }
 
 static const cli_option options[] = {
+    { 0, "recipe", "FILE", "take keys from a YAML file first; a run's recipe.yaml does" },
     { 0, "per-group", NULL, "one more sweep for each group, the others standing still" },
     { 0, "low", "X", "the first rate [1e-7]" },
     { 0, "high", "X", "the rate that the sweep goes to [10]" },
@@ -93,14 +98,16 @@ const cli_command cli_lr_find = {
         "the "
         "lowest point's rate) and steep, as fastai has them; - where the curve says nothing. With "
         "--per-group "
-        "each group is swept alone too. Every sweep begins with the same weights, images and random numbers.",
+        "each group is swept alone too, unless its --lr is 0. Every sweep begins with the same weights, "
+        "images and random numbers.",
     .options = options,
     .keys =
-        "normalize augment model stem head groups loss label-smoothing init opt lr momentum nesterov betas "
-        "eps "
+        "size channels fit filter background max-pixels valid-fraction data-threads normalize augment order "
+        "sample class-weights model stem head groups loss label-smoothing init opt lr momentum nesterov "
+        "betas eps "
         "weight-decay no-decay decay-by norm-rate bias-rate norm-decay bias-decay trust trust-clip trust-all "
-        "clip-norm batch micro-batch seed device variants exact shader-dir limits validate",
-    .least = 1,
+        "clip-norm batch micro-batch recompute seed device variants tune exact no-fuse shader-dir limits "
+        "validate",
     .most = 1,
     .run = run,
 };

@@ -76,6 +76,7 @@ static strata_status run(cli_arguments *a)
 }
 
 static const cli_option options[] = {
+    { 0, "recipe", "FILE", "take keys from a YAML file first; a run's recipe.yaml does" },
     { 0, "batches", "N", "steps in an epoch, for --epochs and for schedules in epochs" },
     { 0, "csv", "FILE", "where the table goes; -: stdout, the default without --plot" },
     { 0, "plot", "FILE.png", "draw the rates of every group over the steps" },
@@ -102,7 +103,7 @@ const cli_command cli_rates = {
         "have rates of their own. `--plot` draws the table: a "
         "logarithmic axis where rates span decades, bars where a group is frozen, momentum where it moves.",
     .options = options,
-    .keys = "model stem head groups opt lr momentum betas trust trust-clip schedule bleed freeze-until "
+    .keys = "model stem head groups init opt lr momentum betas trust trust-clip schedule bleed freeze-until "
             "epochs steps seed",
     .run = run,
 };

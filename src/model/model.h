@@ -6,6 +6,8 @@
 #include "graph/plan.h"
 #include "model/stored.h"
 
+struct strata_weights_file; /* model/weights_file.h */
+
 typedef struct strata_model_config {
     const char *model;       /* a name of the zoo, or a path that ends in .yaml or .yml */
     const char *stem, *head; /* NULL or "": the description's defaults */
@@ -73,6 +75,14 @@ strata_status strata_model_load(const strata_model *m, strata_plan *p, const cha
  * the file has nothing for this network. */
 strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const char *path,
                                     strata_taken_report *report, void *context);
+
+/* The same without a plan: open the file, with the same errors; then read over a parameter's first values, in
+ * file order, what it has for them, if anything.
+ * Owner: caller; strata_weights_close. On failure *out is NULL. */
+strata_status strata_model_transfer_open(struct strata_weights_file **out, const strata_model *m,
+                                         const char *path);
+strata_status strata_model_transfer_read(float *values, const strata_model *m, struct strata_weights_file *f,
+                                         const strata_param *p);
 
 /* Write all parameters and running statistics under torchvision's names, OIHW, f32, with `batches` as the
  * I64 scalars num_batches_tracked, and `notes` [n] as metadata, atomically. Neither time, host nor path is in

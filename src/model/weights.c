@@ -60,12 +60,40 @@ static strata_status check_all(const strata_graph *g, const strata_weights_file 
     return STRATA_OK;
 }
 
-static strata_status take(strata_plan *plan, strata_weights_file *f, const strata_param *p)
+/* out [co, n, window], from [co, m, window] */
+static void resize(float *out, const float *from, const uint64_t m, const strata_param *p)
+{
+    const uint64_t n = p->ci, window = (uint64_t)p->r * p->s;
+    for (uint64_t o = 0; o < p->co; o++)
+        for (uint64_t c = 0; c < n; c++)
+            for (uint64_t k = 0; k < window; k++) {
+                double sum = 0;
+                for (uint64_t i = 0; n == 1 && i < m; i++) sum += (double)from[(o * m + i) * window + k];
+                if (n > 1) sum = (double)from[(o * m + c % m) * window + k] * (double)m / (double)n;
+                out[(o * n + c) * window + k] = (float)sum;
+            }
+}
+
+/* The values of a parameter that the file has: STRATA_TAKEN as they are, or STRATA_RESIZED. */
+static strata_status read_values(float *values, strata_weights_file *f, const strata_param *p,
+                                 strata_taken what)
+{
+    const strata_stored *got = strata_weights_find(f, p->name);
+    if (what == STRATA_TAKEN) return strata_weights_read_f32(f, got, values);
+    float *from = malloc(strata_stored_count(got) * sizeof *from);
+    if (!from) return strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name);
+    const strata_status status = strata_weights_read_f32(f, got, from);
+    if (status == STRATA_OK) resize(values, from, got->dim[1], p);
+    free(from);
+    return status;
+}
+
+static strata_status take(strata_plan *plan, strata_weights_file *f, const strata_param *p, strata_taken what)
 {
     strata_status status = STRATA_OK;
     float *values = malloc(strata_param_count(p) * sizeof *values);
-    if (!values) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name));
-    STRATA_GO(strata_weights_read_f32(f, strata_weights_find(f, p->name), values));
+    if (!values) return strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name);
+    STRATA_GO(read_values(values, f, p, what));
     STRATA_GO(strata_plan_write_param(plan, p, values));
 done:
     free(values);
@@ -83,7 +111,7 @@ strata_status strata_model_load(const strata_model *m, strata_plan *p, const cha
     if (strict) STRATA_GO(check_all(g, f)); /* before anything is written */
     for (uint32_t i = 0; i < g->n_params; i++) {
         const strata_taken what = judge(text, f, g->param[i]);
-        if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i]));
+        if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i], what));
         if (report) report(context, g->param[i]->name, what, text);
     }
     for (uint32_t i = 0; report && i < f->n; i++)
@@ -105,36 +133,6 @@ static bool resizable(const strata_graph *g, const strata_param *p, const strata
         first = first || (g->node[i]->in[0] == g->input && strcmp(g->node[i]->name, p->node) == 0);
     return first && p->groups == 1 && want.rank == 4 && got->rank == 4 && got->dim[1] > 0 &&
            want.dim[0] == got->dim[0] && want.dim[2] == got->dim[2] && want.dim[3] == got->dim[3];
-}
-
-/* out [co, n, window], from [co, m, window] */
-static void resize(float *out, const float *from, const uint64_t m, const strata_param *p)
-{
-    const uint64_t n = p->ci, window = (uint64_t)p->r * p->s;
-    for (uint64_t o = 0; o < p->co; o++)
-        for (uint64_t c = 0; c < n; c++)
-            for (uint64_t k = 0; k < window; k++) {
-                double sum = 0;
-                for (uint64_t i = 0; n == 1 && i < m; i++) sum += (double)from[(o * m + i) * window + k];
-                if (n > 1) sum = (double)from[(o * m + c % m) * window + k] * (double)m / (double)n;
-                out[(o * n + c) * window + k] = (float)sum;
-            }
-}
-
-static strata_status take_resized(strata_plan *plan, strata_weights_file *f, const strata_param *p)
-{
-    strata_status status = STRATA_OK;
-    const strata_stored *got = strata_weights_find(f, p->name);
-    float *from = malloc(strata_stored_count(got) * sizeof *from),
-          *values = malloc(strata_param_count(p) * sizeof *values);
-    if (!from || !values) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for %s", p->name));
-    STRATA_GO(strata_weights_read_f32(f, got, from));
-    resize(values, from, got->dim[1], p);
-    STRATA_GO(strata_plan_write_param(plan, p, values));
-done:
-    free(from);
-    free(values);
-    return status;
 }
 
 static strata_taken judge_transfer(char text[512], const strata_graph *g, const strata_weights_file *f,
@@ -162,6 +160,24 @@ static strata_status check_transfer(const strata_graph *g, const strata_weights_
                        f->path, f->n ? f->tensor[0].name : "", g->n_params ? g->param[0]->name : "");
 }
 
+strata_status strata_model_transfer_open(strata_weights_file **out, const strata_model *m, const char *path)
+{
+    STRATA_TRY(strata_weights_open(out, path));
+    const strata_status status = check_transfer(m->graph, *out);
+    if (status == STRATA_OK) return status;
+    strata_weights_close(*out);
+    *out = NULL;
+    return status;
+}
+
+strata_status strata_model_transfer_read(float *values, const strata_model *m, strata_weights_file *f,
+                                         const strata_param *p)
+{
+    char text[512];
+    const strata_taken what = judge_transfer(text, m->graph, f, p);
+    return what == STRATA_TAKEN || what == STRATA_RESIZED ? read_values(values, f, p, what) : STRATA_OK;
+}
+
 strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const char *path,
                                     strata_taken_report *report, void *context)
 {
@@ -169,12 +185,10 @@ strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const
     strata_weights_file *f = NULL;
     const strata_graph *g = m->graph;
     char text[512];
-    STRATA_GO(strata_weights_open(&f, path));
-    STRATA_GO(check_transfer(g, f));
+    STRATA_GO(strata_model_transfer_open(&f, m, path));
     for (uint32_t i = 0; i < g->n_params; i++) {
         const strata_taken what = judge_transfer(text, g, f, g->param[i]);
-        if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i]));
-        if (what == STRATA_RESIZED) STRATA_GO(take_resized(p, f, g->param[i]));
+        if (what == STRATA_TAKEN || what == STRATA_RESIZED) STRATA_GO(take(p, f, g->param[i], what));
         if (report) report(context, g->param[i]->name, what, text);
     }
     for (uint32_t i = 0; report && i < f->n; i++)

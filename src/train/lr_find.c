@@ -123,6 +123,12 @@ static strata_status one_step(finder *f, uint32_t step, trainer_result *result)
     return trainer_take(t, true, result, &got);
 }
 
+/* A group without a rate has weights that stay as they are: what it is swept at moves nothing. */
+static bool stands_still(const finder *f, uint32_t group)
+{
+    return group != ALL_GROUPS && !(strata_rates_peak(f->trainer->rates)[group] > 0);
+}
+
 static strata_status sweep(finder *f, uint32_t group, strata_lr_curve *out)
 {
     const uint32_t n = f->config.steps;
@@ -135,6 +141,11 @@ static strata_status sweep(finder *f, uint32_t group, strata_lr_curve *out)
                                .loss = loss,
                                .smoothed = smoothed,
                                .end = "all steps" };
+    if (stands_still(f, group)) {
+        out->end = "its --lr is 0";
+        lr_find_suggest(out, n);
+        return STRATA_OK;
+    }
     STRATA_TRY(trainer_snapshot_put(&f->start, f->trainer));
     while (out->n < n) {
         const uint32_t i = out->n++;
@@ -251,7 +262,7 @@ strata_status strata_lr_find(const strata_recipe *recipe, const strata_lr_find_c
     for (uint32_t i = 0; i <= groups; i++) {
         STRATA_GO(sweep(&f, i == 0 ? ALL_GROUPS : i - 1, &curve));
         each(context, &curve);
-        if (config->picture) STRATA_GO(lr_sweeps_add(&sweeps, &curve));
+        if (config->picture && curve.n) STRATA_GO(lr_sweeps_add(&sweeps, &curve));
     }
     if (config->picture) STRATA_GO(draw(&sweeps, r, &picture));
 done:

@@ -6,22 +6,29 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "model/weights_file.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the rates"); }
 
-/* Squares and number of a group's weights: as they are on the device, without one as they will begin. */
-static strata_status add_weights(strata_trainer *t, uint32_t number, double *squares, double *n)
+/* The weights of one parameter: as they are on the device, without one as they will begin.
+ *   f  over what the seed gives; NULL: nothing */
+static strata_status read_weights(float *values, strata_trainer *t, strata_weights_file *f, uint32_t number)
 {
     const strata_param *param = t->main.model->graph->param[number];
-    const uint64_t count = strata_param_count(param);
-    strata_status status = STRATA_OK;
+    if (t->main.plan) return strata_plan_read_param(t->main.plan, param, values, false);
+    strata_model_init(values, param, number, (uint64_t)recipe_number(t->recipe, "seed"));
+    return f ? strata_model_transfer_read(values, t->main.model, f, param) : STRATA_OK;
+}
+
+/* Squares and number of a group's weights. */
+static strata_status add_weights(strata_trainer *t, strata_weights_file *f, uint32_t number, double *squares,
+                                 double *n)
+{
+    const uint64_t count = strata_param_count(t->main.model->graph->param[number]);
     float *values = malloc(count * sizeof *values);
     if (!values) return no_memory();
-    if (t->main.plan)
-        status = strata_plan_read_param(t->main.plan, param, values, false);
-    else
-        strata_model_init(values, param, number, (uint64_t)recipe_number(t->recipe, "seed"));
+    const strata_status status = read_weights(values, t, f, number);
     for (uint64_t i = 0; status == STRATA_OK && i < count; i++)
         *squares += (double)values[i] * (double)values[i];
     *n += (double)count;
@@ -32,18 +39,23 @@ static strata_status add_weights(strata_trainer *t, uint32_t number, double *squ
 strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer *t)
 {
     const strata_model *m = t->main.model;
+    const char *file = strata_recipe_get(t->recipe, "init");
+    strata_status status = STRATA_OK;
+    strata_weights_file *f = NULL;
     double *n = calloc(m->n_groups, sizeof *n);
-    strata_status status = n ? STRATA_OK : no_memory();
+    if (!n) STRATA_GO(no_memory());
+    if (!t->main.plan && *file) STRATA_GO(strata_model_transfer_open(&f, m, file));
     for (uint32_t g = 0; g < m->n_groups; g++) rms[g] = 0, parameters[g] = 0;
-    for (uint32_t i = 0; status == STRATA_OK && i < m->graph->n_params; i++) {
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
         const strata_param *param = m->graph->param[i];
         if (param->running) continue;
         const uint32_t g = m->group_of_row[param->row];
         parameters[g] += strata_param_count(param);
-        if (!param->norm && !param->bias) status = add_weights(t, i, &rms[g], &n[g]);
+        if (!param->norm && !param->bias) STRATA_GO(add_weights(t, f, i, &rms[g], &n[g]));
     }
-    for (uint32_t g = 0; status == STRATA_OK && g < m->n_groups; g++)
-        rms[g] = n[g] > 0 ? sqrt(rms[g] / n[g]) : NAN;
+    for (uint32_t g = 0; g < m->n_groups; g++) rms[g] = n[g] > 0 ? sqrt(rms[g] / n[g]) : NAN;
+done:
+    strata_weights_close(f);
     free(n);
     return status;
 }
