@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "strata/rates.h"
 #include "train/trainer.h"
 
 enum { BATCH = 6, SIDE = 8, STEPS = 6, RELEASE = 4 };
@@ -253,6 +255,52 @@ static void exempt_norms_learn_at_the_uniform_rate(void **state)
     close_job(&j);
 }
 
+static void header(void *context, const strata_rates_info *info)
+{
+    fprintf(context, "step");
+    for (uint32_t g = 0; g < info->n_groups; g++) fprintf(context, ",%s", info->group_name[g]);
+    fprintf(context, ",momentum\n");
+}
+
+static void row_of_rates(void *context, uint64_t at, const double *lr, double momentum)
+{
+    fprintf(context, "%d,%.17g,%.17g,%.17g,%.17g\n", (int)at, lr[0], lr[1], lr[2], momentum);
+}
+
+/* What a table of rates freezes is frozen as in the run that it was made of: releases in the middle, and a
+ * warm-up whose first rate is 0. */
+static void tables_train_the_same_bits(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/strata_freeze_XXXXXX", schedule[64];
+    job by_recipe, by_table;
+    open_job(&by_recipe,
+             (const char *const[]) { "schedule", "one-cycle,warmup=2", "lr", "1e-4:1e-2", "bleed",
+                                     "in,p0=0.3", "freeze-until", "stem=66.7%,body=33.4%", NULL });
+    FILE *file = fdopen(mkstemp(path), "w");
+    assert_non_null(file);
+    OK(strata_rates_list(by_recipe.recipe, STEPS, STEPS, header, row_of_rates, file));
+    assert_int_equal(fclose(file), 0);
+    snprintf(schedule, sizeof schedule, "csv:%s", path);
+    open_job(&by_table, (const char *const[]) { "schedule", schedule, NULL });
+    for (uint32_t i = 0; i < STEPS; i++) {
+        const float a = step(&by_recipe, i), b = step(&by_table, i);
+        assert_memory_equal(&a, &b, sizeof a);
+        assert_int_equal(by_table.trainer->frozen_nodes, by_recipe.trainer->frozen_nodes);
+    }
+    const strata_plan *p = by_recipe.trainer->main.plan, *q = by_table.trainer->main.plan;
+    const strata_slice of[2][3] = { { p->weights, p->moment1, p->moment2 },
+                                    { q->weights, q->moment1, q->moment2 } };
+    for (int k = 0; k < 3; k++) {
+        char *a = range(&by_recipe, of[0][k]), *b = range(&by_table, of[1][k]);
+        assert_memory_equal(a, b, of[0][k].bytes);
+        free(a), free(b);
+    }
+    close_job(&by_recipe);
+    close_job(&by_table);
+    remove(path);
+}
+
 /* Rows of groups with very different rates, multipliers of norms and biases, decay by the base rate. */
 static void rows_are_what_was_asked_for(void **state)
 {
@@ -362,6 +410,7 @@ int main(void)
         cmocka_unit_test(exempt_norms_learn_at_the_uniform_rate),
         cmocka_unit_test(statistics_hold_behind_what_learns),
         cmocka_unit_test(a_prefix_is_recorded_once),
+        cmocka_unit_test(tables_train_the_same_bits),
         cmocka_unit_test(rows_are_what_was_asked_for),
         cmocka_unit_test(decays_of_their_own),
         cmocka_unit_test(rows_of_trust_ratios),

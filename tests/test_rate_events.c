@@ -116,6 +116,39 @@ static void files_are_followed(void **state)
     remove(path);
 }
 
+/* A 0 freezes, also in the middle; -0 is the rate 0 of a group that learns on. */
+static void zeros_in_files_freeze(void **state)
+{
+    (void)state;
+    char name[] = "/tmp/strata_rates_XXXXXX", schedule[64];
+    static const char text[] = "step,stem,layer1.0,layer1.1,layer2\n0,0,1,-0,0\n5,1,0,2,0\n7,1,1,0,4\n";
+    static const bool frozen[3][4] = { { true, false, false, true },
+                                       { false, true, false, true },
+                                       { false, false, true, false } };
+    strata_rates_config c = defaults();
+    strata_group_rate now[4];
+    const int file = mkstemp(name);
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(strata_file_write(name, text, strlen(text)), STRATA_OK);
+    snprintf(schedule, sizeof schedule, "csv:%s", name);
+    c.schedule = schedule;
+    strata_rates *r = open_rates(&c);
+    for (uint64_t i = 0; i < 9; i++) {
+        strata_rates_look(r, i, now, NULL);
+        const int row = i < 5 ? 0 : i < 7 ? 1 : 2;
+        for (uint32_t g = 0; g < 4; g++) {
+            assert_int_equal(now[g].frozen, frozen[row][g]);
+            assert_true(!signbit(now[g].lr));
+            assert_true(now[g].uniform == (i < 5   ? 1
+                                           : i < 7 ? 2
+                                                   : 4)); /* the last group's, else the largest */
+        }
+    }
+    strata_rates_close(r);
+    remove(name);
+}
+
 static double rule(void *context, uint64_t step, uint32_t group, double lr, double *momentum)
 {
     *momentum = 0.5;
@@ -142,9 +175,8 @@ static void rules_are_asked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plateau_reduces),
-        cmocka_unit_test(triggers_start_and_freezes_end),
-        cmocka_unit_test(files_are_followed),
+        cmocka_unit_test(plateau_reduces),    cmocka_unit_test(triggers_start_and_freezes_end),
+        cmocka_unit_test(files_are_followed), cmocka_unit_test(zeros_in_files_freeze),
         cmocka_unit_test(rules_are_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,8 @@ typedef struct strata_rates_info {
  *   steps            of the run, at least 1
  *   steps_per_epoch  what a schedule in epochs counts in; 0: not known
  *   about            called once, first; may be NULL. What it is given lasts for the call
- *   each             called for every step; may be NULL.  lr [n_groups]
+ *   each             called for every step; may be NULL.  lr [n_groups] 0 where a group is frozen, -0 where
+ *                    it learns on at a rate of 0
  * Errors: STRATA_BAD_ARG and STRATA_FILE as training has them. */
 STRATA_API strata_status strata_rates_list(
     const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,

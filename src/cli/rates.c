@@ -94,6 +94,7 @@ const cli_command cli_rates = {
     .text =
         "Takes the keys of `strata train` that decide rates and prints a CSV: a header "
         "step,GROUP...,momentum, then a row for each step from 0, groups from the input side, all digits. "
+        "A 0 is a group that is frozen, a -0 one that learns on at a rate of 0. "
         "`--schedule csv:FILE` takes such a file back. On stderr, for each group: what --lr expanded to, the "
         "sum of its rates over the run, the size (RMS) of its initial weights, their quotient, and roughly "
         "how many times its own size a weight can move: under adam and adamw that quotient, by a trust ratio "

@@ -358,7 +358,9 @@ static strata_group_rate by_table(const strata_rates *r, uint64_t step, uint32_t
 {
     const double *row = rates_table_at(&r->table, step);
     if (r->table.momentum) *momentum = row[r->n_groups];
-    return (strata_group_rate) { .lr = row[group], .beta = 1, .frozen = r->most[group] == 0 };
+    return (strata_group_rate) { .lr = fabs(row[group]),
+                                 .beta = 1,
+                                 .frozen = row[group] == 0 && !signbit(row[group]) };
 }
 
 static strata_group_rate look(const strata_rates *r, uint64_t step, uint32_t group, double *momentum)

@@ -1,5 +1,6 @@
 /* Rates from a CSV file: a header "step,GROUP...[,momentum]", then a row per step at which they change. A row
- * holds until the next. */
+ * holds until the next. A group is frozen where its rate is 0; where it is -0 it learns on without moving, as
+ * at the first step of a warm-up. */
 #ifndef STRATA_RATES_TABLE_H
 #define STRATA_RATES_TABLE_H
 

@@ -303,6 +303,7 @@ strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uin
                                 void *context)
 {
     strata_status status = STRATA_OK;
+    strata_group_rate *now = NULL;
     double *lr = NULL, momentum;
     /* The model's own image; its defaults are those of photographs. */
     const strata_task photographs = { 224, 224, 3, 0, steps, steps_per_epoch };
@@ -315,13 +316,17 @@ strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uin
     STRATA_GO(trainer_rates_open(&t));
     if (about) STRATA_GO(tell(&t, about, context));
     lr = calloc(t.main.model->n_groups, sizeof *lr);
-    if (!lr) STRATA_GO(no_memory());
+    now = calloc(t.main.model->n_groups, sizeof *now);
+    if (!lr || !now) STRATA_GO(no_memory());
     for (uint64_t i = 0; each && i < steps; i++) {
-        strata_rates_at(t.rates, i, lr, &momentum);
+        strata_rates_look(t.rates, i, now, &momentum);
+        for (uint32_t g = 0; g < t.main.model->n_groups; g++)
+            lr[g] = now[g].frozen || now[g].lr > 0 ? now[g].lr : -0.0;
         each(context, i, lr, momentum);
     }
 done:
     free(lr);
+    free(now);
     trainer_rates_close(&t);
     strata_model_close(t.main.model);
     strata_recipe_close(t.recipe);

@@ -60,7 +60,7 @@ static void take(void *context, uint64_t step, const double *lr, double momentum
     t->x[t->n] = (double)step;
     t->momentum[t->n] = momentum;
     for (uint32_t g = 0; g < t->n_groups; g++)
-        t->lr[g * t->room + t->n] = t->still[g] && lr[g] == 0 ? NAN : lr[g]; /* a gap */
+        t->lr[g * t->room + t->n] = lr[g] == 0 && !signbit(lr[g]) ? NAN : lr[g]; /* a gap */
     t->n++;
 }
 
