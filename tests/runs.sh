@@ -164,6 +164,17 @@ same trust cut
 measured=$(grep -c 'step 50: .* moved by' trust/log.txt)
 [ "$measured" = 3 ] || fail "log.txt tells what $measured of 3 groups moved by: $(cat trust/log.txt)"
 cmp -s <(grep 'moved by' trust/log.txt | sort) <(grep 'moved by' cut/log.txt | sort -u) || fail "a resumed run tells: $(grep 'moved by' cut/log.txt)"
+# A group that begins later is told of after its own first steps, also by a run that was killed within them.
+late=(--opt sgd --lr 1e-2 --freeze-until stem=1,body=90%)
+expect 0 "" "$strata" train builtin:digits "${common[@]}" "${late[@]}" --run-dir late
+begin lately 70 "${late[@]}"
+kill -KILL "$process"
+wait "$process" 2> /dev/null
+expect 0 "" "$strata" train --resume lately --quiet
+for told in 'step 50: head' 'step 94: stem' 'step 132: body'; do
+  [ "$(grep -c "$told moved by" late/log.txt)" = 1 ] || fail "'$told moved by' is not told once: $(grep moved late/log.txt)"
+done
+cmp -s <(grep 'moved by' late/log.txt | sort) <(grep 'moved by' lately/log.txt | sort -u) || fail "a resumed run tells: $(grep 'moved by' lately/log.txt)"
 expect 0 "stem moved by .*: effectively frozen" "$strata" train builtin:digits --model small-cnn --epochs 1 --opt sgd \
   --lr 1e-6:1e-1 --run-dir slow --progress plain
 grep 'head moved by' slow/log.txt | grep frozen && fail "the head is not frozen"

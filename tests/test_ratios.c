@@ -119,18 +119,20 @@ static void ratios_are_of_what_moved(void **state)
             const trainer_result result = step(&j, n);
             float *after = weights(&j);
             assert_int_equal(result.moved != NULL, n != 1);
-            if (result.moved) ratios_take(r, n, result.moved);
+            if (result.moved) ratios_take(r, result.moved);
             for (uint32_t k = 0; result.moved && k < r->n_layers; k++)
                 expect_ratio(r->layer[k], by_hand(&j, r->layer_name[k], 0, before, after), r->layer_name[k]);
             for (uint32_t g = 0; result.moved && g < m->n_groups; g++)
                 expect_ratio(r->group[g], by_hand(&j, NULL, g, before, after), m->group_name[g]);
-            if (result.moved) sum += r->group[2];
+            if (result.moved) ratios_count(r, 2), sum += r->group[2];
             free(before), free(after);
         }
         assert_true(r->layer[0] == 0 && r->group[0] == 0 && r->group[1] > 0 && r->group[2] > r->group[1]);
-        assert_true(r->sum[2] == sum);
-        ratios_take(r, RATIO_STEPS, (const float[64]) { 0 }); /* past the first steps */
-        assert_true(r->sum[2] == sum);
+        assert_true(r->sum[2] == sum && r->steps[2] == STEPS - 1 && r->steps[1] == 0);
+        for (r->steps[2] = RATIO_STEPS - 1; r->steps[2] < RATIO_STEPS;) ratios_count(r, 2);
+        sum = r->sum[2];
+        ratios_count(r, 2); /* past the first steps */
+        assert_true(r->sum[2] == sum && r->steps[2] == RATIO_STEPS);
         close_job(&j);
     }
 }

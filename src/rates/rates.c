@@ -483,6 +483,12 @@ double strata_rates_reduced(const strata_rates *r, uint64_t step, uint32_t group
     return schedule_at(&p->use, &where).scale;
 }
 
+bool strata_rates_frozen(const strata_rates *r, uint64_t step, uint32_t group)
+{
+    double momentum;
+    return look(r, step, group, &momentum).frozen;
+}
+
 bool strata_rates_may_end(const strata_rates *r) { return r->bleed.on && r->bleed.freeze > 0; }
 
 bool strata_rates_is_done(const strata_rates *r, uint64_t step, uint32_t group, double rms)

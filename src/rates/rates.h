@@ -56,6 +56,9 @@ typedef struct strata_group_rate {
 } strata_group_rate;
 void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum);
 
+/* Is the group frozen at a step? */
+bool strata_rates_frozen(const strata_rates *r, uint64_t step, uint32_t group);
+
 /* The largest rate that the spreads give each group: --lr's, or a phase's own, times its scale; without the
  * phases in which it is frozen. [n_groups] */
 const double *strata_rates_peak(const strata_rates *r);

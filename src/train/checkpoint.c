@@ -55,18 +55,22 @@ static strata_status take_events(strata_rates *rates, const char *text, const ch
     return STRATA_OK;
 }
 
-/* Each group's sum over the first steps. A checkpoint without them is of a run that did not measure. */
+/* Each group's first steps: "SUM COUNT;". A checkpoint without them is of a run that did not measure. */
 static strata_status put_ratios(strata_text *out, const update_ratios *r)
 {
-    for (uint32_t g = 0; g < r->model->n_groups; g++) strata_text_format(out, "%a;", r->sum[g]);
+    for (uint32_t g = 0; g < r->model->n_groups; g++)
+        strata_text_format(out, "%a %u;", r->sum[g], (unsigned)r->steps[g]);
     return out->failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the checkpoint") : STRATA_OK;
 }
 
 static void take_ratios(update_ratios *r, const char *text)
 {
-    char *end;
-    for (uint32_t g = 0; text && g < r->model->n_groups; g++, text = *end ? end + 1 : end)
+    for (uint32_t g = 0; text && g < r->model->n_groups; g++) {
+        char *end;
         r->sum[g] = strtod(text, &end);
+        r->steps[g] = *end == ' ' ? (uint32_t)strtoul(end + 1, &end, 10) : RATIO_TOLD;
+        text = *end ? end + 1 : end;
+    }
 }
 
 static strata_status write_state(const char *path, strata_trainer *t, const loop_state *loop,

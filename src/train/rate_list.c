@@ -218,14 +218,37 @@ done:
     return status;
 }
 
-/* Under Adam the rates tell how far weights can move; else the first steps do. */
-static uint64_t first_steps(const strata_trainer *t)
+/* Under Adam the rates tell how far weights can move; else the first steps in which they may do. */
+static bool is_measured(const strata_trainer *t, uint64_t step, uint32_t group)
 {
-    if (t->rule.adam && !t->rule.trust) return 0;
-    return t->task.steps < RATIO_STEPS ? t->task.steps : RATIO_STEPS;
+    if (t->rule.adam && !t->rule.trust) return false;
+    return t->ratios.steps[group] < RATIO_STEPS && !strata_rates_frozen(t->rates, step, group);
 }
 
-bool rate_list_wants(const strata_trainer *t) { return t->step < first_steps(t); }
+bool rate_list_wants(const strata_trainer *t)
+{
+    bool wants = false;
+    for (uint32_t g = 0; g < t->main.model->n_groups && !wants; g++) wants = is_measured(t, t->step, g);
+    return wants;
+}
+
+/* Have the group's first steps been taken, or as many as the run has? */
+static bool is_ready(const strata_trainer *t, uint64_t step, uint32_t group)
+{
+    const uint32_t n = t->ratios.steps[group];
+    return n == RATIO_STEPS || (step + 1 == t->task.steps && n > 0 && n < RATIO_STEPS);
+}
+
+/* The sums of the rates of each group's first steps. [n_groups] */
+static void sum_first(double *begun, const strata_trainer *t, uint64_t steps, strata_group_rate *now,
+                      uint32_t *taken)
+{
+    for (uint64_t i = 0; i < steps; i++) {
+        strata_rates_look(t->rates, i, now, NULL);
+        for (uint32_t g = 0; g < t->main.model->n_groups; g++)
+            if (!now[g].frozen && taken[g] < t->ratios.steps[g]) taken[g]++, begun[g] += now[g].lr;
+    }
+}
 
 static strata_status report(const strata_trainer *t, uint64_t steps, rate_list_say *say, void *context)
 {
@@ -233,39 +256,47 @@ static strata_status report(const strata_trainer *t, uint64_t steps, rate_list_s
     const uint32_t n = m->n_groups;
     strata_status status = STRATA_OK;
     strata_text line = { 0 };
-    double *begun = calloc(2 * (size_t)n, sizeof *begun), *lr = begun + n;
+    double *begun = calloc(n, sizeof *begun);
+    uint32_t *taken = calloc(n, sizeof *taken);
     rates_sum *sum = calloc(n, sizeof *sum);
-    if (!begun || !sum) STRATA_GO(no_memory());
+    strata_group_rate *now = calloc(n, sizeof *now);
+    if (!begun || !taken || !sum || !now) STRATA_GO(no_memory());
     STRATA_GO(strata_rates_sum(t->rates, sum));
-    for (uint64_t i = 0; i < steps; i++) {
-        strata_rates_at(t->rates, i, lr, NULL);
-        for (uint32_t g = 0; g < n; g++) begun[g] += lr[g];
-    }
+    sum_first(begun, t, steps, now, taken);
     for (uint32_t g = 0; g < n; g++) {
+        if (!is_ready(t, steps - 1, g)) continue;
         const double moved = t->ratios.sum[g], whole = moved * sum[g].mass / begun[g];
-        if (!(begun[g] > 0)) continue; /* it was frozen all the time */
+        t->ratios.steps[g] = RATIO_TOLD;
+        if (!(begun[g] > 0)) continue;
         line.length = 0;
         strata_text_format(&line,
                            "step %" PRIu64 ": %s moved by %.3g of its size a step, at that pace by %.3g in "
                            "the run%s",
-                           steps, m->group_name[g], moved / (double)steps, whole,
+                           steps, m->group_name[g], moved / taken[g], whole,
                            whole < 0.05 ? ": effectively frozen" : "");
         STRATA_GO(line.failed ? no_memory() : say(context, line.s));
     }
 done:
     strata_text_free(&line);
     free(begun);
+    free(taken);
     free(sum);
+    free(now);
     return status;
 }
 
 strata_status rate_list_take(strata_trainer *t, const trainer_result *result, rate_list_say *say,
                              void *context)
 {
+    bool ready = false;
     if (!result->moved) return STRATA_OK;
-    ratios_take(&t->ratios, result->step, result->moved);
-    if (result->step + 1 != first_steps(t) || result->state.not_finite) return STRATA_OK;
-    return report(t, result->step + 1, say, context);
+    ratios_take(&t->ratios, result->moved);
+    if (result->state.not_finite) return STRATA_OK;
+    for (uint32_t g = 0; g < t->main.model->n_groups; g++) {
+        if (is_measured(t, result->step, g)) ratios_count(&t->ratios, g);
+        ready = ready || is_ready(t, result->step, g);
+    }
+    return ready ? report(t, result->step + 1, say, context) : STRATA_OK;
 }
 
 /* ---- Without a run ---------------------------------------------------------------------------- */

@@ -28,14 +28,13 @@ typedef strata_status rate_list_say(void *context, const char *line);
 /* Say before a run what the rates of each group come to, so that nothing they expand to is hidden. */
 strata_status rate_list_introduce(strata_trainer *t, rate_list_say *say, void *context);
 
-/* Is the next step one of the first, RATIO_STEPS at most, in which every step is measured because the rates
- * do not tell how far weights will move? */
+/* Is the next step one of the first, RATIO_STEPS at most, in which a group is not frozen and every step is
+ * measured because the rates do not tell how far weights will move? */
 bool rate_list_wants(const strata_trainer *t);
 
-/* Take a step's update ratios, if it was measured. After the last of the first steps say, a line for each
- * group that was not frozen all the time, by what share of its size it moved in one of them, and by how much
- * the whole run will move it at that pace, its rates being what they will be; below 5 % it is effectively
- * frozen. */
+/* Take a step's update ratios, if it was measured. After the last of a group's first steps say by what share
+ * of its size it moved in one of them, and by how much the whole run will move it at that pace, its rates
+ * being what they will be; below 5 % it is effectively frozen. */
 strata_status rate_list_take(strata_trainer *t, const trainer_result *result, rate_list_say *say,
                              void *context);
 

@@ -12,8 +12,9 @@ strata_status ratios_open(update_ratios *out, const strata_model *m)
                              .layer_of_row = calloc(g->n_rows + 1, sizeof *out->layer_of_row),
                              .layer = calloc(g->n_rows + 1, sizeof *out->layer),
                              .group = calloc(m->n_groups + 1, sizeof *out->group),
-                             .sum = calloc(m->n_groups + 1, sizeof *out->sum) };
-    if (!out->layer_name || !out->layer_of_row || !out->layer || !out->group || !out->sum) {
+                             .sum = calloc(m->n_groups + 1, sizeof *out->sum),
+                             .steps = calloc(m->n_groups + 1, sizeof *out->steps) };
+    if (!out->layer_name || !out->layer_of_row || !out->layer || !out->group || !out->sum || !out->steps) {
         ratios_free(out);
         return strata_fail(STRATA_NO_MEMORY, "no memory for the update ratios");
     }
@@ -37,6 +38,7 @@ void ratios_free(update_ratios *r)
     free(r->layer);
     free(r->group);
     free(r->sum);
+    free(r->steps);
     *r = (update_ratios) { 0 };
 }
 
@@ -56,11 +58,15 @@ static double ratio(const update_ratios *r, const float *moved, bool layer, uint
     return size > 0 ? sqrt(step / size) : 0;
 }
 
-void ratios_take(update_ratios *r, uint64_t step, const float *moved)
+void ratios_take(update_ratios *r, const float *moved)
 {
     for (uint32_t i = 0; i < r->n_layers; i++) r->layer[i] = ratio(r, moved, true, i);
-    for (uint32_t i = 0; i < r->model->n_groups; i++) {
-        r->group[i] = ratio(r, moved, false, i);
-        if (step < RATIO_STEPS) r->sum[i] += r->group[i];
-    }
+    for (uint32_t i = 0; i < r->model->n_groups; i++) r->group[i] = ratio(r, moved, false, i);
+}
+
+void ratios_count(update_ratios *r, uint32_t group)
+{
+    if (r->steps[group] >= RATIO_STEPS) return;
+    r->steps[group]++;
+    r->sum[group] += r->group[group];
 }

@@ -5,7 +5,8 @@
 
 #include "model/model.h"
 
-enum { RATIO_STEPS = 50 }; /* measured one and all at the start of a run, where rates alone tell too little */
+/* Measured one and all where rates alone tell too little: the first steps in which a group is not frozen. */
+enum { RATIO_STEPS = 50, RATIO_TOLD };
 
 typedef struct update_ratios {
     const strata_model *model; /* borrowed */
@@ -15,14 +16,18 @@ typedef struct update_ratios {
     /* |step| / |weights| of the last measured step; 0 where nothing moved. A layer's is over all its
      * parameters, a group's over those that are neither norms nor biases, as its size is everywhere. */
     double *layer, *group; /* [n_layers], [n_groups]; NaN before the first */
-    double *sum;           /* [n_groups] of `group` over the first RATIO_STEPS steps of the run */
+    double *sum;           /* [n_groups] of `group` over the group's first steps */
+    uint32_t *steps;       /* [n_groups] how many they are; RATIO_TOLD when what they came to was said */
 } update_ratios;
 
 /* Owner: caller; release with ratios_free. */
 strata_status ratios_open(update_ratios *out, const strata_model *m);
 void ratios_free(update_ratios *r);
 
-/* Take what step `step` (from 0) gave. moved [n_rows, 2]: see strata_update_step */
-void ratios_take(update_ratios *r, uint64_t step, const float *moved);
+/* Take what a step gave. moved [n_rows, 2]: see strata_update_step */
+void ratios_take(update_ratios *r, const float *moved);
+
+/* That step was one in which the group is not frozen: it counts, if it is one of the group's first. */
+void ratios_count(update_ratios *r, uint32_t group);
 
 #endif
