@@ -108,6 +108,11 @@ expect 0 "skip .*corrupt.png" env XDG_CACHE_HOME="$PWD/cache" "$strata" data cac
 holds out '^.*/cache/strata/pixels-[0-9a-f]{16}: 18 images of 8x8x3'
 expect 0 "" env XDG_CACHE_HOME="$PWD/cache" "$strata" data info pictures --size 8
 holds out '^pixels .*/cache/strata/pixels-'
+expect 4 'cannot write .*/full/strata/pixels-.*: File too large; 7744 bytes of pixels wanted' env XDG_CACHE_HOME="$PWD/full" \
+  bash -c "trap '' XFSZ; ulimit -f 4; exec \"\$@\"" full "$strata" data cache pictures --size 8
+[ -z "$(ls full/strata | grep pixels)" ] || fail "left behind: $(ls full/strata)"
+expect 0 '^cache  its pixels are mapped from .*/cache/strata/pixels-' env XDG_CACHE_HOME="$PWD/cache" "$strata" train pictures \
+  --size 8 --device cpu --model small-cnn --steps 1 --batch 4 --run-dir cached
 expect 0 "" "$strata" predict run pictures/valid/a/x.jpg --device cpu
 rm -rf run
 refused 2 "size wants pixels" pictures --size 0

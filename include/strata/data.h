@@ -28,7 +28,7 @@ typedef enum strata_filter {
 /* Pixels that were made already: a file under $XDG_CACHE_HOME/strata (else $HOME/.cache/strata), mapped into
  * memory, that is for these contents of these files at this size, fitted in this way, and no others. */
 typedef enum strata_cache_use {
-    STRATA_CACHE_READ, /* taken where there is one */
+    STRATA_CACHE_READ, /* taken where there is one; made only for a set that is too large for memory */
     STRATA_CACHE_NONE,
     STRATA_CACHE_WRITE /* made where there is none, then taken */
 } strata_cache_use;
@@ -47,6 +47,8 @@ typedef struct strata_data_config {
     uint64_t seed;
     uint32_t threads; /* that decode; 0: all cores but one, at least one */
     strata_cache_use cache;
+    uint64_t memory; /* bytes of pixels to hold at most: a set of more is decoded into a cache file and mapped
+                        from there; 0: 16 GiB, or half of the memory where that is less */
     const char *labels; /* a CSV file of the pictures' labels; "none": folders are classes; NULL or "":
                            labels.csv or train.csv in the folder, else none */
 } strata_data_config;

@@ -200,7 +200,7 @@ const cli_command cli_data_cache = {
         "Writes the pixels to a file under XDG_CACHE_HOME, where training, evaluation and data info find it "
         "and map it into memory. It is for these contents at this size: a file that changes, comes or "
         "goes, or another size, fit, filter or background makes another. Prints the file's name; to remove "
-        "it is safe.",
+        "it is safe. A set that is too large for memory gets its file without being asked for it.",
     .options = info_options + 1,
     .keys = KEYS,
     .least = 1,

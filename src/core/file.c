@@ -101,11 +101,11 @@ static strata_status open_temporary(strata_file_writer *w, const char *path)
     int fd = -1;
     for (int attempt = 0; attempt < 1000 && fd < 0; attempt++) {
         snprintf(w->temporary, room, "%s.%ld.%d.tmp", w->path, (long)getpid(), attempt);
-        fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST) break;
     }
     if (fd < 0) return strata_fail(STRATA_FILE, "cannot create %s: %s", path, strerror(errno));
-    w->file = fdopen(fd, "wb");
+    w->file = fdopen(fd, "wb"); /* whoever maps it has to read, too */
     if (!w->file) {
         close(fd);
         unlink(w->temporary);

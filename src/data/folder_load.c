@@ -82,22 +82,46 @@ static strata_status load_one(void *context, uint32_t i)
 
 /* ---- The set ---------------------------------------------------------------------------- */
 
-static strata_status reserve(strata_data *data, const image_list *l, strata_image_set shape)
+/* How the pixels of a list are made. */
+typedef struct making {
+    strata_image_set shape; /* h, w and c */
+    strata_picture_style style;
+    uint64_t key;
+    const strata_data_config *config;
+} making;
+
+static strata_status reserve_labels(strata_data *data, const image_list *l, int part)
 {
-    for (int part = 0; part < 2; part++) {
-        shape.n = 0;
-        for (uint32_t i = 0; i < l->n; i++) shape.n += !l->file[i].why && l->file[i].valid == (part == 1);
-        const uint64_t bytes = (uint64_t)shape.n * shape.h * shape.w * shape.c;
-        if (bytes > DATA_MOST_BYTES)
+    data->owned.labels[part] = malloc((l->n + 1) * sizeof *data->owned.labels[part]);
+    (part ? &data->valid : &data->train)->labels = data->owned.labels[part];
+    return data->owned.labels[part] ? STRATA_OK : no_memory(l);
+}
+
+/* Room for all pixels: in memory, or where they are many or are to be kept in a file.
+ *   file  out: closed where there is none */
+static strata_status reserve(strata_data *data, const image_list *l, const making *how,
+                             pixel_cache_maker *file)
+{
+    const strata_image_set *s = &how->shape;
+    const uint64_t most = how->config->memory ? how->config->memory : pixel_cache_threshold();
+    strata_image_set part[2] = { *s, *s };
+    part[0].n = part[1].n = 0;
+    for (uint32_t i = 0; i < l->n; i++) part[l->file[i].valid].n += !l->file[i].why;
+    const uint64_t n = (uint64_t)part[0].n + part[1].n, bytes = n * s->h * s->w * s->c;
+    if (how->config->cache == STRATA_CACHE_WRITE || bytes > most) {
+        if (how->config->cache == STRATA_CACHE_NONE)
             return strata_fail(
                 STRATA_FILE,
-                "%s: %u images of %ux%ux%u take %llu bytes, at most %llu are read: take a smaller "
-                "size",
-                l->folder, (unsigned)shape.n, (unsigned)shape.h, (unsigned)shape.w, (unsigned)shape.c,
-                (unsigned long long)bytes, (unsigned long long)DATA_MOST_BYTES);
-        STRATA_TRY(data_reserve(data, part, &shape));
+                "%s: %llu images of %ux%ux%u take %llu bytes, at most %llu are held in memory: take "
+                "a smaller size, or let a cache be made",
+                l->folder, (unsigned long long)n, (unsigned)s->h, (unsigned)s->w, (unsigned)s->c,
+                (unsigned long long)bytes, (unsigned long long)most);
+        STRATA_TRY(pixel_cache_begin(file, s, n, how->key));
+        STRATA_TRY(reserve_labels(data, l, 0));
+        return reserve_labels(data, l, 1);
     }
-    return STRATA_OK;
+    STRATA_TRY(data_reserve(data, 0, &part[0]));
+    return data_reserve(data, 1, &part[1]);
 }
 
 /* Room for each image's classes, none so far; there are no labels beside them. */
@@ -118,20 +142,24 @@ static strata_status reserve_targets(strata_data *data, const image_list *l, int
 }
 
 /* Give every image its label and its file, and close the gaps that failures left.
- *   pixels  [l->n] where each file's are; NULL: there are no gaps */
-static strata_status keep_loaded(strata_data *data, image_list *l, uint8_t *const *pixels)
+ *   pixels  [l->n] where each file's are; NULL: there are no gaps
+ *   block   of both parts, valid behind train; NULL: each has its own
+ *   bytes   of an image */
+static strata_status keep_loaded(strata_data *data, image_list *l, uint8_t *const *pixels, uint8_t *block,
+                                 size_t bytes)
 {
+    uint8_t *to = block;
     for (int part = 0; part < 2; part++) {
         strata_image_set *set = part ? &data->valid : &data->train;
-        const size_t bytes = (size_t)set->h * set->w * set->c;
+        if (!block) to = data->owned.pixels[part];
         image_file *file = strata_arena_take(&l->arena, (l->n + 1) * sizeof *file);
         if (!file) return no_memory(l);
         if (l->many) STRATA_TRY(reserve_targets(data, l, part));
         set->n = 0;
         for (uint32_t i = 0; i < l->n; i++) {
             if (l->file[i].why || l->file[i].valid != (part == 1)) continue;
-            uint8_t *to = pixels ? data->owned.pixels[part] + set->n * bytes : NULL;
             if (pixels && to != pixels[i]) memmove(to, pixels[i], bytes);
+            if (pixels) to += bytes;
             data->owned.labels[part][set->n] = (int32_t)l->file[i].label;
             for (uint32_t k = 0; l->many && k < l->file[i].n_labels; k++)
                 data->owned.targets[part][(size_t)set->n * set->classes + l->file[i].labels[k]] = 1;
@@ -157,27 +185,31 @@ static strata_status describe_skipped(strata_data *data, image_list *l)
     return STRATA_OK;
 }
 
-/* Decode all files into memory. */
-static strata_status decode(strata_data *data, image_list *l, const strata_image_set *shape,
-                            const strata_picture_style *style, uint32_t threads)
+/* Decode all files, into memory or into a cache. */
+static strata_status decode(strata_data *data, image_list *l, const making *how)
 {
     strata_status status = STRATA_OK;
-    uint8_t *at[2];
-    STRATA_TRY(reserve(data, l, *shape));
-    load job = { .list = l,
-                 .shape = { shape->h, shape->w, shape->c },
-                 .style = *style,
-                 .pixels = calloc(l->n, sizeof *job.pixels) };
-    if (!job.pixels) return no_memory(l);
-    for (int part = 0; part < 2; part++) at[part] = data->owned.pixels[part];
-    for (uint32_t i = 0; i < l->n; i++) {
-        if (l->file[i].why) continue;
-        job.pixels[i] = at[l->file[i].valid];
-        at[l->file[i].valid] += (size_t)shape->h * shape->w * shape->c;
+    const strata_image_set *s = &how->shape;
+    const size_t bytes = (size_t)s->h * s->w * s->c;
+    pixel_cache_maker file = { 0 };
+    load job = { .list = l, .shape = { s->h, s->w, s->c }, .style = how->style };
+    STRATA_GO(reserve(data, l, how, &file));
+    job.pixels = calloc(l->n, sizeof *job.pixels);
+    if (!job.pixels) STRATA_GO(no_memory(l));
+    uint8_t *to = file.pixels;
+    for (int part = 0; part < 2; part++) {
+        if (!file.pixels) to = data->owned.pixels[part];
+        for (uint32_t i = 0; i < l->n; i++) {
+            if (l->file[i].why || l->file[i].valid != (part == 1)) continue;
+            job.pixels[i] = to;
+            to += bytes;
+        }
     }
-    STRATA_GO(image_list_each(l, threads, load_one, &job));
-    STRATA_GO(keep_loaded(data, l, job.pixels));
+    STRATA_GO(image_list_each(l, how->config->threads, load_one, &job));
+    STRATA_GO(keep_loaded(data, l, job.pixels, file.pixels, bytes));
+    if (file.pixels) STRATA_GO(pixel_cache_commit(&file, data, l));
 done:
+    pixel_cache_abandon(&file);
     free(job.pixels);
     return status;
 }
@@ -188,12 +220,10 @@ static strata_status take_cached(strata_data *data, image_list *l)
     for (int part = 0; part < 2; part++) {
         strata_image_set *set = part ? &data->valid : &data->train;
         const uint32_t n = set->n;
-        data->owned.labels[part] = malloc((l->n + 1) * sizeof *data->owned.labels[part]);
-        if (!data->owned.labels[part]) return no_memory(l);
-        set->labels = data->owned.labels[part];
+        STRATA_TRY(reserve_labels(data, l, part));
         if (part == 0) continue;
         const uint32_t wanted[2] = { data->train.n, n };
-        STRATA_TRY(keep_loaded(data, l, NULL));
+        STRATA_TRY(keep_loaded(data, l, NULL, NULL, 0));
         if (data->train.n != wanted[0] || data->valid.n != wanted[1])
             return strata_fail(STRATA_FILE, "%s is of other pictures: remove it", data->cache);
     }
@@ -202,15 +232,14 @@ static strata_status take_cached(strata_data *data, image_list *l)
 
 static strata_status fill(strata_data *data, image_list *l, const strata_data_config *config)
 {
-    strata_image_set shape;
     bool cached = false;
-    strata_picture_style style = { config->fit, config->filter, { 255, 255, 255 } };
-    if (config->background_set) memcpy(style.background, config->background, 3);
-    STRATA_TRY(choose_shape(&shape, l, config));
-    const uint64_t key = pixel_cache_key(l, &shape, &style);
-    if (config->cache != STRATA_CACHE_NONE) STRATA_TRY(pixel_cache_open(&cached, data, l, key, &shape));
-    STRATA_TRY(cached ? take_cached(data, l) : decode(data, l, &shape, &style, config->threads));
-    if (!cached && config->cache == STRATA_CACHE_WRITE) STRATA_TRY(pixel_cache_write(data, l, key));
+    making how = { .style = { config->fit, config->filter, { 255, 255, 255 } }, .config = config };
+    if (config->background_set) memcpy(how.style.background, config->background, 3);
+    STRATA_TRY(choose_shape(&how.shape, l, config));
+    how.key = pixel_cache_key(l, &how.shape, &how.style);
+    if (config->cache != STRATA_CACHE_NONE)
+        STRATA_TRY(pixel_cache_open(&cached, data, l, how.key, &how.shape));
+    STRATA_TRY(cached ? take_cached(data, l) : decode(data, l, &how));
     STRATA_TRY(describe_skipped(data, l));
     if (data->train.n == 0)
         return strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,

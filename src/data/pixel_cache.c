@@ -1,10 +1,12 @@
-#define _XOPEN_SOURCE 700 /* mmap */
+#define _XOPEN_SOURCE     700 /* mmap, posix_fallocate */
+#define _FILE_OFFSET_BITS 64
 #include "data/pixel_cache.h"
 #include "data/jpeg.h"
 
 #include "core/file.h"
 #include "core/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,14 +18,14 @@
 #include <xxhash.h>
 
 /* To be raised where equal pictures would be decoded or resized to other pixels. */
-#define VERSION "strata pixels 1"
+#define VERSION "strata pixels 2"
 enum { PAGE = 4096, PATH_ROOM = 2048 };
 
 typedef struct header {
     char version[16];
-    uint64_t key, hash; /* XXH64 of failures and pixels */
+    uint64_t key, hash; /* XXH64 of pixels and failures */
     uint32_t n[2], h, w, c, failed;
-    uint64_t text_bytes, pixels_at; /* of the failures; where the pixels begin */
+    uint64_t text_bytes; /* of the failures, which stand behind the pixels */
 } header;
 
 uint64_t pixel_cache_key(const image_list *l, const strata_image_set *shape,
@@ -83,19 +85,18 @@ typedef struct wanted {
 static bool is_right(const header *h, size_t bytes, const wanted *want)
 {
     const uint64_t images = (uint64_t)h->n[0] + h->n[1], one = (uint64_t)h->h * h->w * h->c;
-    const char *text = (const char *)(h + 1);
+    const uint64_t body = bytes - PAGE; /* a file of less is not mapped */
     return memcmp(h->version, VERSION, sizeof h->version) == 0 && h->key == want->key && h->h == want->h &&
-           h->w == want->w && h->c == want->c && images <= want->most && h->pixels_at % PAGE == 0 &&
-           h->pixels_at <= bytes && h->text_bytes <= h->pixels_at &&
-           sizeof *h + h->text_bytes <= h->pixels_at && (bytes - h->pixels_at) / one >= images &&
-           h->pixels_at + images * one == bytes && (!h->text_bytes || !text[h->text_bytes - 1]) &&
-           XXH64((const char *)h + sizeof *h, bytes - sizeof *h, 0) == h->hash;
+           h->w == want->w && h->c == want->c && images <= want->most && body / one >= images &&
+           body - images * one == h->text_bytes &&
+           (!h->text_bytes || !((const char *)h)[bytes - 1]) && /* the last text has its end */
+           XXH64((const char *)h + PAGE, (size_t)body, 0) == h->hash;
 }
 
 /* "NUMBER WHY" and a NUL, for each file that failed. */
-static strata_status take_failures(image_list *l, const header *h)
+static strata_status take_failures(image_list *l, const header *h, size_t bytes)
 {
-    const char *at = (const char *)(h + 1), *end = at + h->text_bytes;
+    const char *end = (const char *)h + bytes, *at = end - h->text_bytes;
     for (uint32_t k = 0; k < h->failed && at < end; k++, at += strlen(at) + 1) {
         char *why = NULL;
         const unsigned long i = strtoul(at, &why, 10);
@@ -104,6 +105,20 @@ static strata_status take_failures(image_list *l, const header *h)
         if (!l->file[i].why) return strata_fail(STRATA_NO_MEMORY, "no memory for the list of %s", l->folder);
     }
     return STRATA_OK;
+}
+
+/* Let a set's parts view [n] images each, one part behind the other. */
+static void view(strata_data *data, const strata_image_set *shape, const uint32_t n[2], const uint8_t *pixels)
+{
+    for (int part = 0; part < 2; part++) {
+        strata_image_set *set = part ? &data->valid : &data->train;
+        set->n = n[part];
+        set->h = shape->h;
+        set->w = shape->w;
+        set->c = shape->c;
+        set->pixels = pixels;
+        pixels += (size_t)n[part] * shape->h * shape->w * shape->c;
+    }
 }
 
 strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, uint64_t key,
@@ -122,17 +137,10 @@ strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, ui
     if (!h) return STRATA_OK;
     data->owned.mapped = (void *)(uintptr_t)h;
     data->owned.mapped_bytes = bytes;
-    STRATA_TRY(take_failures(l, h));
+    STRATA_TRY(take_failures(l, h, bytes));
     data->cache = strata_arena_text(&l->arena, path);
     if (!data->cache) return strata_fail(STRATA_NO_MEMORY, "no memory for the list of %s", l->folder);
-    for (int part = 0; part < 2; part++) {
-        strata_image_set *set = part ? &data->valid : &data->train;
-        set->n = h->n[part];
-        set->h = h->h;
-        set->w = h->w;
-        set->c = h->c;
-        set->pixels = (const uint8_t *)h + h->pixels_at + (part ? (size_t)h->n[0] * h->h * h->w * h->c : 0);
-    }
+    view(data, shape, h->n, (const uint8_t *)h + PAGE);
     *found = true;
     return STRATA_OK;
 }
@@ -145,6 +153,63 @@ void pixel_cache_close(strata_data *data)
 
 /* ---- Writing ---------------------------------------------------------------------------- */
 
+uint64_t pixel_cache_threshold(void)
+{
+    uint64_t most = DATA_MOST_BYTES;
+#ifdef _SC_PHYS_PAGES
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    const uint64_t half = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / 2 : most;
+    if (half < most) most = half;
+#endif
+    return most;
+}
+
+/* Take the room on disk now: a write to mapped memory has no way to say that there is none. */
+static int take_room(int fd, size_t bytes)
+{
+#ifdef __APPLE__ /* which has no posix_fallocate */
+    return ftruncate(fd, (off_t)bytes) == 0 ? 0 : errno;
+#else
+    return posix_fallocate(fd, 0, (off_t)bytes);
+#endif
+}
+
+strata_status pixel_cache_begin(pixel_cache_maker *m, const strata_image_set *shape, uint64_t images,
+                                uint64_t key)
+{
+    char path[PATH_ROOM];
+    const uint64_t one = (uint64_t)shape->h * shape->w * shape->c, bytes = PAGE + images * one;
+    strata_status status = STRATA_OK;
+    *m = (pixel_cache_maker) { .shape = *shape, .key = key };
+    cache_path(path, key);
+    if (!*path)
+        return strata_fail(STRATA_FILE, "the cache has no folder: neither XDG_CACHE_HOME nor HOME is set");
+    if (bytes > SIZE_MAX / 2)
+        return strata_fail(STRATA_FILE, "%s: %llu bytes of pixels are more than can be mapped", path,
+                           (unsigned long long)bytes);
+    STRATA_GO(strata_file_writer_begin(&m->file, path));
+    const int full = take_room(fileno(m->file.file), (size_t)bytes);
+    if (full)
+        STRATA_GO(strata_fail(STRATA_FILE, "cannot write %s: %s; %llu bytes of pixels wanted", path,
+                              strerror(full), (unsigned long long)bytes));
+    void *at = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(m->file.file), 0);
+    if (at == MAP_FAILED) STRATA_GO(strata_fail(STRATA_FILE, "cannot map %s: %s", path, strerror(errno)));
+    m->mapped = at;
+    m->bytes = (size_t)bytes;
+    m->pixels = m->mapped + PAGE;
+    return STRATA_OK;
+done:
+    pixel_cache_abandon(m);
+    return status;
+}
+
+void pixel_cache_abandon(pixel_cache_maker *m)
+{
+    if (m->mapped) munmap(m->mapped, m->bytes);
+    strata_file_writer_abandon(&m->file);
+    *m = (pixel_cache_maker) { 0 };
+}
+
 static void put_failures(strata_text *t, header *h, const image_list *l)
 {
     for (uint32_t i = 0; i < l->n; i++)
@@ -154,43 +219,46 @@ static void put_failures(strata_text *t, header *h, const image_list *l)
             strata_text_append(t, "", 1);
         }
     h->text_bytes = t->length;
-    h->pixels_at = (sizeof *h + t->length + PAGE - 1) / PAGE * PAGE;
-    while (!t->failed && sizeof *h + t->length < h->pixels_at) strata_text_append(t, "", 1);
 }
 
-strata_status pixel_cache_write(strata_data *data, image_list *l, uint64_t key)
+/* Cut the file behind the pixels that are there, put the failures behind them and the header in front. */
+static strata_status finish(pixel_cache_maker *m, header *h, const strata_text *t)
 {
-    char path[PATH_ROOM];
-    strata_text text = { 0 };
-    strata_file_writer w = { 0 };
-    strata_status status = STRATA_OK;
-    header h = { .key = key, .h = data->train.h, .w = data->train.w, .c = data->train.c };
-    const size_t one = (size_t)h.h * h.w * h.c;
+    const size_t pixels = ((size_t)h->n[0] + h->n[1]) * h->h * h->w * h->c;
+    FILE *file = m->file.file;
     XXH64_state_t state;
-    cache_path(path, key);
-    if (!*path)
-        return strata_fail(STRATA_FILE, "the cache has no folder: neither XDG_CACHE_HOME nor HOME is set");
+    XXH64_reset(&state, 0);
+    XXH64_update(&state, m->pixels, pixels);
+    XXH64_update(&state, t->length ? t->s : "", t->length);
+    h->hash = XXH64_digest(&state);
+    memcpy(m->mapped, h, sizeof *h);
+    if (ftruncate(fileno(file), (off_t)(PAGE + pixels)) != 0 || msync(m->mapped, m->bytes, MS_SYNC) != 0 ||
+        fseeko(file, (off_t)(PAGE + pixels), SEEK_SET) != 0)
+        return strata_fail(STRATA_FILE, "cannot write %s: %s", m->file.path, strerror(errno));
+    m->file.n_bytes = PAGE + pixels;
+    STRATA_TRY(strata_file_writer_put(&m->file, t->s, t->length));
+    return strata_file_writer_commit(&m->file);
+}
+
+strata_status pixel_cache_commit(pixel_cache_maker *m, strata_data *data, image_list *l)
+{
+    strata_text text = { 0 };
+    const strata_image_set *s = &m->shape;
+    header h = { .key = m->key, .n = { data->train.n, data->valid.n }, .h = s->h, .w = s->w, .c = s->c };
+    strata_status status = STRATA_OK;
     memcpy(h.version, VERSION, sizeof h.version);
     put_failures(&text, &h, l);
-    if (text.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory to write %s", path));
-    XXH64_reset(&state, 0);
-    XXH64_update(&state, text.s, text.length);
-    for (int part = 0; part < 2; part++) {
-        const strata_image_set *set = part ? &data->valid : &data->train;
-        h.n[part] = set->n;
-        XXH64_update(&state, set->pixels, set->n * one);
-    }
-    h.hash = XXH64_digest(&state);
-    STRATA_GO(strata_file_writer_begin(&w, path));
-    STRATA_GO(strata_file_writer_put(&w, &h, sizeof h));
-    STRATA_GO(strata_file_writer_put(&w, text.s, text.length));
-    STRATA_GO(strata_file_writer_put(&w, data->train.pixels, data->train.n * one));
-    STRATA_GO(strata_file_writer_put(&w, data->valid.pixels, data->valid.n * one));
-    STRATA_GO(strata_file_writer_commit(&w));
-    data->cache = strata_arena_text(&l->arena, path);
-    if (!data->cache) status = strata_fail(STRATA_NO_MEMORY, "no memory for the list of %s", l->folder);
+    data->cache = strata_arena_text(&l->arena, m->file.path);
+    if (text.failed || !data->cache)
+        STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory to write %s", m->file.path));
+    STRATA_GO(finish(m, &h, &text));
+    view(data, s, h.n, m->pixels);
+    data->owned.mapped = m->mapped;
+    data->owned.mapped_bytes = m->bytes;
+    m->mapped = NULL; /* moved: there is nothing left to release */
 done:
-    strata_file_writer_abandon(&w);
+    if (status != STRATA_OK) data->cache = NULL;
     strata_text_free(&text);
+    pixel_cache_abandon(m);
     return status;
 }

@@ -8,27 +8,25 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { KEY_AT = 16, HASH_AT = 24, HEADER = 72, PAGE = 4096, MOST = 4 * PAGE, KEY = 7 };
+enum { KEY_AT = 16, HASH_AT = 24, PAGE = 4096, MOST = 4 * PAGE, KEY = 7 };
 
-/* The header and the failures are cut off the front and filled up to a page with the input's first byte,
- * which no header has. */
+/* The header is cut off the front; what follows it stands behind its page: pixels, then failures. */
 static void put_file(const uint8_t *bytes, size_t n)
 {
     static uint8_t file[MOST];
     const uint8_t *head;
     const uint64_t key = KEY;
-    size_t length = fuzz_cut(&head, &bytes, &n), pages;
-    if (length > MOST - PAGE) length = MOST - PAGE;
-    pages = length > PAGE ? (length + PAGE - 1) / PAGE * PAGE : PAGE;
-    if (n > MOST - pages) n = MOST - pages;
-    memset(file, length ? head[0] : 0, pages);
+    size_t length = fuzz_cut(&head, &bytes, &n);
+    if (length > PAGE) length = PAGE;
+    if (n > MOST - PAGE) n = MOST - PAGE;
+    memset(file, 0, PAGE);
     if (length) memcpy(file, head, length);
-    if (n) memcpy(file + pages, bytes, n);
-    memcpy(file, "strata pixels 1", KEY_AT);
+    if (n) memcpy(file + PAGE, bytes, n);
+    memcpy(file, "strata pixels 2", KEY_AT);
     memcpy(file + KEY_AT, &key, sizeof key);
-    const uint64_t hash = XXH64(file + HEADER, pages + n - HEADER, 0);
+    const uint64_t hash = XXH64(file + PAGE, n, 0);
     memcpy(file + HASH_AT, &hash, sizeof hash);
-    fuzz_file("strata/pixels-0000000000000007", file, pages + n);
+    fuzz_file("strata/pixels-0000000000000007", file, PAGE + n);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
