@@ -1,8 +1,6 @@
-/* Batches: what the network sees is the image, scaled, in the order and with the changes that seed and epoch
- * say. */
+/* Batches: what the device is given is the stored image, in the order that seed and epoch say. */
 #include "data/batch.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,14 +10,14 @@
 
 enum { N = 6, H = 5, W = 7, MOST = N * H * W * 4 };
 
-static const float mean[4] = { 0.25f, 0.5f, 0.125f, 0.75f }, deviation[4] = { 0.5f, 0.2f, 0.3f, 0.7f };
-
 typedef struct fixture {
     uint8_t image[MOST];
     int32_t label[N];
     strata_batcher batcher;
-    float pixels[8 * H * W * 4], weights[8];
+    uint8_t pixels[8 * H * W * 4];
+    float weights[8];
     int32_t labels[8];
+    strata_sample samples[8];
     strata_batch out;
 } fixture;
 
@@ -28,42 +26,26 @@ static void setup(fixture *f, uint32_t c, uint32_t batch)
     memset(f, 0x7f, sizeof *f);
     for (uint32_t i = 0; i < MOST; i++) f->image[i] = (uint8_t)(i * 41 + i / 7 + 1);
     for (int i = 0; i < N; i++) f->label[i] = (i * 3 + 1) % 10;
-    const strata_image_set set = { N, H, W, c, 10, f->image, f->label, NULL, NULL };
-    strata_batcher_init(&f->batcher, &set, 255, mean, deviation);
-    f->batcher.batch = batch;
-    f->out = (strata_batch) { f->pixels, f->labels, f->weights, NULL };
+    f->batcher = (strata_batcher) {
+        .set = { .n = N, .h = H, .w = W, .c = c, .classes = 10, .pixels = f->image, .labels = f->label },
+        .batch = batch
+    };
+    f->out = (strata_batch) { f->pixels, f->samples, f->labels, f->weights, NULL };
 }
 
-static float wanted(uint8_t pixel, uint32_t c)
+/* Does row `row` hold image n: a byte a pixel, or four, and zeros where there is no channel or no pixel? */
+static int row_is(const fixture *f, uint32_t row, uint32_t n)
 {
-    return (float)((pixel / 255.0 - (double)mean[c]) / (double)deviation[c]);
-}
-
-/* The stored value of a pixel of image n, black outside of it, in the column x counted from the right if
- * mirrored. */
-static uint8_t stored(const fixture *f, uint32_t n, int y, int x, uint32_t c, int mirror)
-{
-    if (y < 0 || y >= H || x < 0 || x >= W) return 0;
-    if (mirror) x = W - 1 - x;
-    return f->image[((n * H + (uint32_t)y) * W + (uint32_t)x) * f->batcher.set.c + c];
-}
-
-/* Does row `row` hold image n, shifted and mirrored, and zeros in its pad channels? */
-static int row_is(const fixture *f, uint32_t row, uint32_t n, const int shift[2], int mirror)
-{
-    const float *at = f->pixels + (size_t)row * H * W * 4;
-    for (int y = 0; y < H; y++)
-        for (int x = 0; x < W; x++)
-            for (uint32_t c = 0; c < 4; c++, at++) {
-                const float value = c < f->batcher.set.c
-                                        ? wanted(stored(f, n, y - shift[0], x - shift[1], c, mirror), c)
-                                        : 0;
-                if (*at != value) return 0;
-            }
+    const uint32_t c = f->batcher.set.c, lanes = c == 1 ? 1 : 4;
+    const size_t size = strata_stored_bytes(H, W, c);
+    const uint8_t *at = f->pixels + row * size, *image = f->image + (size_t)n * H * W * c;
+    for (size_t i = 0; i < size; i++) {
+        const size_t pixel = i / lanes, channel = i % lanes;
+        const uint8_t wanted = pixel < H * W && channel < c ? image[pixel * c + channel] : 0;
+        if (at[i] != wanted) return 0;
+    }
     return 1;
 }
-
-static const int unmoved[2] = { 0, 0 };
 
 static void an_order_is_a_permutation_of_seed_and_epoch(void **state)
 {
@@ -93,22 +75,27 @@ static void an_order_is_a_permutation_of_seed_and_epoch(void **state)
     for (int i = 0; i < 16; i++) assert_in_range(count[i / 4][i % 4], 1800, 2200);
 }
 
-static void pixels_are_scaled_and_pads_are_zero(void **state)
+static void images_are_packed_into_words(void **state)
 {
     (void)state;
     static fixture f;
     for (uint32_t c = 1; c <= 4; c++) {
         static const uint32_t order[N] = { 4, 2, 5, 0, 3, 1 };
         setup(&f, c, 3);
-        assert_int_equal(f.batcher.lanes, 4);
-        strata_batch_fill(&f.out, &f.batcher, order, 0, 1, 3);
+        strata_batch_fill(&f.out, &f.batcher, order, 1, 3);
         for (uint32_t row = 0; row < 3; row++) {
-            assert_true(row_is(&f, row, order[1 + row], unmoved, 0));
+            assert_true(row_is(&f, row, order[1 + row]));
             assert_int_equal(f.labels[row], f.label[order[1 + row]]);
             assert_true(f.weights[row] == 1);
+            assert_int_equal(f.samples[row].image, order[1 + row]);
+            assert_int_equal(f.samples[row].draw, 0);
         }
-        strata_batch_fill(&f.out, &f.batcher, NULL, 0, 3, 3);
-        for (uint32_t row = 0; row < 3; row++) assert_true(row_is(&f, row, 3 + row, unmoved, 0));
+        f.batcher.drawn = true;
+        strata_batch_fill(&f.out, &f.batcher, NULL, 3, 3);
+        for (uint32_t row = 0; row < 3; row++) {
+            assert_true(row_is(&f, row, 3 + row));
+            assert_int_equal(f.samples[row].draw, 3 + row);
+        }
     }
 }
 
@@ -117,91 +104,17 @@ static void rows_without_an_image_weigh_nothing(void **state)
     (void)state;
     static fixture f;
     setup(&f, 3, 7);
-    const float beyond = f.pixels[7 * H * W * 4];
-    strata_batch_fill(&f.out, &f.batcher, NULL, 0, 4, 2);
-    assert_true(row_is(&f, 0, 4, unmoved, 0) && row_is(&f, 1, 5, unmoved, 0));
+    strata_batch_fill(&f.out, &f.batcher, NULL, 4, 2);
+    assert_true(row_is(&f, 0, 4) && row_is(&f, 1, 5));
     for (uint32_t row = 2; row < 7; row++) {
-        assert_true(f.weights[row] == 0 && f.labels[row] == 0);
+        assert_true(f.weights[row] == 0 && f.labels[row] == 0 && f.samples[row].image == 0);
         for (int i = 0; i < H * W * 4; i++) assert_true(f.pixels[row * H * W * 4 + (uint32_t)i] == 0);
     }
-    assert_true(memcmp(&f.pixels[7 * H * W * 4], &beyond, sizeof beyond) == 0);
+    assert_int_equal(f.pixels[7 * H * W * 4], 0x7f);
     assert_int_equal(f.labels[7], 0x7f7f7f7f);
-    f.out.labels = NULL;
-    f.out.weights = NULL;
-    strata_batch_fill(&f.out, &f.batcher, NULL, 0, 0, 0);
+    f.out = (strata_batch) { .pixels = f.pixels };
+    strata_batch_fill(&f.out, &f.batcher, NULL, 0, 0);
     assert_true(f.pixels[0] == 0);
-}
-
-/* Find by what shift and mirroring row `row` came from image n; fails if by none. Returns a code for the
- * three. */
-static int find_change(const fixture *f, uint32_t row, uint32_t n)
-{
-    for (int down = -4; down <= 4; down++)
-        for (int right = -4; right <= 4; right++)
-            for (int mirror = 0; mirror < 2; mirror++)
-                if (row_is(f, row, n, (const int[2]) { down, right }, mirror))
-                    return (down + 4) * 100 + (right + 4) * 10 + mirror;
-    fail_msg("row %u is no shift or mirror image of image %u", row, n);
-    return 0;
-}
-
-static void augmentation_follows_seed_epoch_and_image(void **state)
-{
-    (void)state;
-    static fixture f, g;
-    static const uint32_t back[N] = { 5, 4, 3, 2, 1, 0 };
-    static const struct {
-        uint32_t flags, changes;
-    } cases[] = { { STRATA_AUGMENT_NONE, 1 },
-                  { STRATA_AUGMENT_FLIP, 2 },
-                  { STRATA_AUGMENT_CROP, 9 },
-                  { STRATA_AUGMENT_FLIP | STRATA_AUGMENT_CROP, 18 } };
-    for (int i = 0; i < 4; i++) {
-        static uint32_t count[1000];
-        uint32_t seen = 0;
-        memset(count, 0, sizeof count);
-        setup(&f, 1 + 2 * (uint32_t)(i % 2), N);
-        f.batcher.augment = cases[i].flags;
-        f.batcher.seed = 9;
-        for (uint32_t epoch = 0; epoch < 300; epoch++) {
-            strata_batch_fill(&f.out, &f.batcher, NULL, epoch, 0, N);
-            for (uint32_t n = 0; n < N; n++) {
-                const int change = find_change(&f, n, n);
-                seen += count[change]++ == 0;
-            }
-        }
-        assert_int_equal(seen, cases[i].changes); /* 1800 draws; each of 18 is missed once in 10^44 */
-        for (int k = 0; k < 1000; k++)            /* expected 1800 / changes, within 5 sigma */
-            if (count[k])
-                assert_true(fabs(count[k] - 1800.0 / cases[i].changes) <=
-                            5 * sqrt(1800.0 / cases[i].changes));
-
-        g = f;
-        g.out = (strata_batch) { g.pixels, g.labels, g.weights, NULL };
-        strata_batch_fill(&g.out, &g.batcher, back, 299, 0, N); /* the place in the batch does not matter */
-        for (uint32_t n = 0; n < N; n++)
-            assert_memory_equal(f.pixels + n * H * W * 4, g.pixels + (N - 1 - n) * H * W * 4,
-                                H * W * 4 * sizeof(float));
-        g.batcher.seed = 10;
-        strata_batch_fill(&g.out, &g.batcher, NULL, 299, 0, N);
-        if (i) assert_memory_not_equal(f.pixels, g.pixels, sizeof f.pixels);
-    }
-}
-
-static void augmentation_is_read_from_words(void **state)
-{
-    (void)state;
-    uint32_t flags = 99;
-    assert_int_equal(strata_augment_parse(&flags, "none"), STRATA_OK);
-    assert_int_equal(flags, STRATA_AUGMENT_NONE);
-    assert_int_equal(strata_augment_parse(&flags, "flip"), STRATA_OK);
-    assert_int_equal(flags, STRATA_AUGMENT_FLIP);
-    assert_int_equal(strata_augment_parse(&flags, "crop,flip"), STRATA_OK);
-    assert_int_equal(flags, STRATA_AUGMENT_CROP | STRATA_AUGMENT_FLIP);
-    static const char *const bad[] = { "", "flop", "flip,", "flip,none", ",", "flipcrop" };
-    for (int i = 0; i < 6; i++) assert_int_equal(strata_augment_parse(&flags, bad[i]), STRATA_BAD_ARG);
-    assert_int_equal(flags, STRATA_AUGMENT_CROP | STRATA_AUGMENT_FLIP);
-    assert_non_null(strstr(strata_message(), "\"flipcrop\": wanted none, flip"));
 }
 
 /* 900 images of class 2, 90 of 0, none of 1, 10 of 3: a third of the draws each, within four standard
@@ -240,10 +153,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(balanced_draws_are),
         cmocka_unit_test(an_order_is_a_permutation_of_seed_and_epoch),
-        cmocka_unit_test(pixels_are_scaled_and_pads_are_zero),
+        cmocka_unit_test(images_are_packed_into_words),
         cmocka_unit_test(rows_without_an_image_weigh_nothing),
-        cmocka_unit_test(augmentation_follows_seed_epoch_and_image),
-        cmocka_unit_test(augmentation_is_read_from_words),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
 }

@@ -17,7 +17,8 @@ static strata_device *reference;
 static char folder[] = "/tmp/strata-judge-XXXXXX";
 
 /* A fault: in `file`, `was` becomes `is`. A row of `op` must fail, the one with `options` where there are
- * some; "update": one of strata_judge_updates; "fp16 op": with tensors of 16 bits. */
+ * some; "update": one of strata_judge_updates; "augment": one of strata_judge_augment; "fp16 op": with
+ * tensors of 16 bits. */
 typedef struct fault {
     const char *name, *op, *file, *was, *is, *options;
 } fault;
@@ -63,6 +64,13 @@ static const fault faults[] = {
       "vec4 v = GET(y, pixel * out_quads + q);", "vec4 v = vec4(0.0);", NULL },
     { "both floats of a word are the first", "fp16 conv2d", "conv2d.comp", "sum_of(at, col + 1, sum.y)",
       "sum_of(at, col, sum.y)", "out=K kernel=3 pad=1" },
+    { "augmentation does not look at the epoch", "augment", "augment_draw.comp", "samples[i].x, values[4]",
+      "samples[i].x, 0", NULL },
+    { "an image is shifted one pixel too far", "augment", "augment_draw.comp", "room_x + 1)", "room_x + 2)",
+      NULL },
+    { "the second row of an image is the first again", "augment", "augment.comp", "uint(y) * w",
+      "uint(y / 2) * w", NULL },
+    { "there is a pixel beside the image", "augment", "augment.comp", "x >= int(w)", "x > int(w)", NULL },
 };
 enum { N_FAULTS = sizeof faults / sizeof *faults };
 
@@ -140,7 +148,9 @@ static uint32_t judge_fault(const fault *f, char *first, size_t room)
     config.shader_dir = folder;
     config.no_cache = true;
     if (strata_device_open(&j.device, &config) != STRATA_OK) fail_msg("%s", strata_message());
-    strata_status status = strcmp(op, "update") == 0 ? strata_judge_updates(&j) : STRATA_OK;
+    strata_status status = strcmp(op, "update") == 0    ? strata_judge_updates(&j)
+                           : strcmp(op, "augment") == 0 ? strata_judge_augment(&j)
+                                                        : STRATA_OK;
     for (const strata_row *row = strata_rows; row->op && status == STRATA_OK; row++)
         if (strcmp(row->op, op) == 0 && (!options || strcmp(row->options, options) == 0))
             status = strata_judge_row(&j, row);

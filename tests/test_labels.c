@@ -61,14 +61,13 @@ static void rows(void **state)
 {
     (void)state;
     columns c;
-    strata_batcher b;
-    static float pixels[4 * SIDE * SIDE * 4], targets[4 * LANES];
+    static uint8_t pixels[4 * SIDE * SIDE];
+    static float targets[4 * LANES];
     const uint32_t order[] = { 9, 31, 0 };
     make(&c);
     for (size_t i = 0; i < 4 * LANES; i++) targets[i] = NAN;
-    strata_batcher_init(&b, &c.data.train, 255, c.data.mean, c.data.std);
-    b.batch = 4;
-    strata_batch_fill(&(strata_batch) { .pixels = pixels, .targets = targets }, &b, order, 0, 0, 3);
+    const strata_batcher b = { .set = c.data.train, .batch = 4 };
+    strata_batch_fill(&(strata_batch) { .pixels = pixels, .targets = targets }, &b, order, 0, 3);
     for (uint32_t row = 0; row < 4; row++)
         for (uint32_t k = 0; k < LANES; k++)
             assert_true(targets[row * LANES + k] == (float)(row < 3 && k < K && (order[row] >> k & 1)));
@@ -109,6 +108,21 @@ static double bce(const float *logit, const uint8_t *target)
     return sum / K;
 }
 
+/* The weights and running statistics of one trainer, into another of the same network. */
+static void copy_weights(strata_trainer *to, strata_trainer *from)
+{
+    const strata_plan *p = from->main.plan, *q = to->main.plan;
+    const strata_slice here[] = { p->weights, p->running }, there[] = { q->weights, q->running };
+    for (int i = 0; i < 2; i++) {
+        if (!here[i].block) continue;
+        char *bytes = malloc(here[i].bytes);
+        assert_non_null(bytes);
+        OK(strata_plan_read_range(from->main.plan, bytes, here[i]));
+        OK(strata_plan_write_range(to->main.plan, there[i], bytes));
+        free(bytes);
+    }
+}
+
 /* From labels of the caller, from a feed, and as a score of a set: one loss, which falls. */
 static void learns(void **state)
 {
@@ -118,14 +132,17 @@ static void learns(void **state)
     static int32_t labels[IMAGES * K];
     strata_device *d = device_of();
     strata_recipe *r = recipe_of("sigmoid");
-    strata_trainer *t;
+    const strata_task task = { SIDE, SIDE, 1, K, STEPS, 0 };
+    strata_trainer *t, *plain;
     train_feed feed;
-    strata_batcher valid;
+    strata_augment augment;
     strata_score score;
     make(&c);
     OK(strata_data_images(&c.data, 1, 0, IMAGES, pixels, labels));
     for (size_t i = 0; i < IMAGES * K; i++) assert_int_equal(labels[i], c.targets[i]);
-    OK(strata_trainer_open(&t, d, r, &(strata_task) { SIDE, SIDE, 1, K, STEPS, 0 }));
+    OK(strata_trainer_open(&plain, d, r, &task));
+    OK(score_augment(&augment, &c.data, plain->recipe));
+    OK(trainer_open(&t, d, r, &task, &augment));
     OK(feed_open(&feed, &c.data, t->recipe, BATCH));
     for (uint32_t step = 0; step < STEPS; step++) {
         trainer_result result;
@@ -134,7 +151,8 @@ static void learns(void **state)
         OK(feed_step(&feed, t, step / 4, step % 4 * BATCH, BATCH));
         OK(trainer_take(t, true, &result, &got));
     }
-    OK(strata_trainer_evaluate(t, pixels, labels, IMAGES, logits, losses));
+    copy_weights(plain, t);
+    OK(strata_trainer_evaluate(plain, pixels, labels, IMAGES, logits, losses));
     double mean = 0;
     uint32_t wrong = 0, first = 0;
     for (uint32_t i = 0; i < IMAGES; i++) {
@@ -151,7 +169,7 @@ static void learns(void **state)
     }
     assert_true(mean < 0.1);
     assert_int_equal(wrong, 0);
-    OK(score_batcher(&valid, &c.data, true, t->recipe, BATCH));
+    const strata_batcher valid = score_batcher(&c.data, true, t->recipe, BATCH);
     const grade_rule rule = grade_rule_of(t->recipe);
     OK(score_set(&score, &t->main, &valid, &rule));
     assert_true(fabs(score.loss - mean) < 1e-6);
@@ -162,6 +180,7 @@ static void learns(void **state)
     FAILS(strata_score_confusion(&score, "confusion.csv"), STRATA_BAD_ARG, "any number");
     strata_score_free(&score);
     feed_close(&feed);
+    strata_trainer_close(plain);
     strata_trainer_close(t);
     strata_recipe_close(r);
     close_device(d);
@@ -172,16 +191,15 @@ static void one_label(void **state)
 {
     (void)state;
     columns c;
-    strata_batcher b;
-    static float pixels[4 * SIDE * SIDE * 4], targets[4 * LANES];
+    static uint8_t pixels[4 * SIDE * SIDE];
+    static float targets[4 * LANES];
     static const int32_t label[4] = { 2, 0, 4, 1 };
     make(&c);
     c.data.train.targets = NULL;
     c.data.train.labels = label;
     c.data.train.n = 4;
-    strata_batcher_init(&b, &c.data.train, 255, c.data.mean, c.data.std);
-    b.batch = 4;
-    strata_batch_fill(&(strata_batch) { .pixels = pixels, .targets = targets }, &b, NULL, 0, 0, 4);
+    const strata_batcher b = { .set = c.data.train, .batch = 4 };
+    strata_batch_fill(&(strata_batch) { .pixels = pixels, .targets = targets }, &b, NULL, 0, 4);
     for (uint32_t i = 0; i < 4 * LANES; i++)
         assert_true(targets[i] == (float)(i % LANES == (uint32_t)label[i / LANES]));
 }

@@ -108,6 +108,23 @@ static void test_updates_in_pieces(void **state)
     close_smaller(&j);
 }
 
+static void test_augmentation(void **state)
+{
+    (void)state;
+    judge.failures = 0;
+    expect(strata_judge_augment(&judge));
+    assert_int_equal(judge.failures, 0);
+}
+
+/* Small images of odd sizes begin aligned every 64: that many have to fit. */
+static void test_augmentation_in_pieces(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("range=131072");
+    expect(strata_judge_augment(&j));
+    close_smaller(&j);
+}
+
 static void test_reference_gradients(void **state)
 {
     (void)state;
@@ -160,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
         cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
         cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_augmentation),         cmocka_unit_test(test_augmentation_in_pieces),
         cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };

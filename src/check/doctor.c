@@ -27,6 +27,7 @@ strata_status strata_doctor(strata_doctor_result *result, const strata_doctor_co
     STRATA_GO(strata_device_open(&j.reference, &(strata_device_config) { .name = "cpu" }));
     for (const strata_row *row = strata_rows; row->op; row++) STRATA_GO(strata_judge_row(&j, row));
     STRATA_GO(strata_judge_updates(&j));
+    STRATA_GO(strata_judge_augment(&j));
     STRATA_GO(strata_judge_step(&j));
     if (config->device.validate) tell_complaints(&j);
     if (j.failures)

@@ -117,6 +117,9 @@ strata_status strata_judge_differences(strata_judge *j, const strata_row *row);
 /* Judge the gradient norm and the optimizers, which are no nodes. */
 strata_status strata_judge_updates(strata_judge *j);
 
+/* Judge what makes the network's input of stored pixels, which is no node either. */
+strata_status strata_judge_augment(strata_judge *j);
+
 /* Judge one training step of a small network: plan, ring, backward order, clipping, optimizer. */
 strata_status strata_judge_step(strata_judge *j);
 

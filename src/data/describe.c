@@ -1,6 +1,5 @@
 /* The public view of a data set. */
 #include "core/shape.h"
-#include "data/batch.h"
 #include "data/data.h"
 
 strata_data_info strata_data_describe(const strata_data *d)
@@ -27,14 +26,15 @@ strata_status strata_data_images(const strata_data *d, int valid, uint32_t first
 {
     const strata_image_set *set = valid ? &d->valid : &d->train;
     const size_t image = (size_t)set->h * set->w * set->c;
-    strata_batcher b;
     if (first > set->n || count > set->n - first)
         return strata_fail(STRATA_BAD_ARG, "%s has %u images, wanted %u from number %u", d->name,
                            (unsigned)set->n, (unsigned)count, (unsigned)first);
-    strata_batcher_init(&b, set, d->scale, d->mean, d->std);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *from = set->pixels + (first + i) * image;
-        for (size_t k = 0; k < image; k++) pixels[i * image + k] = b.value[k % set->c][from[k]];
+        for (size_t k = 0; k < image; k++) {
+            const double value = from[k] / (double)d->scale - (double)d->mean[k % set->c];
+            pixels[i * image + k] = (float)(value / (double)d->std[k % set->c]);
+        }
         if (!set->targets) labels[i] = set->labels[first + i];
         for (uint32_t k = 0; set->targets && k < set->classes; k++)
             labels[i * set->classes + k] = strata_image_is(set, first + (uint32_t)i, k);

@@ -236,6 +236,7 @@ static strata_status fill(strata_data *data, image_list *l, const strata_data_co
     making how = { .style = { config->fit, config->filter, { 255, 255, 255 } }, .config = config };
     if (config->background_set) memcpy(how.style.background, config->background, 3);
     STRATA_TRY(choose_shape(&how.shape, l, config));
+    strata_picture_ground(data->background, how.shape.c, &how.style);
     how.key = pixel_cache_key(l, &how.shape, &how.style);
     if (config->cache != STRATA_CACHE_NONE)
         STRATA_TRY(pixel_cache_open(&cached, data, l, how.key, &how.shape));

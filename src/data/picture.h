@@ -50,6 +50,9 @@ typedef struct strata_picture_style {
 strata_status strata_picture_fit_as(uint8_t *pixels, const uint32_t h_w_c[3], const strata_picture *picture,
                                     const strata_picture_style *style);
 
+/* A style's background as a stored pixel of 1 or 3 channels. */
+void strata_picture_ground(uint8_t *pixel, uint32_t channels, const strata_picture_style *style);
+
 /* The same, stretched, bilinear, over white. */
 strata_status strata_picture_fit(uint8_t *pixels, uint32_t h, uint32_t w, uint32_t c,
                                  const strata_picture *picture);

@@ -228,6 +228,11 @@ static void fill(uint8_t *out, const uint32_t to[3], const uint8_t colour[3])
         for (uint32_t c = 0; c < to[2]; c++) *out++ = to[2] == 1 ? grey : colour[c];
 }
 
+void strata_picture_ground(uint8_t *pixel, uint32_t channels, const strata_picture_style *style)
+{
+    fill(pixel, (const uint32_t[3]) { 1, 1, channels }, style->background);
+}
+
 strata_status strata_picture_fit_as(uint8_t *pixels, const uint32_t to[3], const strata_picture *p,
                                     const strata_picture_style *style)
 {

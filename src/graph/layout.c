@@ -1,6 +1,7 @@
 /* When each tensor is written first and read last, in the times of graph/order.h, and where it lies. */
 #include "graph/layout.h"
 
+#include "core/sample.h"
 #include "graph/order.h"
 #include "ops/update.h"
 
@@ -90,6 +91,7 @@ static void put_life(list *l, strata_slice *slice, const strata_tensor *t, const
 static uint64_t lay_in(strata_plan *p)
 {
     const strata_graph *g = p->graph;
+    const strata_augment *a = p->config.augment;
     uint64_t end = 0;
     p->in_step = end;
     end = strata_align(end + sizeof(strata_step_values));
@@ -99,8 +101,11 @@ static uint64_t lay_in(strata_plan *p)
     if (g->target) end = strata_align(end + strata_tensor_bytes(g->target));
     p->in_weights = end;
     end = strata_align(end + 4 * (uint64_t)g->input->shape.n);
+    p->in_samples = end;
+    if (a) end = strata_align(end + (uint64_t)g->input->shape.n * sizeof(strata_sample));
     p->in_pixels = end;
-    return strata_align(end + strata_tensor_bytes(g->input));
+    const uint64_t stored = a ? strata_stored_bytes(a->h, a->w, a->c) : 0;
+    return strata_align(end + (a ? g->input->shape.n * stored : strata_tensor_bytes(g->input)));
 }
 
 static uint64_t moved_bytes(const strata_graph *g) { return 2 * sizeof(float) * (uint64_t)g->n_rows; }
@@ -149,6 +154,9 @@ static void put_lasting(strata_plan *p, list *l)
     put(l, &p->in, "the inputs of a step", lay_in(p), 0, end);
     put(l, &p->result, "the results of a step", lay_result(p), 0, end);
     put(l, &p->scratch, "the scratch memory", scratch, 0, end);
+    put(l, &p->input, "the network's input", c->augment ? strata_tensor_bytes(g->input) : 0, 0, end);
+    put(l, &p->records, "what is done to each image",
+        c->augment && c->train ? g->input->shape.n * (uint64_t)STRATA_AUGMENT_RECORD : 0, 0, end);
     if (c->share) return;
     put(l, &p->weights, "the parameters", weights, 0, end);
     put(l, &p->running, "the running statistics", params_bytes(g, true), 0, end);
@@ -212,7 +220,9 @@ void layout_parts(strata_plan *p)
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);
     p->state = strata_slice_part(p->result, 0, sizeof(strata_state));
     p->moved = strata_slice_part(p->result, p->result_moved, moved_bytes(g));
-    g->input->data = strata_slice_part(p->in, p->in_pixels, strata_tensor_bytes(g->input));
+    g->input->data = p->config.augment
+                         ? p->input
+                         : strata_slice_part(p->in, p->in_pixels, strata_tensor_bytes(g->input));
     if (g->target) g->target->data = strata_slice_part(p->in, p->in_target, strata_tensor_bytes(g->target));
     if (g->loss) {
         g->loss->data = strata_slice_part(p->result, p->result_loss, strata_tensor_bytes(g->loss));

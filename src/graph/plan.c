@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sample.h"
 #include "graph/fuse.h"
 #include "graph/layout.h"
 #include "graph/order.h"
@@ -260,15 +261,33 @@ static strata_status record_update(strata_plan *p, strata_part *part, bool measu
     return strata_update_step(current(part), &u, p->config.optimizer);
 }
 
+/* Make the network's input of the pixels that came. */
+static strata_status record_input(strata_plan *p, strata_part *part, strata_mode mode)
+{
+    const strata_tensor *input = p->graph->input;
+    if (!p->config.augment) return STRATA_OK;
+    const uint64_t stored = strata_stored_bytes(p->augment.h, p->augment.w, p->augment.c);
+    const strata_augment_work work = {
+        .pixels = strata_slice_part(p->in, p->in_pixels, input->shape.n * stored),
+        .samples = strata_slice_part(p->in, p->in_samples, input->shape.n * sizeof(strata_sample)),
+        .records = p->records,
+        .out = input,
+    };
+    strata_stream_label(current(part), "input");
+    return strata_augment_record(current(part), &p->augment, &work, mode);
+}
+
 static strata_status record_part(strata_plan *p, int which)
 {
+    const strata_mode mode = which == STRATA_PART_EVALUATE ? STRATA_EVALUATE_MODE : STRATA_TRAIN;
     strata_part *part = &p->part[which];
     STRATA_TRY(begin_segment(p, part));
-    if (which == STRATA_PART_UPDATE || which == STRATA_PART_MEASURE)
+    if (which == STRATA_PART_UPDATE || which == STRATA_PART_MEASURE) {
         STRATA_TRY(record_update(p, part, which == STRATA_PART_MEASURE));
-    else
-        STRATA_TRY(
-            record_forward(p, part, which == STRATA_PART_EVALUATE ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
+    } else {
+        STRATA_TRY(record_input(p, part, mode));
+        STRATA_TRY(record_forward(p, part, mode));
+    }
     if (which == STRATA_PART_FIRST || which == STRATA_PART_NEXT)
         STRATA_TRY(record_backward(p, part, which == STRATA_PART_NEXT));
     return strata_stream_end(current(part));
@@ -364,6 +383,10 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
     *out = NULL;
     if (!p) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     *p = (strata_plan) { .graph = g, .device = d, .config = *config };
+    if (config->augment) {
+        p->augment = *config->augment;
+        p->config.augment = &p->augment;
+    }
     STRATA_GO(fuse_nodes(p));
     STRATA_GO(list_pieces(p));
     STRATA_GO(allocate(p));

@@ -5,6 +5,7 @@
 #define STRATA_GRAPH_PLAN_H
 
 #include "graph/graph.h"
+#include "ops/augment.h"
 #include "ops/update.h"
 
 /* One row of the rates table, in the order the optimizer kernels read it. All in the units of one step. */
@@ -49,7 +50,10 @@ typedef struct strata_plan_config {
     bool recompute; /* forget activations between a few places and compute them again, see order.h */
     bool keep_all;  /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
-    bool poison; /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
+    const strata_augment
+        *augment; /* the host gives stored pixels, and this makes the network's input of them,
+                                      of at most 4 channels; copied; NULL: it gives that input in f32 */
+    bool poison;  /* tests: fill all memory with NaN first, so that nothing read before it is written hides */
     const struct strata_plan *share; /* parameters, gradients, moments and statistics are this plan's (same
                                         network, another batch), which outlives the new one; NULL */
     const char *variants;            /* forced, see strata_stream_force; NULL */
@@ -98,8 +102,9 @@ typedef struct strata_plan {
     /* One contiguous range filled by the host for each micro-batch, and where its parts begin in it (bytes).
      */
     strata_slice in;
-    uint64_t in_step, in_rates, in_target, in_weights, in_pixels; /* strata_step_values, strata_rate[n_rows],
-                      target, f32 [n] weights, f32 NHWC pixels */
+    uint64_t in_step, in_rates, in_target, in_weights, in_samples, in_pixels; /* strata_step_values,
+                      strata_rate[n_rows], target, f32 [n] weights, strata_sample[n] where the plan augments,
+                      pixels: stored ones where it does, else f32 NHWC */
     /* One contiguous range given back: strata_state, then f32 [n] losses, then of a measured step f32
      * [n_rows, 2] norms of each row's step and weights; in evaluation also f32 [n, lanes(k)] logits. */
     strata_slice result;
@@ -115,7 +120,10 @@ typedef struct strata_plan {
     strata_slice trust;   /* [n_rows] f32: LARS, LAMB: the ratios of the last step */
     strata_slice running; /* running statistics of all batch norms, flat */
     strata_slice state, rates, step_values, sample_weights, moved; /* parts of `in` and `result` */
-    strata_slice scratch;                                          /* of the largest node and of the update */
+    strata_augment augment;                                        /* config.augment points to it */
+    strata_slice input,
+        records;          /* where the plan augments: what the network sees, what was done to each image */
+    strata_slice scratch; /* of the largest node and of the update */
     strata_slice *data_home, *again_home; /* [n_tensors] of values: made forward, and made again */
     strata_slice *grad_home; /* [n_tensors] each tensor's gradient memory, whether the frozen prefix leaves it
                                 in use or not */

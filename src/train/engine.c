@@ -57,6 +57,7 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         .recompute = recipe_is(r, "recompute", "true"),
         .no_fuse = recipe_is(r, "no-fuse", "true"),
         .variants = e->variants.length ? e->variants.s : NULL,
+        .augment = c->augment,
     };
     return strata_plan_open(&e->plan, e->model->graph, e->device, &plan);
 }
@@ -117,7 +118,9 @@ engine_input engine_parts(const engine *e, void *in)
         .labels = labels ? (void *)(at + p->in_target) : NULL,
         .targets = labels ? NULL : (void *)(at + p->in_target),
         .weights = (void *)(at + p->in_weights),
-        .pixels = (void *)(at + p->in_pixels),
+        .pixels = p->config.augment ? NULL : (void *)(at + p->in_pixels),
+        .stored = p->config.augment ? (void *)(at + p->in_pixels) : NULL,
+        .samples = p->config.augment ? (void *)(at + p->in_samples) : NULL,
     };
 }
 

@@ -3,6 +3,7 @@
 #ifndef STRATA_TRAIN_ENGINE_H
 #define STRATA_TRAIN_ENGINE_H
 
+#include "core/sample.h"
 #include "core/text.h"
 #include "model/model.h"
 #include "strata/recipe.h"
@@ -21,7 +22,8 @@ typedef struct engine_config {
     uint32_t images;        /* of a micro-batch */
     uint32_t micro_batches; /* in a step */
     bool train;
-    const engine *share; /* parameters are this one's; NULL */
+    const engine *share;           /* parameters are this one's; NULL */
+    const strata_augment *augment; /* it is given stored pixels; NULL: the network's input in f32 */
 } engine_config;
 
 /* The network alone, as a recipe wants it; it needs no device. Owner: caller; strata_model_close. */
@@ -41,16 +43,18 @@ strata_status engine_evaluate_ring(engine *e);
 /* The parts of a ring's input memory `in`. */
 typedef struct engine_input {
     strata_step_values *values;
-    strata_rate *rates; /* [n_rows] */
-    int32_t *labels;    /* [n]; NULL: the loss is sigmoid */
-    float *targets;     /* [n, lanes(classes)] in [0, 1]; NULL: the loss is softmax */
-    float *weights;     /* [n] of each image in the loss */
-    float *pixels;      /* [n, h, w, lanes(c)] */
+    strata_rate *rates;     /* [n_rows] */
+    int32_t *labels;        /* [n]; NULL: the loss is sigmoid */
+    float *targets;         /* [n, lanes(classes)] in [0, 1]; NULL: the loss is softmax */
+    float *weights;         /* [n] of each image in the loss */
+    float *pixels;          /* [n, h, w, lanes(c)]; NULL where the engine is given stored ones: */
+    uint8_t *stored;        /* [n, strata_stored_bytes] */
+    strata_sample *samples; /* [n] */
 } engine_input;
 engine_input engine_parts(const engine *e, void *in);
 
-/* Copy n dense images [n,h,w,c] and labels to an input, rows past n as zeros with weight 0; each of the n
- * weighs `weight`.
+/* Of an engine that is given f32: copy n dense images [n,h,w,c] and labels to an input, rows past n as zeros
+ * with weight 0; each of the n weighs `weight`.
  *   labels  [n]; of the loss sigmoid [n,classes], 0 or 1; NULL: none */
 void engine_put(const engine *e, const engine_input *in, const float *pixels, const int32_t *labels,
                 uint32_t n, float weight);

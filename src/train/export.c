@@ -78,7 +78,7 @@ strata_status strata_export(const char *what, const char *path, const strata_exp
     if (!*strata_recipe_get(e.source.recipe, "model"))
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say which model it is for: give --model",
                               e.source.weights));
-    const engine_config network = { e.source.task, 1, 1, false, NULL };
+    const engine_config network = { e.source.task, 1, 1, false, NULL, NULL };
     STRATA_GO(engine_model(&e.model, e.source.recipe, &network));
     STRATA_GO(strata_weights_open(&e.weights, e.source.weights));
     if (c->normalise) STRATA_GO(take_figures(&e));

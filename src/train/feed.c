@@ -99,7 +99,8 @@ strata_status feed_open(train_feed *f, const strata_data *data, const strata_rec
 {
     *f = (train_feed) { .sequential = recipe_is(r, "order", "sequential"),
                         .balanced = recipe_is(r, "sample", "balanced") };
-    STRATA_TRY(score_batcher(&f->batcher, data, false, r, micro));
+    f->batcher = score_batcher(data, false, r, micro);
+    f->batcher.drawn = f->balanced;
     const strata_image_set *set = &f->batcher.set;
     if (f->sequential && f->balanced)
         return strata_fail(STRATA_BAD_ARG, "--sample balanced draws images: leave --order sequential away");
@@ -143,15 +144,15 @@ static strata_status look(train_feed *f, strata_trainer *t)
 }
 
 /* Make the images of a micro-batch, and look at the device after each piece. */
-static strata_status fill(train_feed *f, strata_trainer *t, const engine_input *in, uint32_t epoch,
-                          uint32_t first, uint32_t images)
+static strata_status fill(train_feed *f, strata_trainer *t, const engine_input *in, uint32_t first,
+                          uint32_t images)
 {
-    const strata_batch whole = { in->pixels, in->labels, in->weights, in->targets };
+    const strata_batch whole = { in->stored, in->samples, in->labels, in->weights, in->targets };
     STRATA_TRY(look(f, t));
     for (uint32_t row = 0, rows; row < images; row += rows) {
         rows = f->batcher.batch = data_wait_piece(images, row);
         const strata_batch piece = strata_batch_from(&whole, &f->batcher, row);
-        strata_batch_fill(&piece, &f->batcher, f->order, epoch, first + row, rows);
+        strata_batch_fill(&piece, &f->batcher, f->order, first + row, rows);
         STRATA_TRY(look(f, t));
     }
     return STRATA_OK;
@@ -165,7 +166,7 @@ strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32
     for (uint32_t at = 0; at < images; at += micro) {
         engine_input in;
         STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
-        STRATA_TRY(fill(f, t, &in, epoch, first + at, micro));
+        STRATA_TRY(fill(f, t, &in, first + at, micro));
         for (uint32_t i = 0; i < micro; i++)
             in.weights[i] = sum > 0 ? (float)(weight_of(f, first + at + i) / sum) : 0;
         STRATA_TRY(trainer_submit(t));

@@ -16,7 +16,7 @@ typedef struct train_feed {
     data_wait wait;            /* of the device for images */
 } train_feed;
 
-/* By a recipe's keys order, sample, class-weights, normalize, augment.
+/* By a recipe's keys order, sample, class-weights.
  *   micro  images of a micro-batch
  * Owner:  caller; release with feed_close, also after a failure.
  * Errors: STRATA_BAD_ARG naming the key; STRATA_FILE for a file of weights that lacks a class;
@@ -27,9 +27,9 @@ void feed_close(train_feed *f);
 /* Set the order of an epoch, a function of seed and epoch. */
 void feed_epoch(train_feed *f, uint32_t epoch);
 
-/* Begin and submit the micro-batches of one step: images first .. first + images of the epoch's order. An
- * image counts by its class's weight, over the sum of the step's weights, as PyTorch's weighted mean has it;
- * the losses that come back are without. */
+/* Begin and submit the micro-batches of one step of a trainer that takes stored pixels: images first .. first
+ * + images of the epoch's order. An image counts by its class's weight, over the sum of the step's weights,
+ * as PyTorch's weighted mean has it; the losses that come back are without. */
 strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32_t first, uint32_t images);
 
 #endif

@@ -8,6 +8,7 @@
 #include "train/dataset.h"
 #include "train/feed.h"
 #include "train/recipe.h"
+#include "train/score.h"
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the sweep"); }
 
@@ -174,6 +175,7 @@ static strata_status sweep(finder *f, uint32_t group, strata_lr_curve *out)
 
 static strata_status open_finder(finder *f, strata_recipe *r)
 {
+    strata_augment augment;
     const char *limits = strata_recipe_get(r, "limits"), *folder = strata_recipe_get(r, "shader-dir");
     const strata_device_config device = { .name = strata_recipe_get(r, "device"),
                                           .shader_dir = *folder ? folder : NULL,
@@ -189,7 +191,8 @@ static strata_status open_finder(finder *f, strata_recipe *r)
         return strata_fail(STRATA_BAD_ARG, "--batch %s is more than the %u training images",
                            strata_recipe_get(r, "batch"), (unsigned)set->n);
     STRATA_TRY(strata_device_open(&f->device, &device));
-    STRATA_TRY(strata_trainer_open(&f->trainer, f->device, r, &task));
+    STRATA_TRY(score_augment(&augment, f->data, r));
+    STRATA_TRY(trainer_open(&f->trainer, f->device, r, &task, &augment));
     STRATA_TRY(feed_open(&f->feed, f->data, r, f->trainer->micro));
     const uint32_t groups = trainer_model(f->trainer)->n_groups;
     const double *peak = strata_rates_peak(f->trainer->rates);

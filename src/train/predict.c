@@ -39,7 +39,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     strata_data *set = NULL;
     strata_device *device = NULL;
     engine e = { 0 };
-    strata_batcher batcher;
+    strata_augment augment;
     *out = (strata_score) { 0 };
     STRATA_TRY(source_open(&s, what, recipe));
     if (!data || !*data)
@@ -55,9 +55,10 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     STRATA_GO(fit_data(&s, set));
     STRATA_GO(recipe_loss(s.recipe, set));
     uint32_t batch = (uint32_t)recipe_number(s.recipe, "batch");
-    STRATA_GO(source_engine(&e, &device, &s, batch));
+    STRATA_GO(score_augment(&augment, set, s.recipe));
+    STRATA_GO(source_engine(&e, &device, &s, batch, &augment));
     tell(observer, device, s.weights);
-    STRATA_GO(score_batcher(&batcher, set, true, s.recipe, batch));
+    const strata_batcher batcher = score_batcher(set, true, s.recipe, batch);
     const grade_rule rule = grade_rule_of(s.recipe);
     STRATA_GO(score_set(out, &e, &batcher, &rule));
     STRATA_GO(source_complaints(device, s.recipe));
@@ -76,8 +77,7 @@ struct strata_predictor {
     weights_source source;
     strata_device *device;
     engine engine;
-    strata_batcher batcher; /* its table of values only */
-    uint8_t *fitted;        /* [h,w,c] */
+    uint8_t *fitted; /* [h,w,c] */
 };
 
 strata_status strata_predictor_open(strata_predictor **out, const char *what, const strata_recipe *recipe)
@@ -96,11 +96,12 @@ strata_status strata_predictor_open(strata_predictor **out, const char *what, co
     if (t->c > 4)
         STRATA_GO(strata_fail(STRATA_FILE, "%s is for images of %u channels, a picture has at most 4", what,
                               (unsigned)t->c));
-    STRATA_GO(source_engine(&p->engine, &p->device, &p->source, 1));
     const strata_data like = { .scale = 255,
-                               .valid = { .h = t->h, .w = t->w, .c = t->c, .classes = t->classes },
+                               .train = { .h = t->h, .w = t->w, .c = t->c },
                                .std = { 1, 1, 1, 1 } };
-    STRATA_GO(score_batcher(&p->batcher, &like, true, p->source.recipe, 1));
+    strata_augment augment;
+    STRATA_GO(score_augment(&augment, &like, p->source.recipe));
+    STRATA_GO(source_engine(&p->engine, &p->device, &p->source, 1, &augment));
     p->fitted = malloc((size_t)t->h * t->w * t->c);
     if (!p->fitted) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for a picture", what));
     *out = p;
@@ -123,20 +124,23 @@ void strata_predictor_close(strata_predictor *p)
 static strata_status run_one(strata_predictor *p, const float **logits)
 {
     const strata_task *t = &p->source.task;
-    const uint32_t lanes = strata_lanes(t->c);
     void *in;
     uint64_t number;
     const void *bytes = NULL;
     STRATA_TRY(engine_evaluate_ring(&p->engine));
     STRATA_TRY(strata_ring_begin(p->engine.evaluate, &in));
     engine_input parts = engine_parts(&p->engine, in);
-    if (parts.labels) *parts.labels = 0;
-    if (parts.targets) memset(parts.targets, 0, strata_lanes(t->classes) * sizeof *parts.targets);
-    *parts.weights = 0;
     memset(parts.values, 0, sizeof *parts.values);
-    for (size_t i = 0; i < (size_t)t->h * t->w; i++)
-        for (uint32_t c = 0; c < lanes; c++)
-            parts.pixels[i * lanes + c] = c < t->c ? p->batcher.value[c][p->fitted[i * t->c + c]] : 0;
+    const strata_batcher one = { .set = { .n = 1,
+                                          .h = t->h,
+                                          .w = t->w,
+                                          .c = t->c,
+                                          .classes = t->classes,
+                                          .pixels = p->fitted,
+                                          .labels = &(const int32_t) { 0 } },
+                                 .batch = 1 };
+    const strata_batch out = { parts.stored, parts.samples, parts.labels, parts.weights, parts.targets };
+    strata_batch_fill(&out, &one, NULL, 0, 1);
     STRATA_TRY(strata_plan_submit_evaluate(p->engine.plan, p->engine.evaluate));
     STRATA_TRY(strata_ring_result(p->engine.evaluate, true, &number, &bytes));
     *logits = (const void *)((const char *)bytes + p->engine.plan->result_logits);

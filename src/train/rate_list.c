@@ -339,7 +339,7 @@ strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uin
     /* The model's own image; its defaults are those of photographs. */
     const strata_task photographs = { 224, 224, 3, 0, steps, steps_per_epoch };
     strata_trainer t = { .task = { 0, 0, 0, 0, steps, steps_per_epoch } };
-    const engine_config config = { t.task, 1, 1, true, NULL };
+    const engine_config config = { t.task, 1, 1, true, NULL, NULL };
     if (steps == 0) return strata_fail(STRATA_BAD_ARG, "the rates of a run want at least one step");
     STRATA_TRY(recipe_copy(&t.recipe, recipe));
     STRATA_GO(trainer_resolve(t.recipe, &photographs, 0));

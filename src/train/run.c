@@ -370,15 +370,17 @@ static strata_status check_watched(const run *r)
 
 static strata_status open_trainer(run *r)
 {
+    strata_augment augment;
     strata_task task = task_of(r->data);
     STRATA_TRY(count_steps(r, &task));
     STRATA_TRY(open_device(r));
-    STRATA_TRY(strata_trainer_open(&r->trainer, r->device, r->recipe, &task));
+    STRATA_TRY(score_augment(&augment, r->data, r->recipe));
+    STRATA_TRY(trainer_open(&r->trainer, r->device, r->recipe, &task, &augment));
     const uint32_t rest = r->data->train.n % r->trainer->batch;
     if (rest && recipe_is(r->recipe, "last", "keep")) STRATA_TRY(trainer_expect(r->trainer, rest));
     feed_close(&r->feed);
     STRATA_TRY(feed_open(&r->feed, r->data, r->recipe, r->trainer->micro));
-    STRATA_TRY(score_batcher(&r->valid, r->data, true, r->recipe, r->trainer->micro));
+    r->valid = score_batcher(r->data, true, r->recipe, r->trainer->micro);
     describe_pixels(r);
     r->epoch_lr = calloc(r->trainer->main.model->n_groups, sizeof *r->epoch_lr);
     if (!r->epoch_lr) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
@@ -437,6 +439,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
 {
     strata_status status = STRATA_OK;
     run r = { .observer = observer, .loop = { .best = INFINITY } };
+    strata_augment augment;
     STRATA_TRY(recipe_copy(&r.recipe, recipe));
     STRATA_GO(open_data(&r));
     strata_task task = task_of(r.data);
@@ -447,6 +450,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(recipe_place(r.recipe));
     STRATA_GO(recipe_copy(&r.told, r.recipe));
     STRATA_GO(feed_open(&r.feed, r.data, r.recipe, 1));
+    STRATA_GO(score_augment(&augment, r.data, r.recipe)); /* what is wrong in it is said before a folder is */
     STRATA_GO(folder_check(r.recipe));
     STRATA_GO(open_trainer(&r));
     STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command)); /* --overwrite removes a run here */

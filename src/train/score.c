@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/augment.h"
 #include "train/recipe.h"
 
 /* Numbers with commas between, up to the end or ",std="; *at is left behind them. How many: 0 where a number
@@ -55,19 +56,23 @@ strata_status score_figures(float mean[4], float std[4], const char *text, uint3
     return STRATA_OK;
 }
 
-strata_status score_batcher(strata_batcher *b, const strata_data *data, bool valid, const strata_recipe *r,
-                            uint32_t batch)
+strata_batcher score_batcher(const strata_data *data, bool valid, const strata_recipe *r, uint32_t batch)
 {
-    const strata_image_set *set = valid ? &data->valid : &data->train;
+    return (strata_batcher) { .set = valid ? data->valid : data->train,
+                              .batch = batch,
+                              .seed = (uint32_t)(uint64_t)recipe_number(r, "seed") }; /* its low half */
+}
+
+strata_status score_augment(strata_augment *a, const strata_data *data, const strata_recipe *r)
+{
+    const strata_image_set *set = &data->train;
     const char *text = strata_recipe_get(r, "normalize");
-    float mean[4], std[4];
-    memcpy(mean, data->mean, sizeof mean);
-    memcpy(std, data->std, sizeof std);
-    if (*text) STRATA_TRY(score_figures(mean, std, text, set->c));
-    strata_batcher_init(b, set, data->scale, mean, std);
-    b->batch = batch;
-    b->seed = (uint32_t)(uint64_t)recipe_number(r, "seed"); /* its low half */
-    return valid ? STRATA_OK : strata_augment_parse(&b->augment, strata_recipe_get(r, "augment"));
+    *a = (strata_augment) { .h = set->h, .w = set->w, .c = set->c, .scale = data->scale };
+    memcpy(a->mean, data->mean, sizeof a->mean);
+    memcpy(a->std, data->std, sizeof a->std);
+    memcpy(a->background, data->background, sizeof a->background);
+    if (*text) STRATA_TRY(score_figures(a->mean, a->std, text, set->c));
+    return augment_read(a, strata_recipe_get(r, "augment"));
 }
 
 /* How many classes the network holds likelier than this one: NaN logits are likelier than any. */
@@ -132,8 +137,8 @@ static strata_status run_all(strata_score *sum, float *logits, engine *e, const 
         engine_input parts = engine_parts(e, in);
         uint32_t at = i * batch;
         memset(parts.values, 0, sizeof *parts.values);
-        strata_batch_fill(&(strata_batch) { parts.pixels, parts.labels, parts.weights, parts.targets }, b,
-                          NULL, 0, at, n - at < batch ? n - at : batch);
+        const strata_batch out = { parts.stored, parts.samples, parts.labels, parts.weights, parts.targets };
+        strata_batch_fill(&out, b, NULL, at, n - at < batch ? n - at : batch);
         STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
     sum->loss /= n;

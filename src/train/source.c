@@ -168,7 +168,8 @@ void source_close(weights_source *s)
     *s = (weights_source) { 0 };
 }
 
-strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images)
+strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images,
+                            const strata_augment *augment)
 {
     const strata_recipe *r = s->recipe;
     const char *limits = strata_recipe_get(r, "limits"), *folder = strata_recipe_get(r, "shader-dir");
@@ -179,7 +180,7 @@ strata_status source_engine(engine *out, strata_device **device, const weights_s
                                           .limits = *limits ? limits : NULL,
                                           .validate = recipe_flag(r, "validate") };
     STRATA_TRY(strata_device_open(device, &config));
-    const engine_config network = { s->task, images, 1, false, NULL };
+    const engine_config network = { s->task, images, 1, false, NULL, augment };
     strata_status status = engine_open(out, *device, r, &network);
     if (status == STRATA_OK) status = strata_model_load(out->model, out->plan, s->weights, true, NULL, NULL);
     if (status != STRATA_OK) {

@@ -23,8 +23,9 @@ strata_status source_open(weights_source *out, const char *what, const strata_re
 void source_close(weights_source *s);
 
 /* Open the network of a source on the device its recipe names and load the weights, for evaluation of
- * `images` at once. */
-strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images);
+ * `images` at once, which come as stored pixels that `augment` says how to take. */
+strata_status source_engine(engine *out, strata_device **device, const weights_source *s, uint32_t images,
+                            const strata_augment *augment);
 
 /* With --validate the layer's complaints are a failure. Errors: STRATA_CHECK_FAILED with the first. */
 strata_status source_complaints(const strata_device *device, const strata_recipe *recipe);

@@ -63,7 +63,7 @@ static strata_status open_tail(strata_trainer *t, uint32_t images)
 {
     if (t->tail.model && t->tail.model->graph->input->shape.n == images) return STRATA_OK;
     engine_close(&t->tail);
-    const engine_config config = { t->task, images, 1, true, &t->main };
+    const engine_config config = { t->task, images, 1, true, &t->main, t->main.plan->config.augment };
     return engine_open(&t->tail, t->device, t->recipe, &config);
 }
 
@@ -279,7 +279,7 @@ strata_status trainer_check(strata_recipe *recipe, const strata_task *task)
     strata_trainer t = { .task = *task };
     STRATA_TRY(recipe_copy(&t.recipe, recipe));
     STRATA_GO(read_batch(&t));
-    const engine_config config = { t.task, t.micro, t.parts, true, NULL };
+    const engine_config config = { t.task, t.micro, t.parts, true, NULL, NULL };
     STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
     STRATA_GO(trainer_keep_groups(recipe, t.main.model));
     STRATA_GO(trainer_rates_open(&t));
@@ -290,8 +290,8 @@ done:
     return status;
 }
 
-strata_status strata_trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
-                                  const strata_task *task)
+strata_status trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
+                           const strata_task *task, const strata_augment *augment)
 {
     strata_status status = STRATA_OK;
     *out = NULL;
@@ -308,7 +308,7 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
     if (t->task.steps == 0) t->task.steps = (uint64_t)recipe_number(t->recipe, "steps");
     if (t->task.steps == 0) t->task.steps = 1;
     STRATA_GO(read_batch(t));
-    const engine_config config = { t->task, t->micro, t->parts, true, NULL };
+    const engine_config config = { t->task, t->micro, t->parts, true, NULL, augment };
     STRATA_GO(engine_open(&t->main, device, t->recipe, &config));
     STRATA_GO(trainer_keep_groups(t->recipe, t->main.model));
     STRATA_GO(trainer_rates_open(t));
@@ -321,6 +321,12 @@ strata_status strata_trainer_open(strata_trainer **out, strata_device *device, c
 done:
     strata_trainer_close(t);
     return status;
+}
+
+strata_status strata_trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
+                                  const strata_task *task)
+{
+    return trainer_open(out, device, recipe, task, NULL);
 }
 
 void strata_trainer_close(strata_trainer *t)

@@ -84,6 +84,11 @@ struct strata_trainer {
     uint32_t n_results, first_result;
 };
 
+/* As strata_trainer_open; with `augment` (copied) the trainer is given stored pixels, which the device makes
+ * the network's input of; NULL: that input in f32. */
+strata_status trainer_open(strata_trainer **out, strata_device *device, const strata_recipe *recipe,
+                           const strata_task *task, const strata_augment *augment);
+
 /* Begin a micro-batch of the next step: give out the memory to fill.
  *   images  real images of this micro-batch: the trainer's micro, or for a smaller last batch all of it
  *   last    it ends its step

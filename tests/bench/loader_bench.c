@@ -19,7 +19,6 @@ static double now(void)
 int main(int argc, char **argv)
 {
     strata_data *d;
-    strata_batcher b;
     if (argc != 4) return fprintf(stderr, "loader_bench FOLDER SIZE THREADS\n"), 2;
     const strata_data_config config = { .h = (uint32_t)atoi(argv[2]),
                                         .w = (uint32_t)atoi(argv[2]),
@@ -30,16 +29,16 @@ int main(int argc, char **argv)
     if (strata_data_load(&d, argv[1], &config) != STRATA_OK)
         return fprintf(stderr, "%s\n", strata_message()), 1;
     const strata_image_set *set = &d->train;
-    float *pixels = malloc((size_t)BATCH * set->h * set->w * 4 * sizeof *pixels);
+    uint8_t *pixels = malloc(BATCH * strata_stored_bytes(set->h, set->w, set->c));
     uint32_t *order = malloc(set->n * sizeof *order);
+    strata_sample samples[BATCH];
     int32_t labels[BATCH];
     float weights[BATCH];
     if (!pixels || !order) return 1;
-    strata_batcher_init(&b, set, d->scale, d->mean, d->std);
-    b.batch = BATCH;
+    const strata_batcher b = { .set = *set, .batch = BATCH };
     strata_order(order, set->n, 1, 0);
     for (uint32_t at = 0; at < set->n; at += BATCH)
-        strata_batch_fill(&(strata_batch) { pixels, labels, weights, NULL }, &b, order, 0, at,
+        strata_batch_fill(&(strata_batch) { pixels, samples, labels, weights, NULL }, &b, order, at,
                           set->n - at < BATCH ? set->n - at : BATCH);
     printf("%u %.6f\n", (unsigned)set->n, now() - began);
     free(order);
