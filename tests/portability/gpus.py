@@ -25,12 +25,13 @@ import kernels
 import machines
 
 HERE = pathlib.Path(__file__).resolve().parent
-RUNS = { # name: data, options
+RUNS = { # name: size of images, options
     'resnet18 small': ('32', '--model resnet18 --stem small --batch 64 --opt sgd'),
-    'resnet18 imagenet': ('224', '--model resnet18 --stem imagenet --batch 16 --opt adamw --augment none'),
+    'resnet18 imagenet': ('224', '--model resnet18 --stem imagenet --batch 16 --opt adamw'),
     'resnet50': ('32', '--model resnet50 --stem imagenet --batch 32 --opt lamb'),
     'mobilenet-v1': ('32', '--model mobilenet-v1 --batch 32 --opt lars'),
 }
+COUNTED = ['resnet18 small', 'resnet18 imagenet'] # whose work page.py wants to know
 NOT_FINITE = 5 # strata's exit code: where nothing computes a loss it is zero, or on NVK what was there before
 
 
@@ -62,7 +63,7 @@ def train(build, device, data, work, faults):
     for name, (images, options) in RUNS.items():
         folder = work / name.replace(' ', '-')
         code, out, err = kernels.on(build, device, build / 'strata', 'train', data / images, *options.split(),
-                                    '--epochs', '1', '--run-dir', folder, '--validate', '--progress', 'none',
+                                    '--epochs', '1', '--augment', 'none', '--run-dir', folder, '--validate', '--progress', 'none',
                                     *machines.limits(device))
         if code not in (0, NOT_FINITE):
             faults.tell(f'{device}: strata train ({name}): exit {code}: {err.strip().splitlines()[-1:]}')
@@ -106,12 +107,13 @@ def try_planted(build, device, work, faults):
         faults.tell(f'{device}: the planted kernel that spills is not seen')
 
 
-def flops_of_passes(build, device):
+def work_of(build, device, run):
     """The work of each layer and pass, as `strata bench` counts it: of a device whose clock may be read."""
-    code, out, err = kernels.on(build, device, build / 'strata', 'bench', *RUNS['resnet18 small'][1].split(), '--steps',
+    size, options = RUNS[run]
+    code, out, err = kernels.on(build, device, build / 'strata', 'bench', *options.split(), '--size', size, '--steps',
                                 '1', '--json')
     if code:
-        return None
+        sys.exit(f'{device}: strata bench: exit {code}: {err.strip()}')
     return [{key: line[key] for key in ('node', 'op', 'pass', 'flops', 'bytes', 'launches')}
             for line in json.loads(out)['lines'] if line['phase'] == 'train']
 
@@ -152,9 +154,9 @@ def main():
             print(device, flush=True)
             (folder / device).mkdir()
             found[device] = examine_device(build, device, data, folder / device, faults)
-        work = flops_of_passes(build, 'navi21') if 'navi21' in found else None
-    if a.keep:
-        a.keep.write_text(json.dumps(dict(commit=commit, devices=found, work=work), indent=1))
+        if a.keep:
+            work = {run: work_of(build, 'navi21', run) for run in COUNTED}
+            a.keep.write_text(json.dumps(dict(commit=commit, devices=found, work=work), indent=1))
     print(f'{len(faults)} faults on {len(found)} devices')
     sys.exit(1 if faults else 0)
 

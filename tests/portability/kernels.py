@@ -17,6 +17,7 @@ import loops
 import machines
 
 HERE = pathlib.Path(__file__).resolve().parent
+ROUND = 16 # terms in a round of shaders/tile.glsl: how often the inner loop of a ROLLED kernel runs
 DEVICES = ['navi21', 'navi31', 'tgl', 'dg2', 'ga102']
 
 
@@ -39,7 +40,8 @@ def examine(build, device, *what):
     for kernel in kernels:
         kernel.update(machines.figures(device, kernel))
         e = kernel['executables'][-1]
-        kernel['loop'] = loops.main_loop(e['language'], e['assembly']) if 'assembly' in e else None
+        trips = ROUND if 'ROLLED=1' in kernel['defines'].split() else 1
+        kernel['loop'] = loops.main_loop(e['language'], e['assembly'], trips) if 'assembly' in e else None
     return kernels
 
 
@@ -51,9 +53,9 @@ def row(device, k):
     c = k['loop']
     cells = [device, k['lanes'], k['registers'], k['spilled'], k['scratch'], k['shared'], k['waves'], k['instructions']]
     if c:
-        alu = sum(c.get(kind, 0) for kind in ('fma', 'alu')) - c.get('dual', 0)
+        alu = c['fma'] + c['alu'] - c['pairs']
         cells += [c['fma'], f"{c['fma'] / c['all']:.0%}", f"{c['fma'] / alu:.0%}", f"{c['lds_bytes'] / c['fma']:.2f}",
-                  f"{c.get('lds', 0)}+{c.get('load', 0)}", c['all']]
+                  f"{c['lds']}+{c['load']}", c['all']]
     return [str(cell) for cell in cells + [''] * (len(HEAD) - len(cells))]
 
 

@@ -1,8 +1,9 @@
 """The main loop of a compiled kernel, read from the text that the driver's compiler gives of it.
 
-A loop is a backward jump with what stands between its label and it. The main loop is, of those that hold the most
-multiply-adds, the one that ends first (jumps further down come back from rare paths that NVK put there). Every instruction between its ends counts once, also where lanes may jump over it, so
-the share of multiply-adds is a lower bound. Kernels with few products have no such loop."""
+The main loop is, of those that hold the most multiply-adds, the smallest. Every instruction in it counts once, also
+where lanes may jump over it, so the share of multiply-adds is a lower bound. A loop within it is not told apart,
+unless its trips are given: then the main loop is the one around it, with what is within counted as often as it runs.
+Kernels with few products have no such loop."""
 import re
 
 FMA_LEAST = 8  # below, a loop is no inner product
@@ -49,78 +50,117 @@ def fitting(table, text):
     return next((kind for kind, pattern in table if re.match(pattern, text)), 'other')
 
 
+def from_jumps(code):
+    """Instructions and loops of a text in which a loop is what stands between a label and the jump back to it.
+    code: [(label or None, jump target or None, kind, bytes of shared memory)]"""
+    place = {label: i for i, (label, *_) in enumerate(code) if label}
+    loops = [range(place[target], i + 1) for i, (_, target, *_) in enumerate(code)
+             if target in place and place[target] <= i]
+    return [(kind, size) for _, _, kind, size in code], [frozenset(l) for l in loops]
+
+
 def read_radv(text):
-    """[(label or None, jump target or None, kind, bytes per lane)] of RADV's assembly."""
+    code = []
     for line in text.splitlines():
         line = line.split(';')[0].strip()
         if label := re.fullmatch(r'(BB\d+):', line):
-            yield label[1], None, None, 0
+            code.append((label[1], None, None, 0))
         elif line:
             kind = fitting(RADV, line)
             target = re.search(r'\bBB\d+', line) if kind == 'jump' else None
-            words = 0
-            if kind == 'lds':
-                words = 4 if 'b128' in line else 2 if 'b64' in line and 'read2' not in line else 1
-                words = words * 2 if re.match(r'ds_(read|load)_?2', line) else words
-                words = 4 if re.match(r'ds_(read|load)_?2\w*_b64', line) else words
-            yield None, target and target[0], kind, 4 * words
+            width = re.match(r'ds_(?:read|load)_?(2?)\w*?_?b(\d+)', line)
+            code.append((None, target and target[0], kind, (2 if width[1] else 1) * int(width[2]) // 8 if width else 0))
+    return from_jumps(code)
 
 
 def read_anv(text):
-    send = None
+    code, send = [], None
     for line in text.splitlines():
         line = line.strip()
         if send and 'MsgDesc' in line:
             kind = kind_of_send(line)
             registers = re.search(r'(rlen|dst_len =) (\d+)', line) # of 32 bytes, for as many lanes as the message has
             lanes = int(re.search(r'\((\d+)\)', send)[1])
-            yield None, None, kind, 32 * int(registers[2]) // lanes if kind == 'lds' and registers else 0
+            code.append((None, None, kind, 32 * int(registers[2]) // lanes if kind == 'lds' and registers else 0))
             send = None
         elif label := re.fullmatch(r'(LABEL\d+):', line):
-            yield label[1], None, None, 0
+            code.append((label[1], None, None, 0))
         elif re.match(r'(\([^)]*\) *)?[a-z]', line) and not line.startswith(('START', 'END')):
             kind = fitting(ANV, line)
             if kind == 'send':
                 send = line
                 continue
             target = re.search(r'LABEL\d+', line) if re.match(r'(\(.*?\) )?while', line) else None
-            yield None, target and target[0], kind, 0
+            code.append((None, target and target[0], kind, 0))
+    return from_jumps(code)
+
+
+def natural_loops(successors):
+    """Of a graph of blocks {number: [numbers]} that begins with its least: the sets of blocks of its loops."""
+    entry, blocks = min(successors), set(successors)
+    before = {b: {a for a in blocks if b in successors[a]} for b in blocks}
+    above = {b: blocks if b != entry else {entry} for b in blocks} # blocks on every way to b
+    changed = True
+    while changed:
+        changed = False
+        for b in sorted(blocks - {entry}):
+            now = {b} | (set.intersection(*(above[a] for a in before[b])) if before[b] else set())
+            changed, above[b] = changed or now != above[b], now
+    bodies = {}
+    for tail in blocks:
+        for head in set(successors[tail]) & above[tail]:
+            body, todo = bodies.setdefault(head, {head}), [tail]
+            while todo:
+                b = todo.pop()
+                if b not in body:
+                    body.add(b)
+                    todo += before[b]
+    return bodies.values()
 
 
 def read_nak(text):
+    """NAK names the blocks that follow each one, and puts parts of a loop behind the end."""
+    code, successors, parts, block = [], {}, {}, None
     for line in text.splitlines():
         line = line.split('//')[0].strip()
-        if label := re.match(r'block\S* \d+ (L\d+) ', line):
-            yield label[1], None, None, 0
-        elif line and not line.startswith('}'):
+        if begin := re.match(r'block\S* (\d+) ', line):
+            block = int(begin[1])
+            parts[block] = []
+        elif end := re.match(r'\} -> \[(.*)\]', line):
+            successors[block] = [int(n) for n in re.findall(r'\d+', end[1])]
+        elif line:
             line = re.sub(r'^@\S+ +', '', line)
-            kind = fitting(NAK, line)
-            target = re.search(r'bra (L\d+)', line)
             bits = re.search(r'ld\.shared\S*\.b(\d+)', line)
-            yield None, target and target[1], kind, int(bits[1]) // 8 if bits else 0
+            parts[block].append(len(code))
+            code.append((fitting(NAK, line), int(bits[1]) // 8 if bits else 0))
+    return code, [frozenset(i for b in body for i in parts[b]) for body in natural_loops(successors)]
 
 
 READERS = {'Assembly': read_radv, 'GEN Assembly': read_anv, 'NAK assembly': read_nak}
 
 
 def tally(instructions):
-    count = {}
-    for _, _, kind, size in instructions:
+    count = dict.fromkeys(('fma', 'alu', 'lds', 'load', 'lds_bytes', 'all'), 0)
+    for kind, size in instructions:
         if kind and kind != 'none':
-            count[kind] = count.get(kind, 0) + 1
-            count['lds_bytes'] = count.get('lds_bytes', 0) + size
-    if count.get('fma2'):
-        count['dual'] = count.pop('fma2')
-        count['fma'] = count.get('fma', 0) + 2 * count['dual']
-    count['all'] = sum(n for kind, n in count.items() if kind not in ('lds_bytes', 'dual')) - count.get('dual', 0)
+            pair = 2 if kind == 'fma2' else 1 # RDNA 3: two in one instruction
+            kind = 'fma' if pair == 2 else kind
+            count[kind] = count.get(kind, 0) + pair
+            count['pairs'] = count.get('pairs', 0) + pair - 1
+            count['lds_bytes'] += size
+            count['all'] += 1
     return count
 
 
-def main_loop(language, text):
-    """Counts of the main loop by kind ('fma', 'lds', ..., 'all', 'lds_bytes' read by a lane); None: there is none."""
-    code = list(READERS[language](text))
-    place = {label: i for i, (label, *_) in enumerate(code) if label}
-    loops = [(tally(code[place[target]:i + 1]), -i, place[target]) for i, (_, target, *_) in enumerate(code)
-             if target in place and place[target] <= i]
-    best = max(loops, key=lambda l: (l[0].get('fma', 0), *l[1:]), default=[{}])[0]
-    return best if best.get('fma', 0) >= FMA_LEAST else None
+def main_loop(language, text, trips=1):
+    """Counts of the main loop by kind ('fma', 'lds', ..., 'all', 'lds_bytes' read by a lane); None: there is none.
+    trips: how often the loop with the multiply-adds runs within the one around it."""
+    code, loops = READERS[language](text)
+    counted = [(tally(code[i] for i in sorted(l)), l) for l in loops]
+    inner, body = max(counted, key=lambda c: (c[0]['fma'], -c[0]['all']), default=({}, None))
+    if inner.get('fma', 0) < FMA_LEAST:
+        return None
+    around = min((c for c in counted if c[1] > body), key=lambda c: c[0]['all'], default=None)
+    if trips == 1 or not around:
+        return inner
+    return {kind: n + (trips - 1) * inner.get(kind, 0) for kind, n in around[0].items()}

@@ -58,6 +58,26 @@ def figures(device, kernel):
                 waves=f'{held}/{most}')
 
 
+# What bounds a kernel, of one product of each family. peak: flop/s of f32; memory: bytes/s; units: WGPs, SMs, subslices;
+# lanes: multiply-adds a unit takes in a clock; bank: bytes of shared memory that a unit reads in a clock; issues: which
+# instructions take a turn of the pipe that multiply-adds need ('alu': others have pipes of their own; 'all': one in all).
+PRODUCTS = {
+    'navi21': dict(product='RX 6800', peak=16.2e12, memory=512e9, units=30, lanes=128, bank=256, issues='alu'),
+    'navi31': dict(product='RX 7900 XTX', peak=61.4e12, memory=960e9, units=48, lanes=256, bank=256, issues='alu'),
+    'tgl': dict(product='Iris Xe, 96 EUs', peak=2.07e12, memory=68e9, units=6, lanes=128, bank=128, issues='alu'),
+    'dg2': dict(product='Arc A770', peak=17.2e12, memory=560e9, units=32, lanes=128, bank=128, issues='alu'),
+    'ga102': dict(product='RTX 3090', peak=35.6e12, memory=936e9, units=82, lanes=128, bank=128, issues='all'),
+}
+
+
+def bounds(device, loop):
+    """(share of the device's multiply-adds that instructions leave, that shared memory leaves), each at most 1."""
+    p = PRODUCTS[device]
+    turns = loop['fma'] + loop['alu'] - loop['pairs'] if p['issues'] == 'alu' else loop['all']
+    reads = loop['lds_bytes'] / loop['fma']
+    return min(1, loop['fma'] / turns), min(1, p['bank'] / p['lanes'] / reads) if reads else 1
+
+
 # Units that the shim or the driver does not tell right, as the product has them: NVK on a shim tells 2.
 CORES = {'ga102': 82, 'tu102': 68}
 
