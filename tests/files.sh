@@ -153,7 +153,7 @@ printf 'file,labels,is_valid\none,"warm flat",0\ntwo,flat,0\nthree,"warm",1\n' >
 expect 0 "" "$strata" train labelled --device cpu --model tiny.yaml --size 8 --channels 1 --batch 2 --steps 2 --best map --run-dir run
 holds err 'data +labelled: 2 train, 1 valid, 2 classes, 8x8x1'
 holds run/recipe.yaml 'loss: "sigmoid"'
-[ "$(cat run/metrics.csv | tail -1 | grep -oE ',[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+$' | wc -l)" = 1 ] || fail "metrics: $(cat run/metrics.csv)"
+[ "$(cat run/metrics.csv | tail -1 | grep -oE ',[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]+,$' | wc -l)" = 1 ] || fail "metrics: $(cat run/metrics.csv)"
 absent run/confusion.csv
 expect 0 "" "$strata" evaluate run --device cpu --per-class --json
 json out

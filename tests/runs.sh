@@ -109,6 +109,9 @@ holds events/log.txt '^rates  adamw, plateau,.*, bleed in,p0=0.2,.*, freeze-unti
 holds events/steps.jsonl '"event": "record", "frozen_nodes": 7'
 [ "$(grep -c '"event": "metric", "metric": "loss"' events/steps.jsonl)" = 2 ] || fail "metrics: $(grep metric events/steps.jsonl)"
 holds events/steps.jsonl '"event": "reduce", "group": "head", "value": 0.5'
+holds events/metrics.csv '^1,44,.*,0 freeze body$'
+holds events/metrics.csv '^2,88,.*,44 freeze stem; 44 unfreeze body$'
+holds events/metrics.csv '^3,132,.*88 reduce head'
 begin halted 90 "${events[@]}"
 kill -KILL "$process"
 wait "$process" 2> /dev/null
@@ -153,6 +156,15 @@ expect 0 "" "$strata" train --resume grouped --quiet
 same own grouped
 expect 0 "" "$strata" evaluate grouped/checkpoints/last.safetensors builtin:digits
 
+# ---- The table and the live row tell every group's rate, and what happened to it ----
+expect 0 " img/s.* unfreeze stem" "$strata" train builtin:digits --model small-cnn --epochs 2 --lr 1e-4,1e-3,1e-2 --freeze-until stem=1 \
+  --run-dir live --progress bar
+holds out '^epoch .*  lr\(stem,body,head\)   img/s     time$'
+holds out '^    1 .* %        0,[0-9.e-]+,[0-9.e-]+  +[0-9]+ '
+holds out '^    2 .* %( +|,)[0-9]\.[0-9]e-0[0-9],[0-9]\.[0-9]e-0[0-9],[0-9]\.[0-9]e-0[0-9]  +[0-9]+ '
+expect 0 "" "$strata" train builtin:digits --model small-cnn --epochs 1 --lr 1e-2 --run-dir live --overwrite --quiet
+holds out '^    1 .* %  +[0-9]\.[0-9]{2}e-0[0-9]  +[0-9]+ '
+
 # ---- Trust ratios ----
 trust=(--opt lamb --lr 1e-5:1e-2 --no-decay norm,bias)
 expect 0 "" "$strata" train builtin:digits "${common[@]}" "${trust[@]}" --run-dir trust
@@ -179,8 +191,8 @@ expect 0 "stem moved by .*: effectively frozen" "$strata" train builtin:digits -
   --lr 1e-6:1e-1 --run-dir slow --progress plain
 grep 'head moved by' slow/log.txt | grep frozen && fail "the head is not frozen"
 holds slow/steps.jsonl '"update": \[([0-9.e-]+, ){8}[0-9.e-]+\]'
-holds slow/metrics.csv ',images_per_s,update_conv1,update_bn1,.*,update_fc,valid_f_macro,valid_f_micro,valid_f_samples,valid_map$'
-[ "$(tail -1 slow/metrics.csv | tr ',' '\n' | tail -13 | grep -cE '^[0-9.e-]+$')" = 13 ] || fail "$(cat slow/metrics.csv)"
+holds slow/metrics.csv ',images_per_s,update_conv1,update_bn1,.*,update_fc,valid_f_macro,valid_f_micro,valid_f_samples,valid_map,events$'
+[ "$(tail -1 slow/metrics.csv | tr ',' '\n' | tail -14 | grep -cE '^[0-9.e-]+$')" = 13 ] || fail "$(cat slow/metrics.csv)"
 holds slow/run.json '"layers": '
 
 # ---- Fine-tuning: the head, then all ----
@@ -218,7 +230,7 @@ bytes() { grep -o '"memory_bytes": [0-9]*' "$1/run.json" | grep -o '[0-9]*'; }
 expect 0 "" "$strata" train builtin:digits --model tiny.yaml --steps 5 --valid none --order sequential --augment none --log-every 1 \
   --normalize mean=0.3,std=0.4 --opt sgd --momentum 0.8 --nesterov --weight-decay 5e-2 --lr-groups 1e-3,1e-2 \
   --schedule constant --seed 3 --log-rates --run-dir exact --progress plain
-holds out '^ +1 +[0-9.]+ +- +- +1.00e-02'
+holds out '^ +1 +[0-9.]+ +- +- +1.0e-03,1.0e-02'
 [ "$(grep -c '"lr": \[0.001[0-9]*, 0.01[0-9]*\], "mom": 0.8' exact/steps.jsonl)" = 5 ] || fail "steps: $(head -2 exact/steps.jsonl)"
 [ "$(wc -l < exact/rates.csv)" = 21 ] || fail "rates.csv has $(wc -l < exact/rates.csv) lines, wanted 4 parameters of 5 steps"
 absent exact/checkpoints/best.safetensors

@@ -9,6 +9,8 @@ same() {
   done
   cmp -s <(cut -d, -f1,2,4-9 "$1/metrics.csv") <(cut -d, -f1,2,4-9 "$2/metrics.csv") ||
     fail "metrics.csv of $1 and $2 differ"
+  cmp -s <(grep -o '[^,]*$' "$1/metrics.csv") <(grep -o '[^,]*$' "$2/metrics.csv") ||
+    fail "the events in metrics.csv of $1 and $2 differ"
 }
 
 # begin DIR STEPS [OPTION...]: a run in the background, until it has taken that many steps; its process is $process

@@ -150,6 +150,10 @@ typedef struct strata_event {
     bool sets;                 /* the loss is sigmoid: an image has any number of classes */
     const strata_score *score; /* of the epoch: all that validation measured; NULL where there is none */
     const double *lr;          /* [n_groups], input side first */
+    /* What happened to the rates before the step, or in the epoch, each with its step: "44 unfreeze stem; 44
+     * unfreeze body"; of "freeze", "unfreeze", "trigger" (its window opens) and "reduce" (a plateau). "":
+     * nothing. */
+    const char *events;
     const char *const *group_name; /* [n_groups] */
     uint32_t n_groups;
     /* Measured on the device at logged steps, at the last of an epoch, and in the first 50 of a run but

@@ -16,11 +16,14 @@ typedef enum progress { PROGRESS_NONE, PROGRESS_PLAIN, PROGRESS_BAR } progress;
 typedef struct display {
     progress progress;
     bool quiet, verbose, header;
+    bool every_rate;          /* the table has a rate for each group */
+    int rates_width;          /* of their column */
     double drawn;             /* seconds of the clock: when progress was shown last */
     uint32_t epoch;           /* the one that the figures below are of */
     double epoch_began;       /* when its first step was heard of */
     uint64_t epoch_first;     /* which step that was */
     double loss, loss_weight; /* of the last steps, the newest counting most */
+    char event[96];           /* what happened last to the epoch's rates: " unfreeze stem" */
 } display;
 
 static double now(void)
@@ -32,29 +35,67 @@ static double now(void)
 
 /* ---- The table -------------------------------------------------------------------------------- */
 
+/* The column of rates: a rate for each group, or where the lines would get too long that of the first and the
+ * last. */
+static void name_rates(display *d, char *out, size_t room, const strata_event *e)
+{
+    enum { OTHERS = 57, NOT_A_TERMINAL = 120 }; /* columns */
+    const int limit = cli_is_terminal(stdout) ? cli_columns(stdout) : NOT_A_TERMINAL, n = (int)e->n_groups;
+    int names = (int)strlen("lr()"), values = 8 * n - 1;
+    for (int g = 0; g < n; g++) names += (int)strlen(e->group_name[g]) + (g > 0);
+    d->every_rate = (names > values ? names : values) + OTHERS <= limit && names < (int)room;
+    int at = snprintf(out, room, n > 1 ? "lr(" : "lr");
+    for (int g = 0; n > 1 && d->every_rate && g < n; g++)
+        at += snprintf(out + at, room - (size_t)at, "%s%s", g ? "," : "", e->group_name[g]);
+    if (n > 1 && !d->every_rate)
+        at += snprintf(out + at, room - (size_t)at, "%.16s..%.16s", e->group_name[0], e->group_name[n - 1]);
+    if (n > 1) at += snprintf(out + at, room - (size_t)at, ")");
+    if (!d->every_rate) values = (int)strlen("1.0e-05..1.0e-03");
+    d->rates_width = at > values ? at : values;
+    if (d->rates_width < 10) d->rates_width = 10;
+}
+
+static void put_rates(char *out, size_t room, const display *d, const strata_event *e)
+{
+    const uint32_t n = e->n_groups, stride = d->every_rate || n < 2 ? 1 : n - 1;
+    bool same = true;
+    int at = 0;
+    for (uint32_t g = 0; g < n; g++) same = same && e->lr[g] == e->lr[0];
+    *out = '\0';
+    if (n && same) snprintf(out, room, "%.2e", e->lr[0]);
+    for (uint32_t g = 0; !same && g < n && (size_t)at < room; g += stride)
+        at += snprintf(out + at, room - (size_t)at, e->lr[g] > 0 ? "%s%.1e" : "%s%g",
+                       !g              ? ""
+                       : d->every_rate ? ","
+                                       : "..",
+                       e->lr[g]);
+}
+
 static void show_header(display *d, const strata_event *e)
 {
-    char lr[32] = "lr";
+    char lr[128];
     if (d->header) return;
     d->header = true;
-    if (e->n_groups > 1) snprintf(lr, sizeof lr, "lr(%.24s)", e->group_name[e->n_groups - 1]);
+    name_rates(d, lr, sizeof lr, e);
     cli_live_clear();
     fflush(stderr); /* the notes stand above the table where both are one */
-    printf("%sepoch  train_loss  valid_loss  %7s  %10s    img/s     time%s\n",
-           cli_style_begin(stdout, CLI_BOLD), e->sets ? "F" : "top1", lr, cli_style_end(stdout));
+    printf("%sepoch  train_loss  valid_loss  %7s  %*s   img/s     time%s\n",
+           cli_style_begin(stdout, CLI_BOLD), e->sets ? "F" : "top1", d->rates_width, lr,
+           cli_style_end(stdout));
     fflush(stdout);
 }
 
 static void show_epoch(display *d, const strata_event *e)
 {
-    char valid[32] = "-";
+    char valid[32] = "-", lr[128];
     show_header(d, e);
+    put_rates(lr, sizeof lr, d, e);
     if (isfinite(e->valid_loss)) snprintf(valid, sizeof valid, "%.4f", e->valid_loss);
     cli_live_clear();
     fflush(stderr);
-    printf("%5u  %10.4f  %10s  %7s  %10.2e  %7.0f  %7s\n", (unsigned)e->epoch, e->train_loss, valid,
-           cli_share(e->sets && e->score ? e->score->samples_f_beta : e->top1).s,
-           e->n_groups ? e->lr[e->n_groups - 1] : NAN, e->images_per_s, cli_time(e->seconds).s);
+    printf("%5u  %10.4f  %10s  %7s  %*s  %6.0f  %7s\n", (unsigned)e->epoch, e->train_loss, valid,
+           cli_share(e->sets && e->score ? e->score->samples_f_beta : e->top1).s, d->rates_width, lr,
+           e->images_per_s, cli_time(e->seconds).s);
     fflush(stdout);
 }
 
@@ -98,6 +139,13 @@ static void follow(display *d, const strata_event *e)
         d->epoch = e->epoch;
         d->epoch_began = now();
         d->epoch_first = e->epoch_step;
+        *d->event = '\0';
+    }
+    if (*e->events) {
+        const char *last = e->events;
+        for (const char *next; (next = strstr(last, "; ")); last = next + 2) {
+        }
+        snprintf(d->event, sizeof d->event, "%s", last + strcspn(last, " ")); /* the step is in the row */
     }
     if (isfinite(e->loss)) {
         d->loss = keep * d->loss + (1 - keep) * e->loss;
@@ -121,10 +169,11 @@ static void show_step(display *d, const strata_event *e)
     if (d->progress == PROGRESS_BAR) draw_bar(bar, sizeof bar, share);
     put_groups(lr, sizeof lr, "lr ", e->lr, e->n_groups);
     put_groups(update, sizeof update, "update ", e->update, e->n_groups);
-    snprintf(line, sizeof line, "epoch %u/%u %s%s%3.0f %% %" PRIu64 "/%" PRIu64 " loss %.3f %s img/s%s%s%s%s",
+    snprintf(line, sizeof line,
+             "epoch %u/%u %s%s%3.0f %% %" PRIu64 "/%" PRIu64 " loss %.3f %s img/s%s%s%s%s%s",
              (unsigned)e->epoch, (unsigned)e->epochs, bar, *bar ? " " : "", floor(100 * share), done,
              e->epoch_steps, d->loss_weight > 0 ? d->loss / d->loss_weight : NAN,
-             cli_count(e->images_per_s).s, wait, eta, lr, update);
+             cli_count(e->images_per_s).s, wait, eta, d->event, lr, update);
     if (d->progress == PROGRESS_BAR)
         cli_live(line);
     else

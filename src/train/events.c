@@ -23,6 +23,7 @@ void events_free(run_events *e)
 {
     free(e->was);
     free(e->is);
+    strata_text_free(&e->epoch);
     *e = (run_events) { 0 };
 }
 
@@ -34,7 +35,20 @@ static strata_status say(run_events *e, const char *format, ...)
     va_start(values, format);
     vsnprintf(line, sizeof line, format, values);
     va_end(values);
-    return e->say(e->context, line);
+    return e->again ? STRATA_OK : e->say(e->context, line);
+}
+
+static strata_status record(run_events *e, const folder_happening *what)
+{
+    return e->again ? STRATA_OK : folder_event(e->folder, what);
+}
+
+/* For the epoch's row. */
+static strata_status keep(run_events *e, uint64_t step, const char *what, uint32_t group)
+{
+    strata_text_format(&e->epoch, "%s%" PRIu64 " %s %s", e->epoch.length ? "; " : "", step, what,
+                       trainer_model(e->trainer)->group_name[group]);
+    return e->epoch.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for events") : STRATA_OK;
 }
 
 /* ---- What is told ----------------------------------------------------------------------------- */
@@ -70,9 +84,8 @@ strata_status events_cost(run_events *e, uint64_t step)
 
 static strata_status of_group(run_events *e, uint64_t step, const char *what, uint32_t group, double value)
 {
-    return folder_event(e->folder,
-                        &(folder_happening) { step, what, "group",
-                                              trainer_model(e->trainer)->group_name[group], "value", value });
+    return record(e, &(folder_happening) { step, what, "group", trainer_model(e->trainer)->group_name[group],
+                                           "value", value });
 }
 
 static strata_status observed(run_events *e, const rates_event *o)
@@ -80,10 +93,11 @@ static strata_status observed(run_events *e, const rates_event *o)
     const char *const *name = trainer_model(e->trainer)->group_name;
     switch (o->kind) {
     case RATES_METRIC:
-        return folder_event(e->folder, &(folder_happening) { o->step, "metric", "metric",
-                                                             metric_names[o->group], "value", o->value });
+        return record(e, &(folder_happening) { o->step, "metric", "metric", metric_names[o->group], "value",
+                                               o->value });
     case RATES_CHANGE: return of_group(e, o->step, "change", o->group, o->value);
     case RATES_TRIGGER:
+        STRATA_TRY(keep(e, o->step, "trigger", o->group));
         STRATA_TRY(of_group(e, o->step, "trigger", o->group, o->value));
         return say(
             e, "step %" PRIu64 ": %s has settled, it changes by %.3g of its size a step: its window opens",
@@ -97,6 +111,7 @@ static strata_status reduced(run_events *e, uint64_t step, uint32_t group)
     const double is = strata_rates_reduced(e->trainer->rates, step, group),
                  was = step ? strata_rates_reduced(e->trainer->rates, step - 1, group) : 1;
     if (!(is < was)) return STRATA_OK;
+    STRATA_TRY(keep(e, step, "reduce", group));
     STRATA_TRY(of_group(e, step, "reduce", group, is));
     return say(e, "step %" PRIu64 ": a plateau, the rate of %s is %.3g of the schedule's", step,
                trainer_model(e->trainer)->group_name[group], is);
@@ -108,8 +123,9 @@ static strata_status froze(run_events *e, uint64_t step, uint32_t group, uint32_
     const bool before = step && e->was[group].frozen;
     if (e->is[group].frozen == before) return STRATA_OK;
     const char *what = before ? "unfreeze" : "freeze";
-    STRATA_TRY(folder_event(e->folder, &(folder_happening) { step, what, "group", m->group_name[group],
-                                                             "frozen_nodes", frozen_nodes }));
+    STRATA_TRY(keep(e, step, what, group));
+    STRATA_TRY(record(
+        e, &(folder_happening) { step, what, "group", m->group_name[group], "frozen_nodes", frozen_nodes }));
     return say(e, "step %" PRIu64 ": %s %s, no backward pass for %u of %u nodes", step, what,
                m->group_name[group], (unsigned)frozen_nodes, (unsigned)m->graph->n_nodes);
 }
@@ -134,9 +150,23 @@ strata_status events_record(run_events *e, uint64_t step)
     }
     if (frozen == before) return STRATA_OK;
     STRATA_TRY(events_cost(e, step));
-    return folder_event(
-        e->folder,
-        &(folder_happening) { .step = step, .what = "record", .value_key = "frozen_nodes", .value = frozen });
+    return record(e, &(folder_happening) {
+                         .step = step, .what = "record", .value_key = "frozen_nodes", .value = frozen });
+}
+
+const char *events_since(const run_events *e, size_t length)
+{
+    if (e->epoch.length == length) return "";
+    return e->epoch.s + length + (length ? strlen("; ") : 0);
+}
+
+strata_status events_gather(run_events *e, uint64_t first, uint64_t step)
+{
+    strata_status status = STRATA_OK;
+    e->again = true;
+    for (; status == STRATA_OK && first < step; first++) status = events_record(e, first);
+    e->again = false;
+    return status;
 }
 
 /* ---- What is observed -------------------------------------------------------------------------- */

@@ -226,7 +226,7 @@ strata_status folder_begin_logs(run_folder *f, const strata_trainer *t)
     strata_text_format(&line, ",images_per_s");
     for (uint32_t i = 0; i < t->ratios.n_layers; i++)
         strata_text_format(&line, ",update_%s", t->ratios.layer_name[i]);
-    strata_text_format(&line, ",valid_f_macro,valid_f_micro,valid_f_samples,valid_map");
+    strata_text_format(&line, ",valid_f_macro,valid_f_micro,valid_f_samples,valid_map,events");
     STRATA_GO(line.failed ? no_memory() : strata_log_line(&f->metrics, line.s));
     if (f->rates.file)
         STRATA_GO(strata_log_line(
@@ -358,6 +358,7 @@ strata_status folder_epoch(run_folder *f, const strata_event *e)
     put_number(&line, e->score ? e->score->micro.f_beta : NAN, 9);
     put_number(&line, e->score ? e->score->samples_f_beta : NAN, 9);
     put_number(&line, e->score ? e->score->mean_average_precision : NAN, 9);
+    strata_text_format(&line, ",%s", e->events);
     strata_status status = line.failed ? no_memory() : strata_log_line(&f->metrics, line.s);
     line.length = 0;
     strata_text_format(&line, "epoch %u/%u: train loss %.4f", (unsigned)e->epoch, (unsigned)e->epochs,

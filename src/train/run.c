@@ -149,11 +149,13 @@ static strata_status record_step(run *r, const trainer_result *result)
     r->loop.epoch_images += result->images;
     r->epoch_trained += result->images;
     strata_rates_at(t->rates, result->step, r->epoch_lr, &r->epoch_momentum);
+    const size_t before = r->events.epoch.length;
     STRATA_TRY(events_record(&r->events, result->step));
     STRATA_TRY(rate_list_take(t, result, say, r));
     const double seconds = now() - r->epoch_started;
     const uint64_t first = epoch * r->steps_per_epoch, left = t->task.steps - first;
     strata_event e = event_of(r, STRATA_EVENT_STEP, result->step, epoch);
+    e.events = events_since(&r->events, before);
     e.epoch_step = result->step - first;
     e.epoch_steps = left < r->steps_per_epoch ? left : r->steps_per_epoch;
     e.loss = result->loss;
@@ -232,10 +234,12 @@ static strata_status end_epoch(run *r, uint32_t epoch)
     e.top5 = score.top5;
     e.images_per_s = trained > 0 ? (double)r->epoch_trained / trained : 0;
     e.score = valid ? &score : NULL;
+    e.events = events_since(&r->events, 0);
     const strata_status status = folder_epoch(&r->folder, &e);
     if (status == STRATA_OK) tell(r, &e);
     strata_score_free(&score);
     STRATA_TRY(status);
+    r->events.epoch.length = 0;
     r->loop.epoch_loss = 0;
     r->loop.epoch_images = 0;
     const double metric[RATES_METRICS] = { [RATES_LOSS] = e.valid_loss,
@@ -523,6 +527,7 @@ static strata_status resume(run *r, const char *device)
     STRATA_TRY(check_data(r));
     STRATA_TRY(open_same(r));
     if (found) STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop));
+    STRATA_TRY(events_gather(&r->events, r->loop.step - r->loop.step % r->steps_per_epoch, r->loop.step));
     STRATA_TRY(folder_cut(&r->folder, r->recipe, r->loop.step));
     if (r->loop.step == 0) STRATA_TRY(folder_begin_logs(&r->folder, r->trainer));
     STRATA_TRY(note(
