@@ -1,18 +1,34 @@
 #!/usr/bin/env bash
 # Fetches what the other drivers need, unpacked below FOLDER, and builds the Intel shim; nothing is installed, no
 # file outside FOLDER is written. What is there is not fetched again.
-#   fetch.sh FOLDER
+#   fetch.sh [--offline] FOLDER
 # FOLDER/shim     mesa-drm-shim of bookworm-backports (a kernel device that does nothing, for amdgpu) and libdrm-dev
-# FOLDER/libi915shim.so  i915shim.c beside this file
 # FOLDER/trixie   Mesa 25 of trixie with all it needs, run by its own ld.so: NVK, which bookworm has not
+# FOLDER/libi915shim.so  i915shim.c beside this file: all there is with --offline, where libdrm-dev is installed
 # Exit: 77 with the reason where a package cannot be had.
 set -euo pipefail
+offline=
+[ "${1:-}" != --offline ] || { offline=yes; shift; }
 folder=$1
 mirror=${STRATA_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 skip() { printf 'portability: %s\n' "$*" >&2; exit 77; }
+
+build_shim() { # folder of the kernel's headers
+    local source
+    source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/i915shim.c
+    [ -f "$1/i915_drm.h" ] || skip "no $1/i915_drm.h: libdrm-dev is not installed"
+    command -v cc >/dev/null || skip 'no C compiler for the Intel shim'
+    [ "$folder/libi915shim.so" -nt "$source" ] || cc -std=gnu11 -O2 -Wall -Wextra -shared -fPIC -isystem "$1" \
+        "$source" -o "$folder/libi915shim.so" -ldl -lpthread
+}
+
+if [ "$offline" ]; then
+    build_shim /usr/include/libdrm
+    exit 0
+fi
 
 command -v apt-get >/dev/null && command -v dpkg >/dev/null || skip 'no apt-get and dpkg: this is not Debian or a relative'
 [ "$(dpkg --print-architecture)" = amd64 ] || skip "the drivers are fetched for amd64, this is $(dpkg --print-architecture)"
@@ -60,9 +76,4 @@ if [ ! -f "$folder/trixie/done" ]; then
     touch "$folder/trixie/done"
 fi
 
-source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/i915shim.c
-if [ ! "$folder/libi915shim.so" -nt "$source" ]; then
-    command -v cc >/dev/null || skip 'no C compiler for the Intel shim'
-    cc -std=gnu11 -O2 -Wall -Wextra -shared -fPIC -isystem "$folder/shim/usr/include/libdrm" "$source" \
-        -o "$folder/libi915shim.so" -ldl -lpthread
-fi
+build_shim "$folder/shim/usr/include/libdrm"

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Strata on five GPUs that are not there: their makers' drivers are real, the device below them does nothing.
 
-  gpus.py BUILD [--devices navi21,...] [--keep FILE.json]
+  gpus.py BUILD [--devices navi21,...] [--keep FILE.json] [--quick]
 
 For each device: whole training runs under the validation layer, which must be silent (limits, memory types and queues
 are the driver's; nothing computes, so no result is judged); then the compiler's figures of every kernel that those runs
 and `strata doctor` made. A kernel that a run launches may neither spill nor use scratch memory. That a kernel which
-does is seen is tried first. --keep writes what page.py makes the tables of assets/performance.md from.
+does is seen is tried first. --keep writes what page.py makes the tables of assets/performance.md from. --quick is for
+every day: needs nothing fetched, trains one network on Intel's driver, and has its kernels compiled by four compilers.
 
 Exit: 0; 1 something is wrong; 77 a driver is missing (`./dev portability` fetches them)."""
 import argparse
@@ -57,10 +58,11 @@ class Faults(list):
         print(f'  FAULT {text}')
 
 
-def train(build, device, data, work, faults):
-    """{run: launches} of whole runs with validation on; None where that failed."""
+def train(build, device, data, work, faults, runs=tuple(RUNS)):
+    """{run: launches} of whole runs with validation on, but for those that failed."""
     launches = {}
-    for name, (images, options) in RUNS.items():
+    for name in runs:
+        images, options = RUNS[name]
         folder = work / name.replace(' ', '-')
         code, out, err = kernels.on(build, device, build / 'strata', 'train', data / images, *options.split(),
                                     '--epochs', '1', '--augment', 'none', '--run-dir', folder, '--validate', '--progress', 'none',
@@ -138,11 +140,27 @@ def examine_device(build, device, data, work, faults):
                 launches=launches, kernels=made)
 
 
+QUICK = ['tgl', 'dg2', 'null-navi21', 'null-vega10'] # of the system's Mesa; the first one trains
+
+
+def examine_quickly(build, data, work, faults):
+    os.environ['XDG_CACHE_HOME'] = str(work / 'cache')
+    launches = train(build, QUICK[0], data, work, faults, ['resnet18 small'])
+    launched = {identity(l) for some in launches.values() for l in some}
+    for device in QUICK:
+        (work / device).mkdir()
+        try_planted(build, device, work / device, faults)
+        made = kernels.examine(build, device, '--cache', work / 'cache/strata')
+        judge(device, made, launched, faults)
+        print(f"  {len(launched)} kernels compiled by {made[0]['device']}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('build', type=pathlib.Path)
     parser.add_argument('--devices', default=','.join(kernels.DEVICES))
     parser.add_argument('--keep', type=pathlib.Path)
+    parser.add_argument('--quick', action='store_true')
     a = parser.parse_args()
     build, faults, found = a.build.resolve(), Faults(), {}
     commit = subprocess.run(['git', '-C', HERE, 'describe', '--always', '--dirty', '--abbrev=12'], text=True,
@@ -150,6 +168,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         data = make_data(folder / 'data')
+        if a.quick:
+            examine_quickly(build, data, folder, faults)
+            sys.exit(1 if faults else 0)
         for device in a.devices.split(','):
             print(device, flush=True)
             (folder / device).mkdir()

@@ -4,6 +4,7 @@
 #   on.sh FOLDER DEVICE PROGRAM ARGUMENT...
 # FOLDER is what fetch.sh filled. DEVICE:
 #   navi21 navi31 vega10 polaris10 raven      AMD, RADV of the system's Mesa
+#   null-navi21 null-vega10                   the same without a kernel device: it only compiles, and has no memory
 #   skl tgl dg2 (and others of i915shim.c)    Intel, ANV of the system's Mesa; hsw, bdw: its hasvk
 #   tu102 ga102 (turing, ampere)              NVIDIA, NVK of trixie's Mesa, run by trixie's ld.so
 # Exit: the program's; 77 with the reason where a driver is missing.
@@ -19,6 +20,12 @@ export MESA_SHADER_CACHE_DISABLE=true # or statistics come from an older run
 icds=/usr/share/vulkan/icd.d
 shim=$folder/shim/usr/lib/x86_64-linux-gnu
 case "$device" in
+null-*)
+    icd=$icds/radeon_icd.x86_64.json
+    [ -f "$icd" ] || skip "no $icd: mesa-vulkan-drivers is not installed"
+    export RADV_FORCE_FAMILY=${device#null-} VK_ICD_FILENAMES=$icd VK_DRIVER_FILES=$icd
+    exec "$@"
+    ;;
 navi21 | navi31 | vega10 | polaris10 | raven)
     icd=$icds/radeon_icd.x86_64.json
     [ -f "$icd" ] || skip "no $icd: mesa-vulkan-drivers is not installed"
