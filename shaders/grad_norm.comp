@@ -6,16 +6,23 @@
 
 // The norm of all gradients of active rows, the factor that clips it, and the check that all is finite.
 //   stats         partial[i] = sum of squares of an invocation's share, BAD if a gradient in it is not finite
-//   stats_finish  norm = sqrt(sum_i partial[i]), clip = min(1, clip_norm / (norm + 1e-6)) as PyTorch;
-//                 not_finite |= a BAD partial or a loss that is not finite;  skipped += not_finite
+//   stats_finish  norm = sqrt(sum_i partial[i]) / scale, clip = min(1, clip_norm / (norm + 1e-6)) / scale,
+//                 as PyTorch;  not_finite = 1 from a BAD partial or a loss that is not finite on;  skipped is
+//                 the number of steps where it was not 0
+// scale is that of the losses, 1 where interval is 0. Else a BAD partial alone makes not_finite 2 for this
+// step and halves the scale, which `interval` good steps in a row double; at 1 it is no excuse any more.
 // Finiteness is read from the bits of each value: a sum of squares may overflow where no gradient did.
 READS(0, grads);                                            // [blocks, 64] a slice, from block `first` on
 layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [all blocks] row
 layout(binding = 2) readonly buffer B2 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 3) readonly buffer B3 { uint loss[]; };    // [n] bits of f32
 layout(binding = 4)          buffer B4 { uint partial[]; }; // [partials] bits of f32
-layout(binding = 5)          buffer B6 { uint state[]; };   // not_finite, grad_norm, clip, skipped
-layout(push_constant) uniform Args { uint first, blocks, chunk, partials, n; float clip_norm; };
+layout(binding = 5)          buffer B6 { uint state[]; };   // strata_state
+layout(push_constant) uniform Args {
+    uint first, blocks, chunk, partials, n;
+    float clip_norm;
+    uint interval;
+};
 
 const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
 
@@ -42,25 +49,43 @@ void stats()
     if (group * chunk < blocks) partial[i] = bad ? BAD : floatBitsToUint(sum);
 }
 
+void rescale(float scale, bool overflow)
+{
+    uint good = overflow ? 0 : state[5] + 1;
+    if (overflow) scale *= 0.5;
+    if (good == interval) {
+        scale = min(2.0 * scale, MOST_SCALE);
+        good = 0;
+    }
+    state[4] = floatBitsToUint(scale);
+    state[5] = good;
+}
+
 void finish()
 {
-    float sum = 0.0;
-    bool bad = false;
+    float sum = 0.0, worst = 0.0; // 1: a gradient, 2: a loss is not finite
     for (uint i = lane; i < partials; i += GROUP) {
-        bad = bad || partial[i] == BAD;
+        if (partial[i] == BAD) worst = 1.0;
         sum += partial[i] == BAD ? 0.0 : uintBitsToFloat(partial[i]);
     }
-    for (uint i = lane; i < n; i += GROUP) bad = bad || (loss[i] & EXPONENT) == EXPONENT;
+    for (uint i = lane; i < n; i += GROUP)
+        if ((loss[i] & EXPONENT) == EXPONENT) worst = 2.0;
     float norm = sqrt(group_sum(sum));
-    bad = group_max(bad ? 1.0 : 0.0) != 0.0;
+    worst = group_max(worst);
     if (lane != 0) return;
 
-    uint not_finite = bad ? 1 : state[0];
+    float scale = interval != 0 ? loss_scale(state[4]) : 1.0;
+    bool bad = worst != 0.0, overflow = worst == 1.0 && scale > 1.0;
+    uint not_finite = bad ? 1 : 0;
+    if (overflow) not_finite = 2;
+    if (state[0] == 1) not_finite = 1; // for good
+    norm /= scale;
     float clip = clip_norm > 0.0 ? min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
     state[0] = not_finite;
     state[1] = bad ? NOT_A_NUMBER : floatBitsToUint(norm);
-    state[2] = floatBitsToUint(bad ? 1.0 : clip);
-    state[3] += not_finite;
+    state[2] = floatBitsToUint(bad ? 1.0 : clip / scale);
+    state[3] += uint(not_finite != 0);
+    if (interval != 0) rescale(scale, overflow);
 }
 
 void main()

@@ -20,6 +20,11 @@ Rate unpack_rate(uvec4 low, uvec4 high)
 #define row_of(block) owner[block]
 #endif
 
+// What losses are multiplied by, of the state; 0 before the first step. Gradients down to 2^-40 are then more
+// than the least that 16 bits hold, 2^-24.
+float loss_scale(uint bits) { return bits == 0 ? 65536.0 : uintBitsToFloat(bits); }
+const float MOST_SCALE = 16777216.0; // 2^24
+
 // An invocation of an optimizer takes this many vec4s, all of one block: they share its row and state. By 4
 // the look-up cost 5 to 8 % on lavapipe, by 8 less than 3 (tests/bench/update_bench.c).
 const uint EACH = 8, SIDE = BLOCK_QUADS / EACH;

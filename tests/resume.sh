@@ -110,6 +110,17 @@ expect 3 "no device nonsense" "$strata" train builtin:digits "${common[@]}" --de
 expect 6 "device memory" "$strata" train builtin:digits "${common[@]}" --limits memory=4096 --run-dir rewound --overwrite
 cmp -s survivor rewound/checkpoints/last.safetensors || fail "a run that could not begin took another's place"
 
+# ---- Losses go on with the scale they had: a head so steep that the first one is too much for 16 bits ----
+sed 's/op: linear, name: fc/op: linear, std: 100, name: fc/' "$here/../assets/models/small-cnn.yaml" > steep.yaml
+half=(--model steep.yaml --precision fp16)
+expect 0 "" "$strata" train builtin:digits "${common[@]}" "${half[@]}" --run-dir half
+grep -q '"loss_scale": 65536' half/steps.jsonl && fail "nothing overflows: the first scale is not too much"
+begin halves 50 "${half[@]}"
+kill -KILL "$process"
+wait "$process" 2> /dev/null
+expect 0 "" "$strata" train --resume halves --quiet
+same half halves
+
 # ---- A disk that fills up: the checkpoint before stays, and the run goes on from it ----
 begin full 50
 kill -INT "$process"

@@ -9,13 +9,30 @@
 #include "graph/plan.h"
 #include "ops/update.h"
 
-enum { ROWS = 7, LOSSES = 70, GUARD = 256 };
-enum { WEIGHTS, GRADS, MOMENT1, MOMENT2, OWNER, RATES, STATE, LOSS, SCRATCH, PIECES, TRUST, MOVED, PARTS };
-static const char *const part_names[] = { "weights", "grads", "moment1", "moment2", "owner", "rates",
-                                          "state",   "loss",  "scratch", "pieces",  "trust", "moved" };
+enum { ROWS = 7, LOSSES = 70, GUARD = 256, STATES = 6 /* words of the state that are in use */ };
+enum {
+    WEIGHTS,
+    GRADS,
+    MOMENT1,
+    MOMENT2,
+    OWNER,
+    RATES,
+    STATE,
+    LOSS,
+    SCRATCH,
+    PIECES,
+    TRUST,
+    MOVED,
+    COPIES,
+    COUNTS,
+    PARTS
+};
+static const char *const part_names[] = { "weights", "grads", "moment1", "moment2", "owner",
+                                          "rates",   "state", "loss",    "scratch", "pieces",
+                                          "trust",   "moved", "copies",  "counts" };
 
-/* What is run: strata_update_step's optimizers, NORM the norm. */
-enum { SGD, ADAM, ADAMW, LARS, LAMB, NORM };
+/* What is run: strata_update_step's optimizers, NORM the norm, CAST what tensors of 16 bits want. */
+enum { SGD, ADAM, ADAMW, LARS, LAMB, NORM, CAST };
 
 typedef struct flat_case {
     const char *name;
@@ -25,6 +42,9 @@ typedef struct flat_case {
     float clip_norm, trust_clip;
     bool bad_gradient, bad_frozen_gradient, bad_loss,
         was_bad; /* NaN: in an active row, in another, in the loss */
+    float scale; /* of the losses, which moves; 0: none */
+    uint32_t good_steps;
+    bool overflowed; /* in the step before */
 } flat_case;
 
 static const flat_case cases[] = {
@@ -54,6 +74,16 @@ static const flat_case cases[] = {
     { "norm, NaN in a frozen row", .what = NORM, .blocks = 65, .clip_norm = 1, .bad_frozen_gradient = true },
     { "norm of a NaN loss", .what = NORM, .blocks = 65, .bad_loss = true },
     { "norm after a NaN", .what = NORM, .blocks = 65, .was_bad = true },
+    { "norm, scaled", .what = NORM, .blocks = 331, .clip_norm = 0.5F, .scale = 1024, .good_steps = 7 },
+    { "norm, scaled, after an overflow", .what = NORM, .blocks = 3, .scale = 2, .overflowed = true },
+    { "norm, scaled, after 2000 steps", .what = NORM, .blocks = 3, .scale = 4, .good_steps = 1999 },
+    { "norm, scaled by the most", .what = NORM, .blocks = 3, .scale = 0x1p24F, .good_steps = 1999 },
+    { "norm of an overflow", .what = NORM, .blocks = 65, .scale = 8, .good_steps = 7, .bad_gradient = true },
+    { "norm of an overflow at scale 1", .what = NORM, .blocks = 65, .scale = 1, .bad_gradient = true },
+    { "norm of a NaN loss, scaled", .what = NORM, .blocks = 65, .scale = 8, .bad_loss = true },
+    { "norm after a NaN, scaled", .what = NORM, .blocks = 65, .scale = 8, .was_bad = true },
+    { "copies and counts", .what = CAST, .blocks = 331, .scale = 1024 },
+    { "copies and first counts", .what = CAST, .blocks = 3 },
 };
 
 typedef struct flat {
@@ -81,7 +111,9 @@ static void place(flat *f)
                                     strata_update_scratch(f->c->blocks),
                                     f->n_pieces * sizeof(strata_piece),
                                     4 * ROWS,
-                                    8 * ROWS };
+                                    8 * ROWS,
+                                    floats / 2,
+                                    4 * (uint64_t)strata_lanes(LOSSES) };
     f->total = 0;
     for (int i = 0; i < PARTS; i++) {
         f->offset[i] = strata_align(f->total + GUARD);
@@ -151,7 +183,14 @@ static void fill(flat *f)
     memset(f->before + f->offset[TRUST], 0, f->bytes[TRUST]);
     for (uint32_t i = 0; i < LOSSES; i++) loss[i] = i == 66 && c->bad_loss ? INFINITY : 0.25F * (float)i;
     strata_state *state = (strata_state *)(f->before + f->offset[STATE]);
-    *state = (strata_state) { .not_finite = c->was_bad, .grad_norm = 3, .clip = 0.37F, .skipped = 4 };
+    *state = (strata_state) { .not_finite = c->was_bad      ? 1
+                                            : c->overflowed ? 2
+                                                            : 0,
+                              .grad_norm = 3,
+                              .clip = 0.37F,
+                              .skipped = 4,
+                              .loss_scale = c->scale,
+                              .good_steps = c->good_steps };
 }
 
 static strata_slice part(const flat *f, const strata_block *block, int i)
@@ -183,6 +222,15 @@ static strata_status record(const flat *f, strata_stream *s, const strata_block 
     if (!f->c->no_momentum) u.moment1 = part(f, block, MOMENT1);
     if (has_moment2(f->c)) u.moment2 = part(f, block, MOMENT2);
     if (f->c->measured) u.moved = part(f, block, MOVED);
+    u.scaled = f->c->scale > 0;
+    if (f->c->what == CAST) {
+        u.copies = part(f, block, COPIES);
+        u.copies.half = true;
+        u.counts[0] = strata_slice_part(u.weights, 0, f->bytes[COUNTS]); /* any floats */
+        u.counts[1] = part(f, block, COUNTS);
+        STRATA_TRY(strata_update_copy(s, &u));
+        return strata_update_scale(s, &u);
+    }
     return f->c->what == NORM ? strata_update_norm(s, &u)
                               : strata_update_step(s, &u, (strata_optimizer)f->c->what);
 }
@@ -214,7 +262,9 @@ static bool may_write(const flat *f, int i, uint64_t element)
 {
     const flat_case *c = f->c;
     if (i == SCRATCH) return c->what == NORM || by_pieces(c);
-    if (i == STATE) return c->what == NORM && element < 4;
+    if (i == STATE) return c->what == NORM && element < STATES;
+    if (c->what == CAST) return i == COPIES || i == COUNTS;
+    if (i == COPIES || i == COUNTS) return false;
     if (i == TRUST) return has_trust(c);
     if (i == MOVED) return c->measured;
     bool moment = (i == MOMENT1 && !c->no_momentum) || (i == MOMENT2 && has_moment2(c));
@@ -263,7 +313,7 @@ static void check_part(const flat *f, int i, double unit, strata_doctor_line *li
     const float *was = (const float *)(f->before + f->offset[i]),
                 *want = (const float *)(f->want + f->offset[i]);
     const float *got = (const float *)(f->got + f->offset[i]);
-    const uint64_t n = i == STATE ? 4 : f->bytes[i] / 4;
+    const uint64_t n = i == STATE ? STATES : f->bytes[i] / 4;
     double rms = 0;
     for (uint64_t k = 0; k < n && i != STATE; k++) rms += (double)want[k] * (double)want[k] / (double)n;
     for (uint64_t k = 0; k < n && !*why; k++) {
@@ -271,7 +321,7 @@ static void check_part(const flat *f, int i, double unit, strata_doctor_line *li
         if (has_trust(f->c)) moved *= norm_units(f);
         if (i == MOMENT1 && has_trust(f->c)) moved += norm_units(f) * sqrt(rms);
         double bound = unit * (sqrt(rms) + fabs((double)want[k]) + (i == STATE ? 0 : 4 * moved));
-        if (i == STATE && (k == 0 || k == 3)) bound = 0; /* a flag, a count: the same bits */
+        if (i == STATE && (k == 0 || k >= 3)) bound = 0; /* a flag, a power of two, counts: the same bits */
         if (memcmp(&got[k], &want[k], 4) == 0 || (isnan(want[k]) && isnan(got[k]))) continue;
         if (error * line->bound >= line->error * bound) {
             line->error = error;
@@ -281,6 +331,14 @@ static void check_part(const flat *f, int i, double unit, strata_doctor_line *li
             snprintf(why, room, "%s, element %llu: %.9g, wanted %.9g", part_names[i], (unsigned long long)k,
                      (double)got[k], (double)want[k]);
     }
+}
+
+/* Rounding and powers of two leave no choice. */
+static void check_same(const flat *f, char *why, size_t room)
+{
+    for (int i = COPIES; i <= COUNTS && !*why; i++)
+        if (memcmp(f->got + f->offset[i], f->want + f->offset[i], f->bytes[i]) != 0)
+            snprintf(why, room, "%s: other bits than the reference's", part_names[i]);
 }
 
 static strata_status judge_case(strata_judge *j, const flat_case *c)
@@ -313,6 +371,8 @@ static strata_status judge_case(strata_judge *j, const flat_case *c)
     double norm_unit = JUDGE_FACTOR * sqrt((double)c->blocks * STRATA_RATE_BLOCK) * 0x1p-25;
     if (c->what == NORM)
         check_part(&f, STATE, norm_unit, &line, why, sizeof why);
+    else if (c->what == CAST)
+        check_same(&f, why, sizeof why);
     else
         for (int i = WEIGHTS; i <= MOMENT2; i++)
             check_part(&f, i, JUDGE_FACTOR * 0x1p-24, &line, why, sizeof why);

@@ -307,7 +307,7 @@ const cli_command cli_bench = {
         "add, or only copy, were seen to do on this device. On a software device the processor time of a "
         "step is its work, whatever else the machine is doing.",
     .options = options,
-    .keys =
-        "model stem head opt momentum lr clip-norm batch seed device variants tune exact shader-dir validate",
+    .keys = "model stem head opt momentum lr clip-norm batch seed precision device variants tune exact "
+            "shader-dir validate",
     .run = run,
 };

@@ -54,8 +54,8 @@ static void show(uint32_t number, const strata_device_entry *e)
     else
         printf(", no subgroup operations\n");
     if (e->usable)
-        printf("   used with fp32%s\n",
-               e->fp16 ? "; it has fp16, which is not used yet" : "; it has no fp16");
+        printf("   used with fp32, and with --precision fp16 for tensors of 16 bits%s\n",
+               e->fp16 ? "; that it can compute with them is not used" : "");
     else
         printf("   cannot be used: %s\n", e->why);
 }
@@ -84,7 +84,7 @@ static void show_json(uint32_t number, const strata_device_entry *e)
            (unsigned)e->subgroup_min, (unsigned)e->subgroup_max, (unsigned)c->cores,
            e->fp16 ? "true" : "false", e->usable ? "true" : "false", e->automatic ? "true" : "false");
     cli_json_key("uses", false);
-    cli_json_text(e->usable ? "fp32" : "");
+    cli_json_text(e->usable ? "fp32, fp16" : "");
     cli_json_key("why", false);
     cli_json_text(e->why);
     putchar('}');

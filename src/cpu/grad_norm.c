@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "core/thread.h"
+#include "cpu/update.h"
 #include "grad_norm.args.h"
 
 enum { BLOCK = 256, GROUP = 64, RATE_WORDS = 8, FLAGS = 7, ACTIVE = 1 };
@@ -43,23 +44,31 @@ static void finish(const struct grad_norm_args *a)
         uint32_t bits;
     } *partial = strata_slice_host(a->partial);
     const float *loss = strata_slice_host(a->loss);
+    const double scale = a->interval ? (double)update_loss_scale(state[4].f) : 1;
     double sum = 0;
-    bool bad = false;
+    bool bad_gradient = false, bad_loss = false;
     for (uint32_t i = 0; i < a->partials; i++)
         if (partial[i].bits == BAD)
-            bad = true;
+            bad_gradient = true;
         else
             sum += (double)partial[i].f;
-    for (uint32_t i = 0; i < a->n; i++) bad = bad || !isfinite(loss[i]);
-    double clip = (double)a->clip_norm / (sqrt(sum) + 1e-6);
-    state[1].f = (float)sqrt(sum);
-    state[2].f = a->clip_norm > 0 && clip < 1 ? (float)clip : 1.0f;
-    if (bad) {
-        state[0].bits = 1;
+    for (uint32_t i = 0; i < a->n; i++) bad_loss = bad_loss || !isfinite(loss[i]);
+    const bool overflow = bad_gradient && !bad_loss && scale > 1;
+    const double norm = sqrt(sum) / scale, clip = (double)a->clip_norm / (norm + 1e-6);
+    state[1].f = (float)norm;
+    state[2].f = (float)((a->clip_norm > 0 && clip < 1 ? clip : 1) / scale);
+    if (state[0].bits != 1) state[0].bits = overflow ? 2 : bad_gradient || bad_loss;
+    if (bad_gradient || bad_loss) {
         state[1].bits = NOT_A_NUMBER;
         state[2].f = 1;
     }
-    state[3].bits += state[0].bits;
+    state[3].bits += state[0].bits != 0;
+    if (a->interval == 0) return;
+    state[4].f = (float)(overflow ? scale / 2 : scale);
+    state[5].bits = overflow ? 0 : state[5].bits + 1;
+    if (state[5].bits < a->interval) return;
+    state[4].f = (float)fmin(2 * scale, 16777216);
+    state[5].bits = 0;
 }
 
 void strata_cpu_grad_norm(const struct grad_norm_args *a, strata_pass pass)

@@ -16,6 +16,9 @@ typedef struct update_piece { /* strata_piece of ops/update.h */
     uint32_t first, blocks, row, zero;
 } update_piece;
 
+/* What losses are multiplied by: a float of the state, 0 before the first step. */
+static inline float update_loss_scale(float of_state) { return of_state > 0 ? of_state : 65536.0f; }
+
 static inline void update_add(double sum[2], double a, double b)
 {
     sum[0] += a * a;

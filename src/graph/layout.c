@@ -121,6 +121,9 @@ static uint64_t lay_result(strata_plan *p)
     return p->result_logits + strata_tensor_bytes(g->logits);
 }
 
+/* Whole quads, which lie before what follows the weights of the samples. */
+static uint64_t counts_bytes(const strata_graph *g) { return 4 * (uint64_t)strata_lanes(g->input->shape.n); }
+
 static uint64_t param_bytes(const strata_param *param)
 {
     const uint64_t grain = 4 * STRATA_RATE_BLOCK; /* a row of rates owns whole blocks */
@@ -157,7 +160,9 @@ static void put_lasting(strata_plan *p, list *l)
     put(l, &p->input, "the network's input", c->augment ? strata_tensor_bytes(g->input) : 0, 0, end);
     put(l, &p->records, "what is done to each image",
         c->augment && c->train ? g->input->shape.n * (uint64_t)STRATA_AUGMENT_RECORD : 0, 0, end);
+    put(l, &p->counts, "the samples' scaled weights", c->train && c->half ? counts_bytes(g) : 0, 0, end);
     if (c->share) return;
+    put(l, &p->copies, "the parameters' copies", c->half ? weights / 2 : 0, 0, end);
     put(l, &p->weights, "the parameters", weights, 0, end);
     put(l, &p->running, "the running statistics", params_bytes(g, true), 0, end);
     put(l, &p->grads, "the gradients", c->train ? weights : 0, 0, end);
@@ -202,7 +207,22 @@ static void bind_params(strata_plan *p)
         uint64_t *at = param->running ? &running : &trained;
         param->data = strata_slice_part(param->running ? p->running : p->weights, *at,
                                         4 * strata_param_floats(param));
+        param->copy = (strata_slice) { 0 };
+        if (p->copies.block && param->kind == STRATA_PARAM_FILTER)
+            param->copy = strata_slice_part(p->copies, *at / 2, 2 * strata_param_floats(param));
         *at += param_bytes(param);
+    }
+}
+
+/* Whose floats have 16 bits: activations, all but those that the host fills or reads, and views of them. */
+void layout_types(strata_plan *p)
+{
+    const strata_graph *g = p->graph;
+    const strata_tensor *logits = layout_root(g, g->logits);
+    for (uint32_t i = 0; i < g->n_tensors; i++) {
+        strata_tensor *t = g->tensor[i];
+        const strata_tensor *root = layout_root(g, t);
+        t->half = p->config.half && !t->rows && root != g->input && root != logits && t != g->target;
     }
 }
 
@@ -213,8 +233,11 @@ void layout_parts(strata_plan *p)
     if (share) {
         p->weights = share->weights, p->running = share->running, p->grads = share->grads;
         p->moment1 = share->moment1, p->moment2 = share->moment2, p->owner = share->owner;
-        p->pieces = share->pieces, p->trust = share->trust;
+        p->pieces = share->pieces, p->trust = share->trust, p->copies = share->copies;
     }
+    p->copies.half = p->copies.block != NULL;
+    for (uint32_t i = 0; i < g->n_tensors; i++)
+        p->data_home[i].half = p->again_home[i].half = p->grad_home[i].half = g->tensor[i]->half;
     p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));
     p->rates = strata_slice_part(p->in, p->in_rates, (uint64_t)g->n_rows * sizeof(strata_rate));
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);
@@ -227,6 +250,7 @@ void layout_parts(strata_plan *p)
     if (g->loss) {
         g->loss->data = strata_slice_part(p->result, p->result_loss, strata_tensor_bytes(g->loss));
         g->loss->grad = p->sample_weights; /* d(weighted sum of losses) / d(loss of one sample) */
+        if (p->counts.block) g->loss->grad = p->counts;
     }
     const strata_tensor *logits = layout_root(g, g->logits);
     for (uint32_t i = 0; i < g->n_tensors; i++)

@@ -232,6 +232,24 @@ static strata_status record_backward(strata_plan *p, strata_part *part, bool add
     return status;
 }
 
+/* With tensors of 16 bits, before the forward pass: parameters' copies, and samples' scaled weights. */
+static strata_status record_half(const strata_plan *p, strata_part *part, int which)
+{
+    const strata_slice counts = strata_slice_part(p->in, p->in_weights, p->counts.bytes);
+    const strata_update u = {
+        .weights = p->weights,
+        .copies = p->copies,
+        .blocks = (uint32_t)(p->weights.bytes / (4 * STRATA_RATE_BLOCK)),
+        .state = p->state,
+        .counts = { counts, p->counts },
+        .n = p->graph->input->shape.n,
+    };
+    if (!p->config.half) return STRATA_OK;
+    strata_stream_label(current(part), "16 bits");
+    if (which != STRATA_PART_NEXT) STRATA_TRY(strata_update_copy(current(part), &u));
+    return which == STRATA_PART_EVALUATE ? STRATA_OK : strata_update_scale(current(part), &u);
+}
+
 static strata_status record_update(strata_plan *p, strata_part *part, bool measured)
 {
     const strata_update u = {
@@ -247,6 +265,7 @@ static strata_status record_update(strata_plan *p, strata_part *part, bool measu
         .blocks = (uint32_t)(p->owner.bytes / 4),
         .n = p->graph->loss->shape.n,
         .clip_norm = p->config.clip_norm,
+        .scaled = p->config.half,
         .pieces = p->pieces,
         .piece = p->piece,
         .n_pieces = p->n_pieces,
@@ -286,6 +305,7 @@ static strata_status record_part(strata_plan *p, int which)
         STRATA_TRY(record_update(p, part, which == STRATA_PART_MEASURE));
     } else {
         STRATA_TRY(record_input(p, part, mode));
+        STRATA_TRY(record_half(p, part, which));
         STRATA_TRY(record_forward(p, part, mode));
     }
     if (which == STRATA_PART_FIRST || which == STRATA_PART_NEXT)
@@ -387,6 +407,7 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
         p->augment = *config->augment;
         p->config.augment = &p->augment;
     }
+    layout_types(p);
     STRATA_GO(fuse_nodes(p));
     STRATA_GO(list_pieces(p));
     STRATA_GO(allocate(p));

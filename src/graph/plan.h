@@ -29,11 +29,17 @@ enum {
 
 /* What the device keeps across the steps and gives back with each of them. */
 typedef struct strata_state {
-    uint32_t not_finite; /* 1 once a loss or a gradient was not finite: from then on the optimizer skips */
+    uint32_t not_finite; /* 1 once a loss or a gradient was not finite: from then on the optimizer skips.
+                            2: a scaled gradient alone was, and the optimizer skipped this one step */
     float grad_norm;     /* of the last step, over all active parameters, before clipping */
-    float clip;          /* gradients were multiplied by min(1, clip_norm / (grad_norm + 1e-6)), as PyTorch */
-    uint32_t skipped;    /* steps skipped since not_finite */
-    uint32_t reserved[60];
+    float clip;       /* gradients were multiplied by min(1, clip_norm / (grad_norm + 1e-6)), as PyTorch, over
+                            the loss scale */
+    uint32_t skipped; /* steps skipped, for either reason */
+    float
+        loss_scale; /* `half`: of the next step. A power of two from 1 to 2^24, halved by an overflow, doubled
+                            after 2000 steps without; 0: none was taken, 65536 is first */
+    uint32_t good_steps; /* `half`: since it moved */
+    uint32_t reserved[58];
 } strata_state;
 
 typedef struct strata_plan_config {
@@ -48,7 +54,9 @@ typedef struct strata_plan_config {
                          copied; NULL: none */
     bool no_fuse;   /* every node runs by itself; else batch norms take in what follows them, see fuse.h */
     bool recompute; /* forget activations between a few places and compute them again, see order.h */
-    bool keep_all;  /* every tensor has memory of its own until the step ends: for looking at them, and for
+    bool half;     /* activations, their gradients and the filters that kernels read have 16 bits, all but the
+                      input and the logits; losses are scaled for it */
+    bool keep_all; /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
     const strata_augment
         *augment; /* the host gives stored pixels, and this makes the network's input of them,
@@ -117,6 +125,8 @@ typedef struct strata_plan {
     strata_slice pieces; /* [n_pieces] of strata_update_pieces */
     strata_piece *piece; /* the same on the host: owned, but shared with `config.share` */
     uint32_t n_pieces;
+    strata_slice copies;  /* [as weights] 16 bits: of all parameters, made anew before every forward pass */
+    strata_slice counts;  /* [n, to a multiple of 4] f32: sample_weights times the loss scale */
     strata_slice trust;   /* [n_rows] f32: LARS, LAMB: the ratios of the last step */
     strata_slice running; /* running statistics of all batch norms, flat */
     strata_slice state, rates, step_values, sample_weights, moved; /* parts of `in` and `result` */

@@ -1,9 +1,10 @@
-/* Host side of shaders/grad_norm.comp, sgd.comp, adam.comp, lamb.comp and trust.comp. Parameters are flat
- * here: a launch takes any number of whole blocks. */
+/* Host side of shaders/grad_norm.comp, cast.comp, sgd.comp, adam.comp, lamb.comp and trust.comp. Parameters
+ * are flat here: a launch takes any number of whole blocks. */
 #include "ops/update.h"
 
 #include "ops/op.h"
 #include "adam.args.h"
+#include "cast.args.h"
 #include "grad_norm.args.h"
 #include "lamb.args.h"
 #include "sgd.args.h"
@@ -12,6 +13,7 @@
 enum { BLOCK_BYTES = 4 * STRATA_RATE_BLOCK };
 enum { GROUP = 64, QUADS_EACH = 8 };
 enum { MAX_PARTS = 1024, LEAST_CHUNK = 16 };
+enum { GOOD_STEPS = 2000 }; /* before the loss scale is doubled: PyTorch's GradScaler */
 #define NONE ((strata_slice) { 0 })
 
 /* Blocks that one workgroup of grad_norm adds up: at most MAX_PARTS workgroups. Slices are whole chunks. */
@@ -81,9 +83,45 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
         .partials = partials,
         .n = u->n,
         .clip_norm = u->clip_norm,
+        .interval = u->scaled ? GOOD_STEPS : 0,
     };
     const strata_launch how = { .pass = STRATA_STATS_FINISH, .variant = "plain", .defines = "GROUP=128" };
     return strata_stream_launch(s, &grad_norm_kernel, &how, &finish);
+}
+
+/* ---- Tensors of 16 bits ------------------------------------------------------------------------- */
+
+static strata_status launch_cast(strata_stream *s, const struct cast_args *args)
+{
+    strata_launch how = { .pass = STRATA_FORWARD,
+                          .variant = "plain",
+                          .defines = strata_texels(s, args, &cast_kernel) ? "TEXEL=1" : "" };
+    strata_grid(how.groups, args->quads, GROUP);
+    return strata_stream_launch(s, &cast_kernel, &how, args);
+}
+
+strata_status strata_update_copy(strata_stream *s, const strata_update *u)
+{
+    uint32_t most = 0;
+    STRATA_TRY(blocks_per_slice(&most, s, u, 1));
+    for (uint32_t first = 0; first < u->blocks; first += most) {
+        const uint32_t blocks = u->blocks - first < most ? u->blocks - first : most;
+        const struct cast_args args = { .from = blocks_part(u->weights, first, blocks),
+                                        .to = strata_slice_part(u->copies, (uint64_t)first * BLOCK_BYTES / 2,
+                                                                (uint64_t)blocks * BLOCK_BYTES / 2),
+                                        .quads = blocks * (STRATA_RATE_BLOCK / 4) };
+        STRATA_TRY(launch_cast(s, &args));
+    }
+    return STRATA_OK;
+}
+
+strata_status strata_update_scale(strata_stream *s, const strata_update *u)
+{
+    return launch_cast(s, &(struct cast_args) { .from = u->counts[0],
+                                                .state = u->state,
+                                                .to = u->counts[1],
+                                                .quads = (u->n + 3) / 4,
+                                                .scaled = 1 });
 }
 
 /* ---- The optimizers --------------------------------------------------------------------------- */

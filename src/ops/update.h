@@ -36,7 +36,10 @@ typedef struct strata_update {
     strata_slice loss;    /* [n] f32 per-sample losses of the last micro-batch: checked for finiteness */
     strata_slice scratch; /* strata_update_scratch() bytes at least */
     uint32_t blocks, n;
-    float clip_norm; /* 0: none */
+    float clip_norm;        /* 0: none */
+    bool scaled;            /* gradients are of losses times state.loss_scale, which moves by itself */
+    strata_slice copies;    /* [blocks * 256] 16 bits: of the weights */
+    strata_slice counts[2]; /* [n, to a multiple of 4] f32: how much each sample's loss counts, and scaled */
 
     /* For LARS, LAMB and for measured steps. */
     strata_slice pieces;       /* [n_pieces] strata_piece */
@@ -52,9 +55,14 @@ uint64_t strata_update_scratch(uint32_t blocks);
 
 /* Record: partial sums of squares of active rows' gradients -> state.grad_norm, state.clip = min(1, clip_norm
  * / (grad_norm + 1e-6)) as PyTorch, state.not_finite (sticky, also set by a loss that is not finite;
- * grad_norm is then NaN), state.skipped. Fixed order.
+ * grad_norm is then NaN), state.skipped. Fixed order. `scaled`: the loss scale is taken out of the norm and
+ * put into the clip, and moves.
  * Errors: STRATA_BAD_ARG when a slice of whole chunks exceeds max_range. */
 strata_status strata_update_norm(strata_stream *s, const strata_update *u);
+
+/* Record the weights' copies of 16 bits, in slices of whole blocks; and the scaled counts of the samples. */
+strata_status strata_update_copy(strata_stream *s, const strata_update *u);
+strata_status strata_update_scale(strata_stream *s, const strata_update *u);
 
 /* Record the optimizer step: reads state.clip, skips everything (bit-equal) when state.not_finite is set or a
  * row is not active. In slices of whole blocks where a range exceeds max_range.

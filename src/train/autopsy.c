@@ -1,7 +1,9 @@
 /* After a loss or a gradient that is not finite: which layer was the first. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/half.h"
 #include "train/trainer.h"
 
 /* Are the logical elements finite? Pads may hold anything. */
@@ -17,9 +19,16 @@ static bool finite_tensor(const float *v, const strata_tensor *t)
 
 static strata_status look(strata_trainer *t, const strata_tensor *tensor, bool *finite)
 {
-    float *values = malloc(tensor->data.bytes);
+    const bool half = tensor->data.half;
+    const size_t floats = tensor->data.bytes / strata_float_bytes(1, half);
+    float *values = malloc(floats * sizeof *values);
     if (!values) return strata_fail(STRATA_NO_MEMORY, "no memory to look for what is not finite");
     strata_status status = strata_device_read(t->device, values, tensor->data);
+    for (size_t i = floats; half && i-- > 0;) { /* from behind: a float lies over halves that are done */
+        uint16_t narrow;
+        memcpy(&narrow, (const char *)values + 2 * i, sizeof narrow);
+        values[i] = strata_from_half(narrow);
+    }
     if (status == STRATA_OK) *finite = finite_tensor(values, tensor);
     free(values);
     return status;

@@ -80,7 +80,8 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     held h = { { 0 } };
     strata_slice slice[RANGES];
     strata_stored tensor[RANGES + 2];
-    char text[7][40];
+    char text[8][40];
+    strata_state state;
     strata_text events = { 0 }, keys = { 0 }, ratios = { 0 };
     uint32_t n = 0, rows = t->main.model->graph->n_rows;
     ranges(t->main.plan, slice);
@@ -111,6 +112,9 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     snprintf(text[4], sizeof text[4], "%a", loop->seconds);
     snprintf(text[5], sizeof text[5], "%d", loop->finished);
     snprintf(text[6], sizeof text[6], "%" PRIu64, t->look.step);
+    STRATA_GO(trainer_state(t, &state));
+    snprintf(text[7], sizeof text[7], "%a %u %u", (double)state.loss_scale, (unsigned)state.good_steps,
+             (unsigned)state.skipped);
     STRATA_GO(put_events(&events, strata_rates_observed(t->rates)));
     STRATA_GO(put_ratios(&ratios, &t->ratios));
     recipe_text(&keys, recipe);
@@ -123,6 +127,7 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
                                   { "seconds", text[4] },
                                   { "finished", text[5] },
                                   { "look_step", text[6] },
+                                  { "loss_scale", text[7] },
                                   { "update_ratios", ratios.s ? ratios.s : "" },
                                   { "recipe", keys.s } };
     STRATA_GO(strata_safetensors_write(path, tensor, n, notes, sizeof notes / sizeof *notes));
@@ -198,6 +203,21 @@ static strata_status read_look(strata_safetensors *s, strata_trainer *t)
     return read_tensor(s, "look", STRATA_DTYPE_F32, weights.bytes / 4, t->look.weights);
 }
 
+/* With what the losses are scaled: "scale good_steps skipped". Where there is nothing, nothing was scaled. */
+static strata_status read_scale(strata_safetensors *s, strata_trainer *t)
+{
+    const char *text = strata_safetensors_note(s, "loss_scale");
+    double scale = 0;
+    unsigned good = 0, skipped = 0;
+    if (text && (sscanf(text, "%la %u %u", &scale, &good, &skipped) != 3 || !(scale >= 0 && scale <= 0x1p24)))
+        return strata_fail(STRATA_FILE,
+                           "%s: its metadata wants a loss_scale of a number up to 2^24 and two counts, got "
+                           "'%.40s'",
+                           s->path, text);
+    t->begun = (strata_state) { .loss_scale = (float)scale, .good_steps = good, .skipped = skipped };
+    return STRATA_OK;
+}
+
 static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_state *loop)
 {
     strata_slice slice[RANGES];
@@ -226,6 +246,7 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
                            .finished = note_number(s, "finished") != 0,
                            .saved = (uint64_t)step };
     t->step = loop->step;
+    STRATA_TRY(read_scale(s, t));
     STRATA_TRY(read_look(s, t));
     take_ratios(&t->ratios, strata_safetensors_note(s, "update_ratios"));
     return take_events(t->rates, strata_safetensors_note(s, "events"), s->path);

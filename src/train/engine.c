@@ -55,6 +55,7 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         .micro_batches = c->micro_batches,
         .share = c->share ? c->share->plan : NULL,
         .recompute = recipe_is(r, "recompute", "true"),
+        .half = recipe_is(r, "precision", "fp16"),
         .no_fuse = recipe_is(r, "no-fuse", "true"),
         .variants = e->variants.length ? e->variants.s : NULL,
         .augment = c->augment,

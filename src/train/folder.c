@@ -286,6 +286,9 @@ strata_status folder_step(run_folder *f, const trainer_result *r, const strata_e
     strata_text_format(&line, "], \"mom\": %.17g", momentum);
     if (isfinite(r->state.grad_norm))
         strata_text_format(&line, ", \"grad_norm\": %.9g", (double)r->state.grad_norm);
+    if (r->state.loss_scale > 0)
+        strata_text_format(&line, ", \"loss_scale\": %.9g, \"skipped\": %u", (double)r->state.loss_scale,
+                           (unsigned)r->state.skipped);
     for (uint32_t i = 0; r->moved && i < e->n_layers; i++)
         strata_text_format(&line, "%s%.5g%s", i ? ", " : ", \"update\": [", e->layer_update[i],
                            i + 1 == e->n_layers ? "]" : "");

@@ -76,8 +76,9 @@ strata_status introduce_run(const introduction *i)
     const strata_caps *c = strata_device_caps(i->trainer->device);
     const strata_data *d = i->data;
     const strata_model *m = trainer_model(i->trainer);
-    STRATA_TRY(note(i, "strata " STRATA_VERSION " | %s%s%s%s | fp32", c->name, c->vulkan ? " (" : "",
-                    c->vulkan ? c->driver : "", c->vulkan ? ")" : ""));
+    STRATA_TRY(note(i, "strata " STRATA_VERSION " | %s%s%s%s | %s", c->name, c->vulkan ? " (" : "",
+                    c->vulkan ? c->driver : "", c->vulkan ? ")" : "",
+                    strata_recipe_get(i->recipe, "precision")));
     STRATA_TRY(note(i, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
                     (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
                     (unsigned)d->train.w, (unsigned)d->train.c));

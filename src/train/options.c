@@ -19,6 +19,7 @@ static const char *const valids[] = { "auto", "none", NULL };
 static const char *const decay_bys[] = { "group", "base", NULL };
 static const char *const frozen_stats[] = { "update", "hold", NULL };
 static const char *const undecayed[] = { "norm", "bias", "norm,bias", "bias,norm", NULL };
+static const char *const precisions[] = { "fp32", "fp16", NULL };
 static const char *const tunes[] = { "off", "fast", "full", NULL };
 static const char *const figures[] = {
     "loss", "top1", "top5", "f-macro", "f-micro", "f-samples", "map", NULL
@@ -325,6 +326,14 @@ const option_rule option_rules[] = {
       65536,
       NULL },
 
+    { { "precision", "NAME", "fp32", "schedule",
+        "fp32, or fp16: activations and gradients of them take 16 bits, sums and weights 32, losses are "
+        "scaled "
+        "by what fits" },
+      OPTION_CHOICE,
+      0,
+      0,
+      precisions },
     { { "recompute", NULL, "false", "schedule",
         "keep few activations and compute the others again, backward: less memory, a third more forward" },
       OPTION_FLAG,

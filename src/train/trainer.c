@@ -23,6 +23,8 @@ static void keep_result(strata_trainer *t, const void *bytes)
                             .images = part->step_images,
                             .loss = t->partial / part->step_images };
     memcpy(&r->state, bytes, sizeof r->state);
+    r->overflowed = r->state.not_finite > 1;
+    if (r->overflowed) r->state.not_finite = 0;
     if (part->measured) {
         const size_t room = 2 * (size_t)t->main.model->graph->n_rows;
         r->moved = memcpy(t->moved + place * room, (const char *)bytes + p->result_moved,
@@ -77,7 +79,7 @@ strata_status trainer_expect(strata_trainer *t, uint32_t images)
 static strata_status choose(strata_trainer *t, uint32_t images)
 {
     engine *wanted = images == t->micro ? &t->main : &t->tail;
-    strata_state state = { 0 };
+    strata_state state = t->begun;
     if (t->current == wanted && wanted->model->graph->input->shape.n == images) return STRATA_OK;
     if (t->current) {
         STRATA_TRY(collect(t, true)); /* results stay in order */
@@ -90,6 +92,12 @@ static strata_status choose(strata_trainer *t, uint32_t images)
     STRATA_TRY(strata_plan_write_range(wanted->plan, wanted->plan->state, &state));
     t->current = wanted;
     return STRATA_OK;
+}
+
+strata_status trainer_state(const strata_trainer *t, strata_state *out)
+{
+    *out = t->begun;
+    return t->current ? strata_plan_read_range(t->current->plan, out, t->current->plan->state) : STRATA_OK;
 }
 
 /* Layers at the input side that do not learn get no backward pass: recordings are made for as many as are

@@ -12,7 +12,8 @@ typedef struct trainer_result {
     uint64_t step; /* from 0 */
     uint32_t images;
     double loss;        /* mean over the batch, summed in double in image order */
-    strata_state state; /* after the step */
+    strata_state state; /* after the step; not_finite is 0 where the step was skipped for its scale alone */
+    bool overflowed;    /* it was */
     /* [n_rows, 2] norms of each row's step and of its weights before it; of a step that is not measured NULL.
      * Borrowed until the next result is taken. */
     const float *moved;
@@ -70,6 +71,7 @@ struct strata_trainer {
     trainer_start start;
     uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t */
     uint64_t step;        /* steps begun */
+    strata_state begun;   /* the device's state before the first step: as a checkpoint left it */
     engine *current;      /* with work in flight or a step begun */
     bool measure;         /* the step begun next, and those after it, are measured: what each row moves by */
     update_ratios ratios; /* of the measured steps that the loop took */
@@ -99,6 +101,9 @@ strata_status trainer_open(strata_trainer **out, strata_device *device, const st
 strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
                             uint32_t epoch, engine_input *out);
 strata_status trainer_submit(strata_trainer *t);
+
+/* The device's state, with no step in flight. Waits. */
+strata_status trainer_state(const strata_trainer *t, strata_state *out);
 
 /* Has the device done all that was submitted? */
 strata_status trainer_idle(strata_trainer *t, bool *idle);

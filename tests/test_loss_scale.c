@@ -1,0 +1,167 @@
+/* Training with tensors of 16 bits: a gradient that is too large for them costs one step and half of the loss
+ * scale, and one that is too large for a scale of 1 ends the run. On the CPU reference and on the Vulkan
+ * device. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "train/trainer.h"
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
+    } while (0)
+
+enum { BATCH = 8, SIDE = 8 };
+
+typedef struct rig {
+    strata_recipe *recipe;
+    strata_device *device;
+    strata_trainer *trainer;
+    float *weights;
+} rig;
+
+static void open_rig(rig *r, const char *device, const char *precision)
+{
+    *r = (rig) { 0 };
+    OK(strata_recipe_open(&r->recipe));
+    OK(strata_recipe_set(r->recipe, "model", "small-cnn"));
+    OK(strata_recipe_set(r->recipe, "batch", "8"));
+    OK(strata_recipe_set(r->recipe, "precision", precision));
+    OK(strata_device_open(&r->device, &(strata_device_config) { .name = device, .validate = true }));
+    OK(strata_trainer_open(&r->trainer, r->device, r->recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1000, 0 }));
+    r->weights = malloc(r->trainer->main.plan->weights.bytes);
+    assert_non_null(r->weights);
+}
+
+static void close_rig(rig *r)
+{
+    const char *first = "";
+    strata_trainer_close(r->trainer);
+    if (strata_device_complaints(r->device, &first) != 0) fail_msg("validation: %s", first);
+    strata_device_close(r->device);
+    strata_recipe_close(r->recipe);
+    free(r->weights);
+}
+
+static trainer_result one_step(rig *r, float pixel)
+{
+    engine_input in;
+    trainer_result result;
+    bool got;
+    OK(trainer_begin(r->trainer, BATCH, BATCH, true, 0, &in));
+    for (uint32_t i = 0; i < BATCH; i++) {
+        in.labels[i] = (int32_t)(i % 10);
+        in.weights[i] = 1.0f / BATCH;
+    }
+    for (uint32_t i = 0; i < BATCH * SIDE * SIDE; i++) {
+        memset(in.pixels + 4 * i, 0, 4 * sizeof *in.pixels);
+        in.pixels[4 * i] = pixel * (float)(i * 7919 % 97) / 97;
+    }
+    OK(trainer_submit(r->trainer));
+    OK(trainer_take(r->trainer, true, &result, &got));
+    assert_true(got);
+    return result;
+}
+
+/* Did the weights move since the last look? */
+static bool moved(rig *r)
+{
+    const strata_plan *p = r->trainer->main.plan;
+    float *now = malloc(p->weights.bytes);
+    assert_non_null(now);
+    OK(strata_plan_read_range(r->trainer->main.plan, now, p->weights));
+    const bool differs = memcmp(now, r->weights, p->weights.bytes) != 0;
+    for (size_t i = 0; i < p->weights.bytes / 4; i++) assert_true(isfinite(now[i]));
+    memcpy(r->weights, now, p->weights.bytes);
+    free(now);
+    return differs;
+}
+
+static void check_overflows(const char *device)
+{
+    rig r;
+    uint32_t skipped = 0;
+    double scale = 0x1p24;
+    open_rig(&r, device, "fp16");
+    r.trainer->begun.loss_scale = (float)scale;
+    moved(&r);
+    trainer_result result = one_step(&r, 1);
+    assert_true(result.overflowed); /* this scale is too much, or the test shows nothing */
+    for (; result.overflowed; result = one_step(&r, 1)) {
+        scale /= 2;
+        assert_false(moved(&r));
+        assert_true(isfinite(result.loss));
+        assert_int_equal(result.state.not_finite, 0);
+        assert_int_equal(result.state.skipped, ++skipped);
+        assert_true((double)result.state.loss_scale == scale);
+    }
+    assert_true(moved(&r));
+    assert_true((double)result.state.loss_scale == scale && scale > 1);
+    assert_int_equal(result.state.good_steps, 1);
+    assert_true(result.state.grad_norm < 1000); /* it is that of the loss, not of the scaled one */
+    close_rig(&r);
+}
+
+static void an_overflow_costs_a_step_and_half_the_scale(void **state)
+{
+    (void)state;
+    check_overflows("cpu");
+    check_overflows("auto");
+}
+
+/* Activations that 16 bits cannot hold make a loss that is not finite: no scale helps. */
+static void a_loss_that_is_not_finite_is_no_overflow(void **state)
+{
+    (void)state;
+    static const char *const devices[] = { "cpu", "auto" };
+    for (int i = 0; i < 2; i++) {
+        rig r;
+        open_rig(&r, devices[i], "fp16");
+        moved(&r);
+        const trainer_result result = one_step(&r, 1e30F);
+        assert_int_equal(result.state.not_finite, 1);
+        assert_false(result.overflowed);
+        assert_false(moved(&r));
+        const char *name;
+        OK(trainer_first_not_finite(r.trainer, &name));
+        assert_string_equal(name, "conv1");
+        close_rig(&r);
+    }
+}
+
+/* Scaled by powers of two and taken out of the clip again, gradients are those of fp32 but for 16 bits. */
+static void steps_are_near_those_of_fp32(void **state)
+{
+    (void)state;
+    rig r[2];
+    open_rig(&r[0], "auto", "fp32");
+    open_rig(&r[1], "auto", "fp16");
+    for (int step = 0; step < 5; step++) {
+        const trainer_result want = one_step(&r[0], 1), got = one_step(&r[1], 1);
+        if (!(fabs(got.loss - want.loss) <= 0.01 * want.loss))
+            fail_msg("step %d: loss %g, wanted %g", step, got.loss, want.loss);
+        const double norm = (double)want.state.grad_norm;
+        if (!(fabs((double)got.state.grad_norm - norm) <= 0.02 * norm))
+            fail_msg("step %d: norm %g, wanted %g", step, (double)got.state.grad_norm, norm);
+    }
+    assert_true(strata_trainer_memory(r[1].trainer) < strata_trainer_memory(r[0].trainer));
+    close_rig(&r[0]);
+    close_rig(&r[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_overflow_costs_a_step_and_half_the_scale),
+        cmocka_unit_test(a_loss_that_is_not_finite_is_no_overflow),
+        cmocka_unit_test(steps_are_near_those_of_fp32),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
