@@ -104,8 +104,9 @@ uint tile_of_rows() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGrou
 
 #include "conv2d_tile.glsl"
 #include "conv2d_subgroup.glsl"
+#include "conv2d_depthwise.glsl"
 
-#if defined(DEPTHWISE) // an invocation sums one quad of y; groups is the number of channels
+#if defined(DEPTHWISE) && !defined(EACH) // an invocation sums one quad of y; groups is the number of channels
 void main()
 {
     uint i = flat_index(), row = i / y_quads, col = i - row * y_quads;
@@ -123,7 +124,7 @@ void main()
     }
     PUT(y, to, sum);
 }
-#elif !defined(TILE) && !defined(SG) // plain: an invocation sums one float of y
+#elif !defined(TILE) && !defined(SG) && !defined(DEPTHWISE) // plain: an invocation sums one float of y
 float sum_of(Pixel at, uint col, float sum)
 {
     uint cols = 4 * y_quads, channel = col / width * depth; // the first of its group in x

@@ -110,8 +110,9 @@ uint tile_of_rows() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGrou
 
 #include "conv2d_weight_tile.glsl"
 #include "conv2d_weight_subgroup.glsl"
+#include "conv2d_weight_depthwise.glsl"
 
-#if !defined(TILE) && !defined(SG) // an invocation sums one float of dw, or with DEPTHWISE one quad
+#if !defined(TILE) && !defined(SG) && !defined(EACH) // an invocation sums a float of dw, a quad if DEPTHWISE
 #ifdef DEPTHWISE
 #define COLS y_quads
 #else

@@ -70,7 +70,7 @@ enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFEREN
     "N=3 H=9 W=8 C=3 K=5; N=1 H=10 W=7 C=5 K=17; N=2 H=13 W=12 C=17 K=65; N=1 H=7 W=7 C=1 K=1; N=5 H=8 W=8 " \
     "C=16 "                                                                                                  \
     "K=32"
-#define DEPTHWISE "N=2 H=5 W=4 C=3; N=1 H=8 W=7 C=16; N=3 H=9 W=9 C=5"
+#define DEPTHWISE "N=2 H=5 W=4 C=3; N=1 H=8 W=7 C=16; N=3 H=9 W=9 C=5; N=1 H=11 W=13 C=5"
 
 /* Of tiles of 4 x 4: one that is not full, whole ones alone, rows of them cut short; fewer and more of them
  * than a workgroup takes. */
@@ -142,6 +142,10 @@ const strata_row strata_rows[] = {
     { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "x", .range = 1, .terms = over_taps,
       .flags = STRATA_ROW_SPLITS, .sizes = DEPTHWISE },
     { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 stride=2 groups=C bias=false", "x", .range = 1,
+      .terms = over_taps, .flags = STRATA_ROW_SPLITS, .sizes = DEPTHWISE },
+    { "conv2d", "x:N,H,W,C", "out=C kernel=2,3 pad=1,3 stride=1,3 dilation=1,2 groups=C", "x", .range = 1,
+      .terms = over_taps, .flags = STRATA_ROW_SPLITS, .sizes = DEPTHWISE },
+    { "conv2d", "x:N,H,W,C", "out=C kernel=5,2 pad=3,1 stride=2,3 groups=C", "x", .range = 1,
       .terms = over_taps, .flags = STRATA_ROW_SPLITS, .sizes = DEPTHWISE },
     { "dropout", "x:N,H,W,C", "p=0.3", "x", .range = 2 },
     { "dropout", "x:N,H,W,C", "p=1", "x", .range = 2 },

@@ -57,8 +57,21 @@ void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 /* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
 typedef struct conv2d_tile {
     uint32_t rows, cols;
+    bool strips; /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
     char defines[104];
 } conv2d_tile;
+
+/* The window of one channel, where a kernel may be written out for it. */
+typedef struct conv2d_window {
+    uint32_t taps_h, taps_w; /* 0: it may not */
+    int32_t mul_w, step_w;   /* columns of x from pixel to pixel, and from tap to tap */
+    uint32_t line;           /* pixels of a line */
+    bool biased;             /* sums begin with the bias */
+} conv2d_window;
+enum { CONV2D_STRIP = 4 }; /* pixels of a strip at most */
+
+/* Pixels of a strip on lines of so many. */
+uint32_t conv2d_strip(uint32_t line);
 
 /* What a tile is chosen for: a result of `rows` rows and `cols` stored columns. */
 typedef struct conv2d_problem {
@@ -68,6 +81,7 @@ typedef struct conv2d_problem {
     bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
     bool half;            /* the result is stored with 16 bits, two floats to a word */
     bool old;             /* sums begin with what is there: CONV2D_OLD */
+    conv2d_window window;
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
 conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);

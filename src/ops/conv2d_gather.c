@@ -83,6 +83,14 @@ static void bind_run(struct conv2d_args *a, const weight_run *r, uint64_t max_ra
     a->w_first -= (int32_t)first;
 }
 
+/* The window of a launch that takes whole lines of taps. */
+static conv2d_window window_of(const struct conv2d_args *a)
+{
+    if (a->tap_begin || a->tap_end % a->taps_w) return (conv2d_window) { 0 };
+    return (conv2d_window) { a->tap_end / a->taps_w,   a->taps_w, a->mul_w, a->step_w, a->rows_w,
+                             a->start == CONV2D_BIASED };
+}
+
 static strata_status launch(const gather *g, const struct conv2d_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
@@ -94,10 +102,13 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
                                .old = a->start == CONV2D_OLD,
                                .half = a->y.half,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w),
-                               .ragged = a->depth % 4 != 0 };
+                               .ragged = a->depth % 4 != 0,
+                               .window = window_of(a) };
     const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
     strata_launch how = { .pass = g->pass, .variant = conv2d_variants[g->variant], .defines = t.defines };
-    conv2d_tile_grid(how.groups, &t, rows, 4 * a->y_quads, 1);
+    const uint32_t each = t.strips ? conv2d_strip(a->rows_w) : 1;
+    const uint64_t strips = (uint64_t)a->images * a->rows_h * ((a->rows_w + each - 1) / each);
+    conv2d_tile_grid(how.groups, &t, strips, 4 * a->y_quads, 1);
     return strata_stream_launch(g->stream, &conv2d_kernel, &how, a);
 }
 

@@ -5,7 +5,7 @@
 #include "conv2d_sum.args.h"
 #include "conv2d_weight.args.h"
 
-enum { CORES_UNKNOWN = 32, CACHE_BYTES = 4 << 20 };
+enum { CORES_UNKNOWN = 32, CACHE_BYTES = 4 << 20, STRIP_GROUPS = 8 };
 
 /* A run of images of a chunked sum, as one launch takes it. */
 typedef struct sum_run {
@@ -69,8 +69,10 @@ static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, con
     const uint64_t rows = (uint64_t)z.taps * z.rows, pixels = (uint64_t)n->out->shape.n * z.pixels;
     const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
     uint64_t wanted = 1, most = conv2d_most_weight_chunks(n);
-    if (!caps->vulkan) return 1; /* the reference splits over weights */
-    if (v == CONV2D_PLAIN || v == CONV2D_DEPTHWISE) {
+    if (!caps->vulkan) return 1;                   /* the reference splits over weights */
+    if (v == CONV2D_DEPTHWISE && caps->cpu_type) { /* an invocation takes all taps of a quad */
+        wanted = (uint64_t)cores * STRIP_GROUPS * STRATA_GROUP / (z.cols / 4) + 1;
+    } else if (v == CONV2D_PLAIN || v == CONV2D_DEPTHWISE) {
         wanted = (uint64_t)cores * 512 / (rows * z.cols) + 1;
     } else {
         const conv2d_problem p = { .rows = rows, .cols = z.cols };
@@ -88,7 +90,15 @@ static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, con
     return wanted ? (uint32_t)wanted : 1;
 }
 
-static strata_status launch_weight(strata_stream *s, conv2d_variant v, const struct conv2d_weight_args *a)
+/* The window of a launch that takes all rows, here the taps. */
+static conv2d_window window_of(const struct conv2d_weight_args *a, uint32_t taps)
+{
+    if (a->row_begin || a->row_end != taps || a->dilation_w != 1) return (conv2d_window) { 0 };
+    return (conv2d_window) { taps / a->kernel_w, a->kernel_w, a->stride_w, 1, a->y_w, false };
+}
+
+static strata_status launch_weight(strata_stream *s, conv2d_variant v, uint32_t taps,
+                                   const struct conv2d_weight_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const uint32_t rows = a->row_end - a->row_begin, cols = 4 * a->y_quads;
@@ -96,12 +106,13 @@ static strata_status launch_weight(strata_stream *s, conv2d_variant v, const str
                                .cols = cols,
                                .old = a->start == CONV2D_OLD,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->dy),
-                               .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0 };
+                               .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0,
+                               .window = window_of(a, taps) };
     const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
     strata_launch how = {
         .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines, .split = a->chunks
     };
-    conv2d_tile_grid(how.groups, &t, rows, cols, a->chunks);
+    conv2d_tile_grid(how.groups, &t, t.strips ? 1 : rows, cols, a->chunks);
     return strata_stream_launch(s, &conv2d_weight_kernel, &how, a);
 }
 
@@ -127,7 +138,7 @@ static strata_status weight_rows(strata_stream *s, const strata_node *n, conv2d_
         a.row_end = (uint32_t)(end - r < most ? end : r + most);
         if (!all || most < end)
             a.dw = strata_slice_part(dw, 4 * r * z.cols, 4 * (uint64_t)(a.row_end - r) * z.cols);
-        STRATA_TRY(launch_weight(s, v, &a));
+        STRATA_TRY(launch_weight(s, v, z.taps, &a));
     }
     return STRATA_OK;
 }

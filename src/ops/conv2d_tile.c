@@ -90,9 +90,39 @@ static conv2d_tile shared_tile(const strata_caps *caps, const conv2d_problem *p,
     return t;
 }
 
-static conv2d_tile simple_tile(conv2d_variant v, const conv2d_problem *p)
+uint32_t conv2d_strip(uint32_t line) { return line > 2 ? CONV2D_STRIP : line; }
+
+/* A depthwise kernel of its window. Processors gain from it: [32,32,32,32] 3x3 on llvmpipe 22.3, 512 bits,
+ * process time: forward 3.0 ms against 12.9, input gradient 3.2 against 12.7, weights 2.1 against 10.9. On a
+ * GPU, neighbours' loads come from its caches. */
+static conv2d_tile strip_tile(const conv2d_problem *p)
+{
+    const conv2d_window *w = &p->window;
+    const uint32_t each = conv2d_strip(w->line);
+    conv2d_tile t = { .rows = 1, .cols = 4, .strips = true };
+    char more[64] = "";
+    if (p->depth == 0)
+        snprintf(more, sizeof more, " STRIDE_W=%d%s", w->mul_w, p->ragged ? " RAGGED=1" : "");
+    else
+        snprintf(more, sizeof more, " MUL_W=%d STEP_W=%d%s%s", w->mul_w, w->step_w,
+                 w->biased ? " BIASED=1" : "", w->line % each ? "" : " WHOLE=1");
+    snprintf(t.defines, sizeof t.defines, "DEPTHWISE=1%s EACH=%u TAPS_H=%u TAPS_W=%u%s%s",
+             p->texel ? " TEXEL=1" : "", each, w->taps_h, w->taps_w, more, p->old ? " OLD=1" : "");
+    return t;
+}
+
+/* Taps and columns that a kernel is written out for at most. */
+static bool writes_out(const strata_caps *caps, const conv2d_window *w)
+{
+    const int step = w->step_w < 0 ? -w->step_w : w->step_w;
+    return caps->cpu_type && w->taps_h > 0 && w->taps_w > 0 && w->taps_h * w->taps_w <= 49 &&
+           (CONV2D_STRIP - 1) * w->mul_w + (int)(w->taps_w - 1) * step < 24;
+}
+
+static conv2d_tile simple_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
     if (v == CONV2D_PLAIN) return (conv2d_tile) { .rows = 1, .cols = p->half ? 2 : 1 };
+    if (writes_out(caps, &p->window)) return strip_tile(p);
     conv2d_tile t = { .rows = 1, .cols = 4 };
     snprintf(t.defines, sizeof t.defines, "DEPTHWISE=1%s%s", p->texel ? " TEXEL=1" : "",
              p->ragged ? " RAGGED=1" : "");
@@ -102,7 +132,7 @@ static conv2d_tile simple_tile(conv2d_variant v, const conv2d_problem *p)
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
     if (v == CONV2D_TILE) return shared_tile(caps, p, 1);
-    if (v != CONV2D_SUBGROUP) return simple_tile(v, p);
+    if (v != CONV2D_SUBGROUP) return simple_tile(caps, v, p);
     const double products = (double)p->rows * p->cols * p->taps * p->depth;
     uint32_t tall = caps->subgroup * (products < SMALL_PRODUCTS ? 2 : 4);
     while (tall > caps->subgroup && p->rows <= tall / 2) tall /= 2;
@@ -112,7 +142,7 @@ conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const 
 conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
     if (v == CONV2D_TILE) return shared_tile(caps, p, 8); /* a large one is cut into chunks of pixels */
-    return v == CONV2D_SUBGROUP ? subgroup_tile(caps, 4 * caps->subgroup, p) : simple_tile(v, p);
+    return v == CONV2D_SUBGROUP ? subgroup_tile(caps, 4 * caps->subgroup, p) : simple_tile(caps, v, p);
 }
 
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols, uint32_t splits)

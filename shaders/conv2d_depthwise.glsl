@@ -1,0 +1,44 @@
+// The depthwise variant where the launcher knows the window, TAPS_H x TAPS_W: an invocation sums a quad of
+// EACH pixels, side by side on a line of the grid, which share the weights and most of what they read of x.
+// Columns of x are MUL_W apart from pixel to pixel, and STEP_W from tap to tap.
+#if defined(DEPTHWISE) && defined(EACH)
+const int BEFORE = min(0, (TAPS_W - 1) * STEP_W);
+const int COLUMNS = (EACH - 1) * MUL_W + (TAPS_W - 1) * abs(STEP_W) + 1;
+
+void main()
+{
+    uint strips = (rows_w + EACH - 1) / EACH, i = flat_index(), strip = i / y_quads;
+    uint line = strip / strips, n = line / rows_h, row = line - n * rows_h;
+    uint j = (strip - line * strips) * EACH, col = i - strip * y_quads;
+    if (n >= images) return;
+    int top = int(row) * mul_h + first_h, left = int(j) * MUL_W + first_w + BEFORE;
+    uint to = ((n * y_h + row * y_step_h + y_first_h) * y_w + j * y_step_w + y_first_w) * y_quads + col;
+    vec4 sum[EACH];
+    [[unroll]] for (uint e = 0; e < EACH; e++) {
+        sum[e] = vec4(0.0);
+#ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
+        if (j + e < rows_w) sum[e] = GET(y, to + e * y_step_w * y_quads);
+#elif defined(BIASED)
+        sum[e] = bias[col];
+#endif
+    }
+    [[unroll]] for (int a = 0; a < TAPS_H; a++) {
+        vec4 xs[COLUMNS], ws[TAPS_W];
+        int h = top + a * step_h, from = ((int(n * x_h) + h) * int(x_w) + left) * int(x_quads) + int(col);
+        [[unroll]] for (int b = 0; b < TAPS_W; b++)
+            ws[b] = W(uint(w_first + a * w_step_h + b * w_step_w) + col);
+        [[unroll]] for (int c = 0; c < COLUMNS; c++) {
+            bool inside = all(lessThan(uvec2(h, left + c), uvec2(x_h, x_w)));
+            xs[c] = mix(vec4(0.0), X(mix(0, from + c * int(x_quads), inside)), bvec4(inside));
+        }
+        [[unroll]] for (int e = 0; e < EACH; e++)
+            [[unroll]] for (int b = 0; b < TAPS_W; b++) sum[e] += xs[e * MUL_W + b * STEP_W - BEFORE] * ws[b];
+    }
+    [[unroll]] for (uint e = 0; e < EACH; e++) {
+#ifndef WHOLE // lines of EACH pixels
+        if (j + e < rows_w)
+#endif
+            PUT(y, to + e * y_step_w * y_quads, sum[e]);
+    }
+}
+#endif
