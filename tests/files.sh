@@ -141,6 +141,16 @@ refused 4 "stranger.csv:2: the data has no class 'x'" pictures --class-weights s
 printf 'a,1\nb,-1\n' > negative.csv
 refused 4 "negative.csv:2 wants a weight" pictures --class-weights negative.csv
 refused 2 "leave --order sequential away" pictures --sample balanced --order sequential
+printf 'a,1\na,2\n' > twice.csv
+refused 4 "class-weights: .*twice.csv:2: the class 'a' has a weight already" pictures --class-weights twice.csv
+refused 4 "sample: .*twice.csv:2: the class 'a' has a weight already" pictures --sample twice.csv
+refused 4 "sample: .*balnaced" pictures --sample balnaced
+printf 'a,0\nb,0\n' > none.csv
+refused 4 "none.csv: every class that has images weighs 0" pictures --sample none.csv
+printf 'a,0\n"b",2\n' > only.csv
+expect 0 "" "${train[@]}" pictures --size 8 --sample only.csv
+holds run/recipe.yaml 'sample: "/.*/only.csv"'
+rm -rf run
 expect 0 "" "${train[@]}" pictures --size 8 --sample balanced
 rm -rf run
 

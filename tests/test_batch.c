@@ -129,12 +129,12 @@ static void balanced_draws_are(void **state)
     strata_classes c;
     for (int i = 0; i < IMAGES; i++) labels[i] = i % 10 ? 2 : i % 100 ? 0 : 3;
     const strata_image_set set = { .n = IMAGES, .classes = 4, .labels = labels };
-    assert_int_equal(strata_classes_open(&c, &set), STRATA_OK);
+    assert_int_equal(strata_classes_open(&c, &set, NULL), STRATA_OK);
     for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
-        strata_order_balanced(order, IMAGES, &c, 5, epoch);
-        strata_order_balanced(again, IMAGES, &c, 5, epoch + 1);
+        strata_order_drawn(order, IMAGES, &c, 5, epoch);
+        strata_order_drawn(again, IMAGES, &c, 5, epoch + 1);
         assert_memory_not_equal(order, again, sizeof order);
-        strata_order_balanced(again, IMAGES, &c, 5, epoch);
+        strata_order_drawn(again, IMAGES, &c, 5, epoch);
         assert_memory_equal(order, again, sizeof order);
         for (int i = 0; i < IMAGES; i++) {
             of_class[labels[order[i]]]++;

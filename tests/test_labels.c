@@ -7,7 +7,7 @@
 #include "train/recipe.h"
 #include "train/score.h"
 
-enum { SIDE = 8, K = 5, LANES = 8, IMAGES = 64, BATCH = 16, STEPS = 80 };
+enum { SIDE = 8, K = 5, LANES = 8, IMAGES = 64, MEMBERS = 40, BATCH = 16, STEPS = 80 };
 
 /* Image i has the classes of the bits of i; class k is a bright column. */
 typedef struct columns {
@@ -82,16 +82,32 @@ static void draws(void **state)
     static uint32_t order[40000], drawn[IMAGES];
     double of_class[K] = { 0 };
     make(&c);
-    OK(strata_classes_open(&classes, &c.data.train));
+    OK(strata_classes_open(&classes, &c.data.train, NULL));
     assert_int_equal(classes.n, K);
     assert_int_equal(classes.begin[K], K * IMAGES / 2);
-    strata_order_balanced(order, 40000, &classes, 1, 0);
+    strata_order_drawn(order, 40000, &classes, 1, 0);
     for (int i = 0; i < 40000; i++) drawn[order[i]]++;
     for (uint32_t i = 0; i < IMAGES; i++) {
         assert_true((drawn[i] > 0) == (i % 32 != 0));
         for (uint32_t k = 0; k < K; k++) of_class[k] += drawn[i] * (double)(i >> k & 1);
     }
     for (uint32_t k = 0; k < K; k++) assert_true(fabs(of_class[k] / of_class[0] - 1) < 0.03);
+    strata_classes_close(&classes);
+    /* By weights: an image's is the sum of its classes'. */
+    static const float weight[K] = { 0, 3, 1, 1, 1 };
+    double expected[IMAGES], all = 0;
+    c.data.train.n = MEMBERS; /* so that classes are of different sizes */
+    OK(strata_classes_open(&classes, &c.data.train, weight));
+    strata_order_drawn(order, 40000, &classes, 1, 0);
+    memset(drawn, 0, sizeof drawn);
+    for (int i = 0; i < 40000; i++) drawn[order[i]]++;
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        expected[i] = 0;
+        for (uint32_t k = 0; k < K; k++) expected[i] += (double)weight[k] * (double)(i >> k & 1);
+        all += expected[i];
+    }
+    for (uint32_t i = 0; i < MEMBERS; i++) /* five deviations of a count */
+        assert_true(fabs(drawn[i] - 40000 * expected[i] / all) <= 5 * sqrt(40000 * expected[i] / all));
     strata_classes_close(&classes);
 }
 

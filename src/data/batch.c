@@ -1,6 +1,7 @@
 #include "core/random.h"
 #include "data/batch.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,16 +16,18 @@ void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch)
     }
 }
 
-strata_status strata_classes_open(strata_classes *c, const strata_image_set *set)
+strata_status strata_classes_open(strata_classes *c, const strata_image_set *set, const float *weight)
 {
     const bool many = set->targets != NULL;
     uint32_t *at = calloc((size_t)set->classes + 1, sizeof *at); /* where each class's next image goes */
     size_t members = 0;
+    double all = 0;
     *c = (strata_classes) { .begin = calloc((size_t)set->classes + 1, sizeof *c->begin) };
     for (size_t i = 0; many && i < (size_t)set->n * set->classes; i++) members += set->targets[i];
     if (!many) members = set->n;
     c->member = members < UINT32_MAX ? malloc((members + 1) * sizeof *c->member) : NULL;
-    if (!c->member || !c->begin || !at) {
+    if (weight) c->until = calloc((size_t)set->classes + 1, sizeof *c->until);
+    if (!c->member || !c->begin || !at || (weight && !c->until)) {
         free(at);
         strata_classes_close(c);
         return strata_fail(STRATA_NO_MEMORY, "no memory for the images of each class");
@@ -34,7 +37,10 @@ strata_status strata_classes_open(strata_classes *c, const strata_image_set *set
              k = strata_image_class(set, i, k + 1))
             at[k + 1]++;
     for (uint32_t k = 0; k < set->classes; k++) {
-        if (at[k + 1]) c->begin[c->n++] = at[k];
+        if (at[k + 1]) {
+            if (weight) all = c->until[c->n] = all + (double)weight[k] * at[k + 1];
+            c->begin[c->n++] = at[k];
+        }
         at[k + 1] += at[k];
     }
     c->begin[c->n] = (uint32_t)members;
@@ -50,17 +56,33 @@ void strata_classes_close(strata_classes *c)
 {
     free(c->member);
     free(c->begin);
+    free(c->until);
     *c = (strata_classes) { 0 };
 }
 
 static uint32_t below(uint32_t word, uint32_t n) { return (uint32_t)((uint64_t)word * n >> 32); }
 
-void strata_order_balanced(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed,
-                           uint32_t epoch)
+/* The class that a random word means. */
+static uint32_t draw_class(const strata_classes *c, uint32_t word)
+{
+    uint32_t low = 0, high = c->n - 1;
+    if (!c->until) return below(word, c->n);
+    const double at = ldexp(word, -32) * c->until[high]; /* below the last sum */
+    while (low < high) { /* the first whose sum is above it: one of weight 0 never is */
+        const uint32_t middle = low + (high - low) / 2;
+        if (c->until[middle] > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+void strata_order_drawn(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed, uint32_t epoch)
 {
     for (uint32_t i = 0; i < n; i++) {
         const strata_random4 r = strata_philox(i, epoch, 1, 0, seed, STRATA_RANDOM_ORDER);
-        const uint32_t k = below(r.v[0], c->n);
+        const uint32_t k = draw_class(c, r.v[0]);
         order[i] = c->member[c->begin[k] + below(r.v[1], c->begin[k + 1] - c->begin[k])];
     }
 }

@@ -18,16 +18,18 @@ typedef struct strata_classes {
     uint32_t *member; /* class by class */
     uint32_t *begin;  /* [n + 1] where each class begins in it */
     uint32_t n;
+    double *until; /* [n] weights of a class's images and of all before; NULL: classes are alike */
 } strata_classes;
 
-/* Owner: caller; strata_classes_close (one that is zeroed is allowed). Errors: STRATA_NO_MEMORY. */
-strata_status strata_classes_open(strata_classes *out, const strata_image_set *set);
+/* The classes of a set, for draws.
+ *   weight  [set->classes] how likely an image of each class is drawn, relative to others; at least 0, and
+ *           not 0 of all classes that have images; NULL: every class is as likely as another
+ * Owner: caller; strata_classes_close (one that is zeroed is allowed). Errors: STRATA_NO_MEMORY. */
+strata_status strata_classes_open(strata_classes *out, const strata_image_set *set, const float *weight);
 void strata_classes_close(strata_classes *c);
 
-/* Write an epoch of [n] draws with replacement: a class, each as likely as another, then one of its
- * images. */
-void strata_order_balanced(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed,
-                           uint32_t epoch);
+/* Write an epoch of [n] draws with replacement: a class by its weight, then one of its images. */
+void strata_order_drawn(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed, uint32_t epoch);
 
 /* Whose images make batches: made once for a data set, read by every batch, by any number of threads. */
 typedef struct strata_batcher {

@@ -1,11 +1,10 @@
 #include "train/feed.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "core/file.h"
+#include "train/class_weights.h"
 #include "train/recipe.h"
 #include "train/score.h"
 
@@ -21,63 +20,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- Weights of classes ------------------------------------------------------------------ */
-
-/* n / (classes x images of the class): every class counts the same, and the mean over all images is 1. */
-static strata_status balance(float *weight, const strata_image_set *set)
-{
-    uint32_t *count = calloc(set->classes, sizeof *count);
-    if (!count) return no_memory();
-    for (uint32_t i = 0; i < set->n; i++) count[set->labels[i]]++;
-    for (uint32_t k = 0; k < set->classes; k++)
-        weight[k] = count[k] ? (float)((double)set->n / ((double)set->classes * count[k])) : 0;
-    free(count);
-    return STRATA_OK;
-}
-
-/* One line "CLASS,WEIGHT"; *next is left at the one behind it. */
-static strata_status read_line(float *weight, const strata_image_set *set, char *line, const char *where)
-{
-    char *comma = strrchr(line, ','), *end = NULL;
-    if (!comma) return strata_fail(STRATA_FILE, "%s wants CLASS,WEIGHT, got '%s'", where, line);
-    *comma = '\0';
-    const double v = strtod(comma + 1, &end);
-    if (end == comma + 1 || *end || !isfinite(v) || v < 0 || v > 1e6)
-        return strata_fail(STRATA_FILE, "%s wants a weight in [0, 1e6] for %s, got '%s'", where, line,
-                           comma + 1);
-    for (uint32_t k = 0; k < set->classes; k++)
-        if (strcmp(set->class_names[k], line) == 0) {
-            weight[k] = (float)v;
-            return STRATA_OK;
-        }
-    return strata_fail(STRATA_FILE, "%s: the data has no class '%s'", where, line);
-}
-
-static strata_status read_weights(float *weight, const strata_image_set *set, const char *path)
-{
-    char *text = NULL, where[1024];
-    strata_status status = STRATA_OK;
-    uint32_t number = 0;
-    double sum = 0;
-    for (uint32_t k = 0; k < set->classes; k++) weight[k] = -1;
-    STRATA_TRY(strata_file_read(&text, NULL, path));
-    for (char *line = text, *next; *line; line = next) {
-        const size_t length = strcspn(line, "\r\n");
-        next = line + length;
-        while (*next == '\r' || *next == '\n') *next++ = '\0';
-        snprintf(where, sizeof where, "%s:%u", path, (unsigned)++number);
-        if (*line) STRATA_GO(read_line(weight, set, line, where));
-    }
-    for (uint32_t k = 0; k < set->classes; k++) {
-        if (weight[k] < 0)
-            STRATA_GO(strata_fail(STRATA_FILE, "%s has no weight for class '%s'", path, set->class_names[k]));
-        sum += (double)weight[k];
-    }
-    if (!(sum > 0)) status = strata_fail(STRATA_FILE, "%s: every weight is 0", path);
-done:
-    free(text);
-    return status;
-}
+/* ---- What counts, and in which order ------------------------------------------------------- */
 
 static strata_status open_weights(train_feed *f, const strata_recipe *r)
 {
@@ -87,28 +30,34 @@ static strata_status open_weights(train_feed *f, const strata_recipe *r)
     if (set->targets)
         return strata_fail(STRATA_BAD_ARG,
                            "--class-weights wants one label an image, the data has any number");
-    f->class_weight = malloc(set->classes * sizeof *f->class_weight);
-    if (!f->class_weight) return no_memory();
-    return strcmp(text, "balanced") == 0 ? balance(f->class_weight, set)
-                                         : read_weights(f->class_weight, set, text);
+    return class_weights_open(&f->class_weight, set, "class-weights", text);
 }
 
-/* ---- Order ------------------------------------------------------------------------------- */
+/* Draws by the key `sample`, where it says more than all. */
+static strata_status open_draws(train_feed *f, const char *sample)
+{
+    const strata_image_set *set = &f->batcher.set;
+    float *weight = NULL;
+    if (f->sequential)
+        return strata_fail(STRATA_BAD_ARG, "--sample %s draws images: leave --order sequential away", sample);
+    if (strcmp(sample, "balanced") != 0) STRATA_TRY(class_weights_open(&weight, set, "sample", sample));
+    const strata_status status = strata_classes_open(&f->classes, set, weight);
+    free(weight);
+    return status;
+}
 
 strata_status feed_open(train_feed *f, const strata_data *data, const strata_recipe *r, uint32_t micro)
 {
+    const char *sample = strata_recipe_get(r, "sample");
     *f = (train_feed) { .sequential = recipe_is(r, "order", "sequential"),
-                        .balanced = recipe_is(r, "sample", "balanced") };
+                        .drawn = strcmp(sample, "all") != 0 };
     f->batcher = score_batcher(data, false, r, micro);
-    f->batcher.drawn = f->balanced;
-    const strata_image_set *set = &f->batcher.set;
-    if (f->sequential && f->balanced)
-        return strata_fail(STRATA_BAD_ARG, "--sample balanced draws images: leave --order sequential away");
+    f->batcher.drawn = f->drawn;
     STRATA_TRY(open_weights(f, r));
+    if (f->drawn) STRATA_TRY(open_draws(f, sample));
     if (f->sequential) return STRATA_OK;
-    f->order = malloc(set->n * sizeof *f->order);
-    if (!f->order) return no_memory();
-    return f->balanced ? strata_classes_open(&f->classes, set) : STRATA_OK;
+    f->order = malloc(f->batcher.set.n * sizeof *f->order);
+    return f->order ? STRATA_OK : no_memory();
 }
 
 void feed_close(train_feed *f)
@@ -121,8 +70,8 @@ void feed_close(train_feed *f)
 
 void feed_epoch(train_feed *f, uint32_t epoch)
 {
-    if (f->balanced)
-        strata_order_balanced(f->order, f->batcher.set.n, &f->classes, f->batcher.seed, epoch);
+    if (f->drawn)
+        strata_order_drawn(f->order, f->batcher.set.n, &f->classes, f->batcher.seed, epoch);
     else if (!f->sequential)
         strata_order(f->order, f->batcher.set.n, f->batcher.seed, epoch);
 }

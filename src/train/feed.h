@@ -9,11 +9,11 @@
 /* Zeroed is closed. */
 typedef struct train_feed {
     strata_batcher batcher;
-    bool sequential, balanced; /* the order; else shuffled */
-    uint32_t *order;           /* [n] of the epoch; NULL: sequential */
-    strata_classes classes;    /* balanced only */
-    float *class_weight;       /* [classes]; NULL: all are 1 */
-    data_wait wait;            /* of the device for images */
+    bool sequential, drawn; /* the order; else shuffled */
+    uint32_t *order;        /* [n] of the epoch; NULL: sequential */
+    strata_classes classes; /* drawn only */
+    float *class_weight;    /* [classes]; NULL: all are 1 */
+    data_wait wait;         /* of the device for images */
 } train_feed;
 
 /* By a recipe's keys order, sample, class-weights.

@@ -13,7 +13,6 @@ static const char *const augments[] = { "none", "flip", "crop", "flip,crop", NUL
 static const char *const channel_counts[] = { "1", "3", NULL };
 static const char *const fits[] = { "crop", "stretch", "pad", NULL };
 static const char *const filters[] = { "bilinear", "bicubic", NULL };
-static const char *const samples[] = { "all", "balanced", NULL };
 static const char *const lasts[] = { "drop", "keep", NULL };
 static const char *const valids[] = { "auto", "none", NULL };
 static const char *const decay_bys[] = { "group", "base", NULL };
@@ -103,12 +102,13 @@ const option_rule option_rules[] = {
       0,
       0,
       orders },
-    { { "sample", "NAME", "all", "data",
-        "all: each image once an epoch; balanced: as many draws, each class as likely as another" },
-      OPTION_CHOICE,
+    { { "sample", "all|balanced|FILE", "all", "data",
+        "all: each image once an epoch; balanced: as many draws, each class as likely as another; lines "
+        "CLASS,WEIGHT: an image of the class so likely" },
+      OPTION_TEXT,
       0,
       0,
-      samples },
+      NULL },
     { { "class-weights", "balanced|FILE", "", "data",
         "how much an image counts in the loss: balanced (images / classes / images of its class), or lines "
         "CLASS,WEIGHT" },

@@ -19,9 +19,8 @@ strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const ch
  * the same. */
 void recipe_differences(strata_text *out, const strata_recipe *was, const strata_recipe *is);
 
-/* Make the paths of a recipe absolute, so that the run goes on from any folder: those of data, model, init,
- * labels,
- * save, shader-dir and of the schedule's file. */
+/* Make the paths of a recipe absolute, so that the run goes on from any folder: those of data, labels,
+ * weights of classes, model, init, save, shader-dir and of the schedule's file. */
 strata_status recipe_place(strata_recipe *r);
 
 /* Can the recipe's `save` be written? Better said before a run than after it. Errors: STRATA_FILE. */

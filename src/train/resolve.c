@@ -80,14 +80,20 @@ static bool ends_with(const char *s, const char *end)
 
 strata_status recipe_place(strata_recipe *r)
 {
-    static const char *const files[] = { "init", "save", "shader-dir", "labels" };
+    static const char *const files[][3] = { { "init" },
+                                            { "save" },
+                                            { "shader-dir" },
+                                            { "labels", "none" },
+                                            { "class-weights", "balanced" },
+                                            { "sample", "all", "balanced" } };
     static const char csv[] = "csv:";
     const char *data = strata_recipe_get(r, "data"), *model = strata_recipe_get(r, "model"),
                *schedule = strata_recipe_get(r, "schedule");
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *path = strata_recipe_get(r, files[i]);
-        const bool none = strcmp(files[i], "labels") == 0 && strcmp(path, "none") == 0;
-        if (*path && *path != '/' && !none) STRATA_TRY(place(r, files[i], 0));
+        const char *path = strata_recipe_get(r, files[i][0]);
+        bool word = false; /* it is no path */
+        for (size_t k = 1; k < 3; k++) word = word || (files[i][k] && strcmp(path, files[i][k]) == 0);
+        if (*path && *path != '/' && !word) STRATA_TRY(place(r, files[i][0], 0));
     }
     if (*data && *data != '/' && strata_path_exists(data)) STRATA_TRY(place(r, "data", 0));
     if (*model != '/' && (ends_with(model, ".yaml") || ends_with(model, ".yml")))
