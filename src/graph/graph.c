@@ -166,6 +166,11 @@ strata_status strata_graph_add(strata_graph *g, strata_tensor **out, const char 
     return STRATA_OK;
 }
 
+strata_status strata_graph_add_class_weights(strata_graph *g, uint32_t classes)
+{
+    return add_tensor(g, &g->class_weight, "class_weight", (strata_shape) { classes, 1, 1, 1 }, true);
+}
+
 strata_status strata_graph_add_loss(strata_graph *g, strata_tensor *logits, const char *op_name,
                                     const strata_setting *settings, uint32_t n_settings)
 {
@@ -176,8 +181,9 @@ strata_status strata_graph_add_loss(strata_graph *g, strata_tensor *logits, cons
     strata_shape shape = logits->shape;
     if (labels) shape.h = shape.w = shape.c = 1;
     STRATA_TRY(add_tensor(g, &g->target, "target", shape, labels));
-    STRATA_TRY(strata_graph_add(g, &g->loss, op_name, "loss", (strata_tensor *[]) { logits, g->target }, 2,
-                                settings, n_settings));
+    STRATA_TRY(strata_graph_add(g, &g->loss, op_name, "loss",
+                                (strata_tensor *[]) { logits, g->target, g->class_weight },
+                                labels && g->class_weight ? 3 : 2, settings, n_settings));
     g->logits = logits;
     return STRATA_OK;
 }

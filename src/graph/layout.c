@@ -103,6 +103,8 @@ static uint64_t lay_in(strata_plan *p)
     end = strata_align(end + 4 * (uint64_t)g->input->shape.n);
     p->in_samples = end;
     if (a) end = strata_align(end + (uint64_t)g->input->shape.n * sizeof(strata_sample));
+    p->in_class_weights = end;
+    if (g->class_weight) end = strata_align(end + strata_tensor_bytes(g->class_weight));
     p->in_pixels = end;
     const uint64_t stored = a ? strata_stored_bytes(a->h, a->w, a->c) : 0;
     return strata_align(end + (a ? g->input->shape.n * stored : strata_tensor_bytes(g->input)));
@@ -184,7 +186,8 @@ strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
         strata_tensor *t = g->tensor[i];
         life data, again, grad;
         t->data = t->grad = p->data_home[i] = p->again_home[i] = p->grad_home[i] = (strata_slice) { 0 };
-        if (t == g->input || t == g->target || t == g->loss || layout_root(g, t) != t) continue;
+        if (t == g->input || t == g->target || t == g->loss || t == g->class_weight) continue;
+        if (layout_root(g, t) != t) continue;
         lives(p, i, &data, &again, &grad);
         if (t != layout_root(g, g->logits)) put_life(&l, &p->data_home[i], t, &data);
         put_life(&l, &p->again_home[i], t, &again);
@@ -247,6 +250,9 @@ void layout_parts(strata_plan *p)
                          ? p->input
                          : strata_slice_part(p->in, p->in_pixels, strata_tensor_bytes(g->input));
     if (g->target) g->target->data = strata_slice_part(p->in, p->in_target, strata_tensor_bytes(g->target));
+    if (g->class_weight)
+        g->class_weight->data = strata_slice_part(p->in, p->in_class_weights,
+                                                  strata_tensor_bytes(g->class_weight));
     if (g->loss) {
         g->loss->data = strata_slice_part(p->result, p->result_loss, strata_tensor_bytes(g->loss));
         g->loss->grad = p->sample_weights; /* d(weighted sum of losses) / d(loss of one sample) */

@@ -113,6 +113,7 @@ typedef struct strata_plan {
     uint64_t in_step, in_rates, in_target, in_weights, in_samples, in_pixels; /* strata_step_values,
                       strata_rate[n_rows], target, f32 [n] weights, strata_sample[n] where the plan augments,
                       pixels: stored ones where it does, else f32 NHWC */
+    uint64_t in_class_weights; /* f32 [classes] before the pixels, where the loss takes them */
     /* One contiguous range given back: strata_state, then f32 [n] losses, then of a measured step f32
      * [n_rows, 2] norms of each row's step and weights; in evaluation also f32 [n, lanes(k)] logits. */
     strata_slice result;

@@ -168,6 +168,8 @@ static strata_status add_loss(making *m, const strata_model_config *config)
         return strata_fail(STRATA_BAD_ARG, "--label-smoothing %g is of the loss softmax: sigmoid has none",
                            (double)smoothing);
     if (config->sigmoid) return strata_graph_add_loss(m->graph, m->graph->logits, "bce_loss", NULL, 0);
+    if (config->class_weights)
+        STRATA_TRY(strata_graph_add_class_weights(m->graph, m->graph->logits->shape.c));
     snprintf(text, sizeof text, "%.9g", (double)smoothing);
     const strata_setting setting = { "smoothing", text };
     return strata_graph_add_loss(m->graph, m->graph->logits, "softmax_loss", &setting, 1);

@@ -18,6 +18,7 @@ typedef struct strata_model_config {
     uint32_t classes;      /* 0: the description's */
     bool loss;             /* add a loss over the last layer: softmax cross-entropy of a label */
     bool sigmoid;          /* it is sigmoid cross-entropy of any number of labels */
+    bool class_weights;    /* the softmax's classes count by weights of the step's input */
     float label_smoothing; /* of softmax alone */
 } strata_model_config;
 

@@ -25,6 +25,7 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
         .classes = c->task.classes,
         .loss = true,
         .sigmoid = recipe_is(r, "loss", "sigmoid"),
+        .class_weights = c->train && *strata_recipe_get(r, "class-weights"),
         .label_smoothing = (float)recipe_number(r, "label-smoothing"),
     };
     return strata_model_open(out, &model);
@@ -119,10 +120,17 @@ engine_input engine_parts(const engine *e, void *in)
         .labels = labels ? (void *)(at + p->in_target) : NULL,
         .targets = labels ? NULL : (void *)(at + p->in_target),
         .weights = (void *)(at + p->in_weights),
+        .class_weights = p->graph->class_weight ? (void *)(at + p->in_class_weights) : NULL,
         .pixels = p->config.augment ? NULL : (void *)(at + p->in_pixels),
         .stored = p->config.augment ? (void *)(at + p->in_pixels) : NULL,
         .samples = p->config.augment ? (void *)(at + p->in_samples) : NULL,
     };
+}
+
+void engine_weigh(const engine *e, const engine_input *in, const float *weight)
+{
+    const uint32_t classes = e->model->graph->logits->shape.c;
+    for (uint32_t k = 0; in->class_weights && k < classes; k++) in->class_weights[k] = weight ? weight[k] : 1;
 }
 
 /* Row i of an input's targets. */
@@ -143,6 +151,7 @@ void engine_put(const engine *e, const engine_input *in, const float *pixels, co
         memcpy(in->pixels + i * lanes, pixels + i * s.c, s.c * sizeof(float));
         for (size_t c = s.c; c < lanes; c++) in->pixels[i * lanes + c] = 0;
     }
+    engine_weigh(e, in, NULL);
     memset(in->pixels + n * dots * lanes, 0, (s.n - n) * dots * lanes * sizeof(float));
     for (uint32_t i = 0; i < s.n; i++) {
         const int32_t *given = i < n ? labels : NULL;

@@ -47,11 +47,15 @@ typedef struct engine_input {
     int32_t *labels;        /* [n]; NULL: the loss is sigmoid */
     float *targets;         /* [n, lanes(classes)] in [0, 1]; NULL: the loss is softmax */
     float *weights;         /* [n] of each image in the loss */
+    float *class_weights;   /* [classes]; NULL: the network has none */
     float *pixels;          /* [n, h, w, lanes(c)]; NULL where the engine is given stored ones: */
     uint8_t *stored;        /* [n, strata_stored_bytes] */
     strata_sample *samples; /* [n] */
 } engine_input;
 engine_input engine_parts(const engine *e, void *in);
+
+/* Set the weights of classes, where the network has them. weight [classes]; NULL: all are 1. */
+void engine_weigh(const engine *e, const engine_input *in, const float *weight);
 
 /* Of an engine that is given f32: copy n dense images [n,h,w,c] and labels to an input, rows past n as zeros
  * with weight 0; each of the n weighs `weight`.

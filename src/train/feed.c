@@ -1,5 +1,6 @@
 #include "train/feed.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,7 +31,13 @@ static strata_status open_weights(train_feed *f, const strata_recipe *r)
     if (set->targets)
         return strata_fail(STRATA_BAD_ARG,
                            "--class-weights wants one label an image, the data has any number");
-    return class_weights_open(&f->class_weight, set, "class-weights", text);
+    if (recipe_is(r, "loss", "sigmoid"))
+        return strata_fail(STRATA_BAD_ARG, "--class-weights is of the loss softmax: sigmoid has none");
+    STRATA_TRY(class_weights_open(&f->class_weight, set, "class-weights", text));
+    float most = 0; /* only ratios count: equal weights are exactly 1 */
+    for (uint32_t k = 0; k < set->classes; k++) most = fmaxf(most, f->class_weight[k]);
+    for (uint32_t k = 0; k < set->classes; k++) f->class_weight[k] /= most;
+    return STRATA_OK;
 }
 
 /* Draws by the key `sample`, where it says more than all. */
@@ -116,8 +123,9 @@ strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32
         engine_input in;
         STRATA_TRY(trainer_begin(t, micro, images, at + micro == images, epoch, &in));
         STRATA_TRY(fill(f, t, &in, first + at, micro));
-        for (uint32_t i = 0; i < micro; i++)
-            in.weights[i] = sum > 0 ? (float)(weight_of(f, first + at + i) / sum) : 0;
+        for (uint32_t i = 0; i < micro; i++) in.weights[i] = sum > 0 ? (float)(1 / sum) : 0;
+        engine_weigh(t->current, &in, f->class_weight);
+        trainer_weigh(t, sum > 0 ? sum : 1);
         STRATA_TRY(trainer_submit(t));
         data_wait_end(&f->wait, now());
     }

@@ -12,7 +12,7 @@ typedef struct train_feed {
     bool sequential, drawn; /* the order; else shuffled */
     uint32_t *order;        /* [n] of the epoch; NULL: sequential */
     strata_classes classes; /* drawn only */
-    float *class_weight;    /* [classes]; NULL: all are 1 */
+    float *class_weight;    /* [classes] the largest is 1; NULL: all are */
     data_wait wait;         /* of the device for images */
 } train_feed;
 
@@ -29,7 +29,8 @@ void feed_epoch(train_feed *f, uint32_t epoch);
 
 /* Begin and submit the micro-batches of one step of a trainer that takes stored pixels: images first .. first
  * + images of the epoch's order. An image counts by its class's weight, over the sum of the step's weights,
- * as PyTorch's weighted mean has it; the losses that come back are without. */
+ * as PyTorch's weighted mean has it, and so does the loss that comes back; smoothing spreads a label by the
+ * classes' weights. */
 strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32_t first, uint32_t images);
 
 #endif

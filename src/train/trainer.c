@@ -21,7 +21,7 @@ static void keep_result(strata_trainer *t, const void *bytes)
     trainer_result *r = &t->result[place];
     *r = (trainer_result) { .step = part->step,
                             .images = part->step_images,
-                            .loss = t->partial / part->step_images };
+                            .loss = t->partial / part->weight };
     memcpy(&r->state, bytes, sizeof r->state);
     r->overflowed = r->state.not_finite > 1;
     if (r->overflowed) r->state.not_finite = 0;
@@ -138,12 +138,17 @@ strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_im
         (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)(t->step - 1), t->sample, epoch, { 0 }
     };
     trainer_rows(t, out->rates);
-    t->flight[t->submitted % STRATA_RING_SLOTS] = (trainer_part) { t->step - 1, images, step_images, last,
-                                                                   t->measure };
+    t->flight[t->submitted % STRATA_RING_SLOTS] = (trainer_part) { t->step - 1, images,     step_images,
+                                                                   last,        t->measure, step_images };
     t->fresh = first;
     t->open = !last;
     t->sample += images;
     return STRATA_OK;
+}
+
+void trainer_weigh(strata_trainer *t, double sum)
+{
+    t->flight[t->submitted % STRATA_RING_SLOTS].weight = sum;
 }
 
 strata_status trainer_submit(strata_trainer *t)

@@ -11,7 +11,7 @@
 typedef struct trainer_result {
     uint64_t step; /* from 0 */
     uint32_t images;
-    double loss;        /* mean over the batch, summed in double in image order */
+    double loss;        /* mean over the batch, by the weights of classes, summed in double in image order */
     strata_state state; /* after the step; not_finite is 0 where the step was skipped for its scale alone */
     bool overflowed;    /* it was */
     /* [n_rows, 2] norms of each row's step and of its weights before it; of a step that is not measured NULL.
@@ -26,6 +26,7 @@ typedef struct trainer_part {
     uint64_t step;
     uint32_t images, step_images; /* real ones: in this micro-batch, in its step */
     bool last, measured;          /* of its step; that is measured */
+    double weight;                /* of its step: what the sum of losses is divided by */
 } trainer_part;
 
 /* What the recipe says of every row of the rates table; read once, so that no step parses text. */
@@ -100,6 +101,8 @@ strata_status trainer_open(strata_trainer **out, strata_device *device, const st
  * Waits:  for the micro-batch STRATA_RING_SLOTS ago. */
 strata_status trainer_begin(strata_trainer *t, uint32_t images, uint32_t step_images, bool last,
                             uint32_t epoch, engine_input *out);
+/* The losses of the step begun last come times weights that sum up to this. */
+void trainer_weigh(strata_trainer *t, double sum);
 strata_status trainer_submit(strata_trainer *t);
 
 /* The device's state, with no step in flight. Waits. */
