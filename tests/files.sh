@@ -114,6 +114,11 @@ expect 4 'cannot write .*/full/strata/pixels-.*: File too large; 7744 bytes of p
 expect 0 '^cache  its pixels are mapped from .*/cache/strata/pixels-' env XDG_CACHE_HOME="$PWD/cache" "$strata" train pictures \
   --size 8 --device cpu --model small-cnn --steps 1 --batch 4 --run-dir cached
 expect 0 "" "$strata" predict run pictures/valid/a/x.jpg --device cpu
+cp -r pictures unread
+for class in a b; do head -c 100 "$golden/rgb.png" > unread/valid/$class/x.jpg; done
+expect 4 "unread: no picture of its validation part can be read; the first: valid/a/x.jpg" "$strata" evaluate run unread --device cpu
+rm -r unread/valid
+expect 4 "unread has no validation part" "$strata" evaluate run unread --valid-fraction 0 --device cpu
 rm -rf run
 refused 2 "size wants pixels" pictures --size 0
 refused 2 "background wants white" pictures --background pink

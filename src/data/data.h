@@ -35,6 +35,7 @@ struct strata_data {               /* see strata/data.h */
     const struct image_file *file[2]; /* [n] of train and of valid: where each image is from; NULL: no file */
     const strata_skipped *skipped;    /* [n_skipped] */
     uint32_t n_skipped;
+    const char *lost;  /* why the first picture of the validation part was left out; NULL: none was */
     const char *cache; /* see strata_data_info */
     struct {           /* what the views point to; for strata_data_close alone */
         uint8_t *pixels[2];

@@ -178,8 +178,10 @@ static strata_status describe_skipped(strata_data *data, image_list *l)
     if (!skipped) return no_memory(l);
     data->skipped = skipped;
     for (uint32_t i = 0; i < l->n; i++)
-        if (l->file[i].why)
+        if (l->file[i].why) {
             skipped[data->n_skipped++] = (strata_skipped) { l->file[i].name, l->file[i].why, 1 };
+            if (l->file[i].valid && !data->lost) data->lost = l->file[i].why;
+        }
     if (l->n_other) memcpy(skipped + data->n_skipped, l->other, l->n_other * sizeof *skipped);
     data->n_skipped += l->n_other;
     return STRATA_OK;

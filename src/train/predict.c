@@ -49,6 +49,9 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     if (!*data)
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say what it was trained on: name the data", what));
     STRATA_GO(recipe_data(&set, data, s.recipe, &s.task));
+    if (set->valid.n == 0 && set->lost)
+        STRATA_GO(strata_fail(STRATA_FILE, "%s: no picture of its validation part can be read; the first: %s",
+                              data, set->lost));
     if (set->valid.n == 0)
         STRATA_GO(strata_fail(STRATA_FILE, "%s has no validation part: give it a folder, or --valid-fraction",
                               data));
