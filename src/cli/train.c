@@ -333,8 +333,9 @@ const cli_command cli_train = {
                 "strata train DATA --model resnet18 --lr 1e-5:1e-3 --run-dir runs/first\n"
                 "strata train --resume runs/first",
     .text =
-        "DATA is builtin:digits, a folder of IDX files (MNIST's form, gzipped or not) or a CIFAR-10 binary "
-        "folder. What is not said is chosen by the data and printed. The table goes to standard output, "
+        "DATA is builtin:digits, a folder of IDX files (MNIST's form, gzipped or not), a CIFAR-10 binary "
+        "folder, or pictures, whose classes are their folders or in a CSV (--labels). What is not said is "
+        "chosen by the data and printed. The table goes to standard output, "
         "notes "
         "and progress to standard error; everything is kept in the run's folder. Ctrl-C once finishes the "
         "step, "
