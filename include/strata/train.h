@@ -172,6 +172,10 @@ typedef struct strata_observer {
     void *context;
     const volatile int *interrupt; /* may be NULL. When it becomes non-zero the run finishes its step, saves
                                       and returns STRATA_INTERRUPTED */
+    strata_rate_rule
+        *rule; /* may be NULL; as of strata_trainer_set_rule. A run that is resumed wants it again:
+                               no folder keeps it */
+    void *rule_context;
 } strata_observer;
 
 /* Train as a recipe says (its key `data` names the data) and keep a run folder. `command` is written into

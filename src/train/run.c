@@ -380,6 +380,8 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(open_device(r));
     STRATA_TRY(score_augment(&augment, r->data, r->recipe));
     STRATA_TRY(trainer_open(&r->trainer, r->device, r->recipe, &task, &augment));
+    if (r->observer && r->observer->rule)
+        strata_trainer_set_rule(r->trainer, r->observer->rule, r->observer->rule_context);
     const uint32_t rest = r->data->train.n % r->trainer->batch;
     if (rest && recipe_is(r->recipe, "last", "keep")) STRATA_TRY(trainer_expect(r->trainer, rest));
     feed_close(&r->feed);
