@@ -137,6 +137,82 @@ static void losses_are_those_of_rates_of_zero(void **state)
     close_job(&zero);
 }
 
+/* ---- ResNet-18 up to layer2 ------------------------------------------------------------------- */
+
+enum { PICTURES = 4, WIDE = 16 };
+
+static double zero_at_first(void *context, uint64_t at, uint32_t group, double lr, double *momentum)
+{
+    (void)at, (void)momentum;
+    return group < *(const uint32_t *)context ? 0 : lr;
+}
+
+static void open_resnet(job *j, const char *opt, const char *stats, const char *lr)
+{
+    const char *name = getenv("STRATA_TEST_DEVICE");
+    const char *const keys[] = {
+        "model", "resnet18",  "stem",
+        "small", "groups",    "first: conv1; early: bn1 layer1.* layer2.*; late: layer3.* layer4.*; head: fc",
+        "opt",   opt,         "batch",
+        "4",     "schedule",  "constant",
+        "lr",    lr,          "frozen-stats",
+        stats,   "clip-norm", "0" /* it is of what learns */
+    };
+    OK(strata_device_open(&j->device, &(strata_device_config) { .name = name && *name ? name : "auto" }));
+    OK(strata_recipe_open(&j->recipe));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i += 2)
+        OK(strata_recipe_set(j->recipe, keys[i], keys[i + 1]));
+    OK(strata_trainer_open(&j->trainer, j->device, j->recipe, &(strata_task) { WIDE, WIDE, 3, 10, 2, 0 }));
+}
+
+static float step_resnet(job *j, uint32_t number)
+{
+    float pixels[PICTURES * WIDE * WIDE * 3], loss;
+    const int32_t labels[PICTURES] = { 1, 7, (int32_t)number, 3 };
+    for (uint32_t i = 0; i < PICTURES * WIDE * WIDE * 3; i++)
+        pixels[i] = (float)((i * 37 + number * 101) % 64) / 32 - 1;
+    OK(strata_trainer_step(j->trainer, pixels, labels, PICTURES, &loss));
+    return loss;
+}
+
+/* A frozen prefix against a backward pass to the first convolution at rates of 0. Where statistics are held,
+ * in both, that convolution alone has such a rate and the norms behind it are frozen in the middle. */
+static void expect_same_resnet(const char *opt, bool hold)
+{
+    job frozen, zero;
+    const char *stats = hold ? "hold" : "update";
+    uint32_t groups = hold ? 1 : 2;
+    open_resnet(&frozen, opt, stats, "0,0,1e-2,1e-2");
+    open_resnet(&zero, opt, stats, hold ? "1e-2,0,1e-2,1e-2" : "1e-2");
+    strata_trainer_set_rule(zero.trainer, zero_at_first, &groups);
+    const strata_plan *p = frozen.trainer->main.plan, *q = zero.trainer->main.plan;
+    char *first = range(&frozen, p->running);
+    for (uint32_t i = 0; i < 2; i++) {
+        const float a = step_resnet(&frozen, i), b = step_resnet(&zero, i);
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+    assert_true(p->config.frozen_nodes > 20);
+    assert_int_equal(q->config.frozen_nodes, 0);
+    char *a = range(&frozen, p->weights), *b = range(&zero, q->weights);
+    assert_memory_equal(a, b, p->weights.bytes);
+    char *c = range(&frozen, p->running), *d = range(&zero, q->running);
+    assert_memory_equal(c, d, p->running.bytes);
+    /* The first norm's. */
+    assert_int_equal(memcmp(first, c, 64 * sizeof(float)) == 0, hold);
+    free(a), free(b), free(c), free(d), free(first);
+    close_job(&frozen);
+    close_job(&zero);
+}
+
+static void resnets_learn_as_with_rates_of_zero(void **state)
+{
+    (void)state;
+    expect_same_resnet("sgd", false);
+    expect_same_resnet("sgd", true);
+    expect_same_resnet("lamb", false);
+    expect_same_resnet("lamb", true);
+}
+
 static void statistics_hold_where_asked(void **state)
 {
     (void)state;
@@ -405,6 +481,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frozen_groups_keep_every_bit),
         cmocka_unit_test(losses_are_those_of_rates_of_zero),
+        cmocka_unit_test(resnets_learn_as_with_rates_of_zero),
         cmocka_unit_test(statistics_hold_where_asked),
         cmocka_unit_test(norms_learn_on_where_asked),
         cmocka_unit_test(exempt_norms_learn_at_the_uniform_rate),
