@@ -177,7 +177,7 @@ measured=$(grep -c 'step 50: .* moved by' trust/log.txt)
 [ "$measured" = 3 ] || fail "log.txt tells what $measured of 3 groups moved by: $(cat trust/log.txt)"
 cmp -s <(grep 'moved by' trust/log.txt | sort) <(grep 'moved by' cut/log.txt | sort -u) || fail "a resumed run tells: $(grep 'moved by' cut/log.txt)"
 # A group that begins later is told of after its own first steps, also by a run that was killed within them.
-late=(--opt sgd --lr 1e-2 --freeze-until stem=1,body=90%)
+late=(--opt lars --lr 1 --freeze-until stem=1,body=90%)
 expect 0 "" "$strata" train builtin:digits "${common[@]}" "${late[@]}" --run-dir late
 begin lately 70 "${late[@]}"
 kill -KILL "$process"
@@ -202,6 +202,16 @@ holds err '^ +schedule +one-cycle,pct=0.99,lr=0.002/10,freeze=-1,for=1ep then on
 holds err '^init .*: [0-9]+ tensors taken, 0 resized, 0 skipped, 0 missing, 0 surplus'
 holds err '^step 22: unfreeze stem'
 holds tuned/run.json '"command": "strata finetune '
+# Norms of frozen groups that learn on: they have moved after the first phase, weights have not, and that has a price.
+expect 0 "" "$strata" finetune builtin:digits --init whole/checkpoints/last.safetensors --model small-cnn --epochs 2 --keep 2 \
+  --train-frozen-bn --run-dir normed --progress none
+holds err '^step 0: norms of frozen groups learn on: 15 of 18 nodes keep a backward pass for them, 66 % of a whole step.s multiply-adds$'
+for tensor in conv1.weight conv4.weight bn1.weight bn4.bias; do
+  cmp -s <("$strata" inspect whole/checkpoints/last.safetensors | grep "^$tensor") \
+    <("$strata" inspect normed/checkpoints/step-00000022.safetensors | grep "^$tensor")
+  echo "$tensor $?"
+done > moved
+[ "$(tr '\n' ' ' < moved)" = "conv1.weight 0 conv4.weight 0 bn1.weight 1 bn4.bias 1 " ] || fail "what the first phase moved: $(cat moved)"
 # Of 200 digits, which are even? Another head than the weights have; guessing is right for half.
 expect 0 "" "$strata" data digits each --format png --per-class 20
 for file in each/*/*/*.png; do

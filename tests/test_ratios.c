@@ -156,10 +156,43 @@ static void measuring_moves_no_bit(void **state)
     }
 }
 
+/* By what share of its size the head moves in one step. */
+static double moved_head(const char *opt, const char *lr, const char *trust, const char *clip)
+{
+    job j;
+    open_job(&j, (const char *const[]) { "opt", opt, "lr", lr, "weight-decay", "0.1", "trust", trust,
+                                         "trust-clip", clip, NULL });
+    j.trainer->measure = true;
+    const trainer_result result = step(&j, 0);
+    ratios_take(&j.trainer->ratios, result.moved);
+    const double moved = j.trainer->ratios.group[2];
+    close_job(&j);
+    return moved;
+}
+
+/* LAMB moves by the rate, or as much less as its ratio is held; LARS, whose ratio is larger, by SGD's step
+ * times what it is held at. */
+static void ratios_are_held(void **state)
+{
+    (void)state;
+    const double free_one = moved_head("lamb", "1e-2", "1e-3", "0"),
+                 low = moved_head("lamb", "1e-2", "1e-3", "1e-3"),
+                 twice = moved_head("lamb", "1e-2", "1e-3", "2e-3"),
+                 high = moved_head("lamb", "1e-2", "1e-3", "1e3");
+    expect_ratio(free_one, 1e-2, "LAMB");
+    expect_ratio(high, free_one, "LAMB, held at more than there is");
+    expect_ratio(twice, 2 * low, "LAMB, held at twice as much");
+    assert_true(low < 1e-3);
+    const double plain = moved_head("sgd", "1e-2", "1e-3", "0");
+    expect_ratio(moved_head("lars", "1e-2", "1e6", "1"), plain, "LARC");
+    expect_ratio(moved_head("lars", "1e-2", "1e6", "0.25"), plain / 4, "LARS, held at a quarter of the rate");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratios_are_of_what_moved),
+        cmocka_unit_test(ratios_are_held),
         cmocka_unit_test(measuring_moves_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
