@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Strata on five GPUs that are not there: their makers' drivers are real, the device below them does nothing.
+"""Strata on GPUs that are not there: their drivers are real, the device below them does nothing.
 
-  gpus.py BUILD [--devices navi21,...] [--keep FILE.json] [--quick]
+  gpus.py BUILD [--devices navi21,...|all] [--keep FILE.json] [--quick]
 
 For each device: whole training runs under the validation layer, which must be silent (limits, memory types and queues
 are the driver's; nothing computes, so no result is judged); then the compiler's figures of every kernel that those runs
@@ -171,7 +171,8 @@ def main():
         if a.quick:
             examine_quickly(build, data, folder, faults)
             sys.exit(1 if faults else 0)
-        for device in a.devices.split(','):
+        names = [*machines.AMD, *machines.INTEL, *machines.NVIDIA] if a.devices == 'all' else a.devices.split(',')
+        for device in names:
             print(device, flush=True)
             (folder / device).mkdir()
             found[device] = examine_device(build, device, data, folder / device, faults)

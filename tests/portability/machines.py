@@ -8,8 +8,9 @@ AMD = {
     'navi21': dict(wave=64, registers=512, granule=8, most=16, simds=4, shared=128 << 10),
     # RDNA 3 (navi31): 1536 registers, given out in 12 (waves of 64).
     'navi31': dict(wave=64, registers=768, granule=12, most=16, simds=4, shared=128 << 10),
-    'vega10': dict(wave=64, registers=256, granule=4, most=10, simds=4, shared=64 << 10),
-    'polaris10': dict(wave=64, registers=256, granule=4, most=10, simds=4, shared=64 << 10),
+    # GCN: 256 registers of 64 lanes, 10 waves, 64 KiB in a compute unit of 4 SIMDs.
+    **{name: dict(wave=64, registers=256, granule=4, most=10, simds=4, shared=64 << 10)
+       for name in ('polaris10', 'vega10', 'raven')},
 }
 NVIDIA = {
     # 65536 registers of 32 bits an SM, given out to warps in 256; GA102: 48 warps, TU102: 32; 100 and 64 KiB.
@@ -17,9 +18,11 @@ NVIDIA = {
     'tu102': dict(file=65536, most=32, shared=64 << 10, simds=4),
 }
 INTEL = {
-    # 128 registers of 32 bytes a thread, always: only whole workgroups and shared memory bound them. Of a subslice:
-    # gen 9: 8 EUs x 7 threads; gen 12: 16 EUs x 7; DG2: 16 x 8. 64 KiB, 128 KiB from gen 12 on.
-    'skl': dict(threads=56, shared=64 << 10), 'tgl': dict(threads=112, shared=128 << 10),
+    # 128 registers of 32 bytes a thread, always: only whole workgroups and shared memory bound them. Threads of a
+    # subslice: EUs x 7, DG2's x 8; shared memory 64 KiB, from gen 12 on 128 KiB.
+    **{name: dict(threads=56, shared=64 << 10) for name in ('bdw', 'skl', 'kbl', 'cfl', 'icl')},
+    'ivb': dict(threads=64, shared=64 << 10), 'hsw': dict(threads=70, shared=64 << 10),
+    **{name: dict(threads=112, shared=128 << 10) for name in ('tgl', 'rkl', 'adl', 'adlp', 'rpl', 'dg1')},
     'dg2': dict(threads=128, shared=128 << 10),
 }
 
