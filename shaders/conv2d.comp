@@ -15,7 +15,7 @@
 // (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h + b w_step_w.
 // Sums run over taps, then channels, and begin with what `start` says: a launch may go on where another
 // stopped, with the same bits. Channels of one group: `depth` of x, `width` of y.
-#if defined(SG) || defined(TILE) || defined(DEPTHWISE)
+#if defined(SG) || defined(TILE_ROWS) || defined(DEPTHWISE)
 #define IN vec4
 READS(0, x); // [images, x_h, x_w, 4 x_quads]
 READS(1, w); // [taps, depth rounded up to 4 where groups == 1, 4 y_quads]
@@ -33,7 +33,7 @@ FLOATS(1, w);
 #endif
 #if (HALF & 8) == 0 // what is stored of y: an OUT, or two or four floats of 16 bits
 #define STORED OUT
-#elif defined(TILE) || defined(DEPTHWISE) || (defined(SG) && WIDE == 4)
+#elif defined(TILE_ROWS) || defined(DEPTHWISE) || (defined(SG) && WIDE == 4)
 #define STORED uvec2
 #else
 #define STORED uint
@@ -124,7 +124,7 @@ void main()
     }
     PUT(y, to, sum);
 }
-#elif !defined(TILE) && !defined(SG) && !defined(DEPTHWISE) // plain: an invocation sums one float of y
+#elif !defined(TILE_ROWS) && !defined(SG) && !defined(DEPTHWISE) // plain: an invocation sums one float of y
 float sum_of(Pixel at, uint col, float sum)
 {
     uint cols = 4 * y_quads, channel = col / width * depth; // the first of its group in x

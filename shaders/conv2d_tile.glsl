@@ -1,19 +1,23 @@
-// The variant for GPUs: a workgroup sums a TILE x TILE piece of y (rows x columns), an invocation 4 x 4 of
-// it; x and w pass through shared memory, ROUND of the taps and channels at a time.
-#ifdef TILE
-const uint SIDE = TILE / 4, ROUND = 16, LOADS = 4 * TILE / GROUP; // GROUP = SIDE * SIDE
-shared float xs[ROUND][TILE + 1];                                 // one more: rows fall into different banks
-shared vec4 ws[ROUND][SIDE];
+// The variants for GPUs, see tile.glsl: rows are pixels of y, the terms of a sum its taps and channels, in
+// quads.
+#ifdef TILE_ROWS
+#include "tile.glsl"
 
 struct Step { // a quad of the sum
     int a, b;
     uint quad;
 };
 
-void advance(inout Step k, uint quads)
+// True where it comes to another tap.
+bool advance(inout Step k, uint quads)
 {
     k.quad += quads;
+    bool next = k.quad >= quad_end;
+#ifdef WHOLE // rounds begin and end with taps
+    if (next) {
+#else
     while (k.quad >= quad_end) {
+#endif
         k.quad -= quad_end - quad_begin;
         k.b++;
         if (k.b == int(taps_w)) {
@@ -21,56 +25,93 @@ void advance(inout Step k, uint quads)
             k.a++;
         }
     }
+    return next;
 }
 
 bool is_tap(Step k) { return uint(k.a) * taps_w + uint(k.b) < tap_end; }
 
-void main()
+// What an invocation brings from memory: of x always the same rows and, of a round, the same quad; of w the
+// same columns. With WHOLE all its rows of w belong to one tap.
+#ifdef WHOLE
+const uint B_STEPS = 1;
+#else
+const uint B_STEPS = B_LOADS;
+#endif
+Pixel at[A_LOADS];
+uint from[A_LOADS];
+Step kx, kw[B_STEPS];
+
+void locate()
 {
-    uint row = tile_of_rows() * TILE, col = gl_WorkGroupID.z * SIDE;
-    uint i0 = 4 * (lane / SIDE), j = lane % SIDE;
-    Pixel at[LOADS];
-    Step kx = Step(int(tap_begin / taps_w), int(tap_begin % taps_w), quad_begin), kw[LOADS];
-    [[unroll]] for (uint l = 0; l < LOADS; l++) {
-        at[l] = pixel_of_row(row + (lane + l * GROUP) / 4);
+    bool exists = is_tap(kx);
+    [[unroll]] for (uint l = 0; l < A_LOADS; l++) from[l] = exists ? source_of(at[l], kx.a, kx.b) : NOWHERE;
+}
+
+void begin(uint row)
+{
+    [[unroll]] for (uint l = 0; l < A_LOADS; l++) at[l] = pixel_of_row(row + (lane + l * GROUP) / 4);
+    kx = Step(int(tap_begin / taps_w), int(tap_begin % taps_w), quad_begin);
+    [[unroll]] for (uint l = 0; l < B_STEPS; l++) {
         kw[l] = kx;
-        advance(kw[l], (lane + l * GROUP) / SIDE / 4);
+#ifndef WHOLE
+        advance(kw[l], (lane + l * GROUP) / COL_QUADS / 4);
+#endif
     }
     advance(kx, lane % 4);
+    locate();
+}
 
-    uint to[4];
-    vec4 sum[4];
-    bool here = col + j < y_quads;
-    [[unroll]] for (uint i = 0; i < 4; i++) {
-        to[i] = pixel_of_row(row + i0 + i).to;
-        if (to[i] != NOWHERE) to[i] = here ? to[i] * y_quads + col + j : NOWHERE;
-        sum[i] = vec4(0.0);
-        if (start == START_BIAS && here) sum[i] = bias[col + j];
-        if (start == START_OLD && to[i] != NOWHERE) sum[i] = GET(y, to[i]);
+// Bring a round, and go on to the next.
+void bring(uint col)
+{
+    vec4 xs[A_LOADS], ws[B_LOADS];
+    [[unroll]] for (uint l = 0; l < A_LOADS; l++)
+        xs[l] = from[l] == NOWHERE ? vec4(0.0) : mask(X(from[l] + kx.quad), kx.quad);
+    [[unroll]] for (uint l = 0; l < B_LOADS; l++) {
+        uint term = (lane + l * GROUP) / COL_QUADS;
+        Step k = kw[l % B_STEPS];
+        uint tap = uint(w_first + k.a * w_step_h + k.b * w_step_w) + col;
+#ifdef WHOLE
+        k.quad += term / 4;
+#endif
+        ws[l] = is_tap(k) && col < y_quads ? W(tap + (4 * k.quad + term % 4) * y_quads) : vec4(0.0);
     }
+    [[unroll]] for (uint l = 0; l < B_STEPS; l++) advance(kw[l], ROUND / 4);
+    if (advance(kx, ROUND / 4)) locate();
+    barrier(); // all have multiplied the round before
+    [[unroll]] for (uint l = 0; l < A_LOADS; l++) put_turned(lane % 4, (lane + l * GROUP) / 4, xs[l]);
+    [[unroll]] for (uint l = 0; l < B_LOADS; l++) bs[lane + l * GROUP] = ws[l];
+    barrier();
+}
 
+void main()
+{
+    uint row = tile_of_rows() * TILE_ROWS, col = gl_WorkGroupID.z * COL_QUADS;
+    clear_sums();
+    if (start != START_ZERO)
+        [[unroll]] for (uint i = 0; i < BLOCK; i++) {
+            uint to = start == START_BIAS ? 0 : pixel_of_row(row + row_of(i)).to;
+            [[unroll]] for (uint j = 0; j < QUADS; j++) {
+                uint c = col + col_of(j);
+                if (c >= y_quads || to == NOWHERE) continue;
+                if (start == START_BIAS)
+                    sum[i][j] = bias[c];
+                else
+                    sum[i][j] = GET(y, to * y_quads + c);
+            }
+        }
     uint quads = (tap_end - tap_begin) * (quad_end - quad_begin);
+    begin(row);
     for (uint k = 0; k < quads; k += ROUND / 4) {
-        barrier();
-        [[unroll]] for (uint l = 0; l < LOADS; l++) {
-            uint e = lane + l * GROUP, from = is_tap(kx) ? source_of(at[l], kx.a, kx.b) : NOWHERE;
-            vec4 v = from == NOWHERE ? vec4(0.0) : mask(X(from + kx.quad), kx.quad);
-            [[unroll]] for (uint d = 0; d < 4; d++) xs[4 * (e % 4) + d][e / 4] = v[d];
-
-            uint d = e / SIDE; // of the round
-            bool is_weight = is_tap(kw[l]) && here; // e % SIDE is j
-            uint tap = uint(w_first + kw[l].a * w_step_h + kw[l].b * w_step_w) + col + j;
-            ws[d][j] = is_weight ? W(tap + (4 * kw[l].quad + d % 4) * y_quads) : vec4(0.0);
-            advance(kw[l], ROUND / 4);
-        }
-        advance(kx, ROUND / 4);
-        barrier();
-        [[unroll]] for (uint d = 0; d < ROUND; d++) {
-            vec4 b = ws[d][j];
-            [[unroll]] for (uint i = 0; i < 4; i++) sum[i] += xs[d][i0 + i] * b;
+        bring(col + lane % COL_QUADS);
+        multiply(2);
+    }
+    [[unroll]] for (uint i = 0; i < BLOCK; i++) {
+        uint to = pixel_of_row(row + row_of(i)).to;
+        [[unroll]] for (uint j = 0; j < QUADS; j++) {
+            uint c = col + col_of(j);
+            if (to != NOWHERE && c < y_quads) PUT(y, to * y_quads + c, sum[i][j]);
         }
     }
-    [[unroll]] for (uint i = 0; i < 4; i++)
-        if (to[i] != NOWHERE) PUT(y, to[i], sum[i]);
 }
 #endif

@@ -11,7 +11,7 @@
 // A row is (r, s, c) as weights are stored, a column is o. The pixels are cut into chunks of a fixed size;
 // each chunk writes its own dw (REDUCE of conv2d_sum adds them up), or, where there is but one, the gradient
 // itself. Pads of dw (c >= depth, o >= groups width) are written as zero.
-#if defined(SG) || defined(TILE) || defined(DEPTHWISE)
+#if defined(SG) || defined(TILE_ROWS) || defined(DEPTHWISE)
 #define IN vec4
 READS(0, x);  // [images, x_h, x_w, 4 x_quads]
 READS(1, dy); // [images, y_h, y_w, 4 y_quads]
@@ -112,7 +112,7 @@ uint tile_of_rows() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGrou
 #include "conv2d_weight_subgroup.glsl"
 #include "conv2d_weight_depthwise.glsl"
 
-#if !defined(TILE) && !defined(SG) && !defined(EACH) // an invocation sums a float of dw, a quad if DEPTHWISE
+#if !defined(TILE_ROWS) && !defined(SG) && !defined(EACH) // a float of dw each, a quad if DEPTHWISE
 #ifdef DEPTHWISE
 #define COLS y_quads
 #else

@@ -1,50 +1,58 @@
-// The variant for GPUs, see conv2d_tile.glsl: TILE rows x TILE columns to a workgroup, 4 x 4 to an
-// invocation, ROUND pixels at a time through shared memory.
-#ifdef TILE
-const uint SIDE = TILE / 4, ROUND = 16, LOADS = 4 * TILE / GROUP; // GROUP = SIDE * SIDE
-shared vec4 xs[ROUND][SIDE], dys[ROUND][SIDE];
+// The variants for GPUs, see tile.glsl: rows are those of dw, the terms of a sum the pixels of a chunk.
+#ifdef TILE_ROWS
+#include "tile.glsl"
 
 void main()
 {
-    uint col_tiles = (y_quads + SIDE - 1) / SIDE, z = gl_WorkGroupID.z / col_tiles;
-    uint i = lane / SIDE, j = lane % SIDE, col = (gl_WorkGroupID.z - z * col_tiles) * SIDE + j;
-    uint quad_row = row_begin / 4 + tile_of_rows() * SIDE, rows = row_end - row_begin;
-    Row tap = row_at(quad_row + j, x_quads, 4 * (quad_row + j) < row_end); // which this invocation loads
-    bool here = col < y_quads;
-    uvec2 pixels = chunk_pixels(z);
-    Pixel at[LOADS], round_pixels = pixel_at(ROUND);
-    [[unroll]] for (uint l = 0; l < LOADS; l++) at[l] = pixel_at(pixels.x + i + l * GROUP / SIDE);
+    uint col_tiles = (y_quads + COL_QUADS - 1) / COL_QUADS, z = gl_WorkGroupID.z / col_tiles;
+    uint tile = tile_of_rows() * ROW_QUADS, col = (gl_WorkGroupID.z - z * col_tiles) * COL_QUADS;
+    uint rows = row_end - row_begin, line = (chunk_first + z) * rows + 4 * tile; // of dw
+    uint quad_row = row_begin / 4 + tile;                                        // of all rows
+    clear_sums();
+    if (start == START_OLD)
+        [[unroll]] for (uint i = 0; i < BLOCK; i++)
+            [[unroll]] for (uint j = 0; j < QUADS; j++) {
+                uint r = row_of(i), c = col + col_of(j);
+                if (4 * tile + r < rows && c < y_quads) sum[i][j] = dw[(line + r) * y_quads + c];
+            }
 
-    uint first = 4 * (tile_of_rows() * SIDE + i), to = ((chunk_first + z) * rows + first) * y_quads + col;
-    bool mine = here && first < rows;
-    vec4 sum[4];
-    [[unroll]] for (uint r = 0; r < 4; r++) {
-        sum[r] = vec4(0.0);
-        if (start == START_OLD && mine) sum[r] = dw[to + r * y_quads];
-    }
+    // What an invocation brings from memory: always the same quad of rows, and the same of columns.
+    uvec2 pixels = chunk_pixels(z);
+    uint a_quad = quad_row + lane % ROW_QUADS, b_quad = col + lane % COL_QUADS;
+    Row tap = row_at(a_quad, x_quads, 4 * a_quad < row_end);
+    Pixel at[A_LOADS], round_pixels = pixel_at(ROUND);
+    [[unroll]] for (uint l = 0; l < A_LOADS; l++) at[l] = pixel_at(pixels.x + (lane + l * GROUP) / ROW_QUADS);
 
     for (uint k = pixels.x; k < pixels.y; k += ROUND) {
-        barrier();
-        [[unroll]] for (uint l = 0; l < LOADS; l++) {
-            uint d = i + l * GROUP / SIDE, from = NOWHERE;
-            bool exists = k + d < pixels.y;
-            if (exists) from = source_of(at[l], tap.top, tap.left);
-            xs[d][j] = from == NOWHERE ? vec4(0.0) : X(from * x_quads + tap.channel);
-            dys[d][j] = exists && here ? DY((k + d) * y_quads + col) : vec4(0.0);
+        vec4 xs[A_LOADS], dys[B_LOADS];
+        [[unroll]] for (uint l = 0; l < A_LOADS; l++) {
+            bool exists = k + (lane + l * GROUP) / ROW_QUADS < pixels.y;
+            uint from = exists ? source_of(at[l], tap.top, tap.left) : NOWHERE;
+            xs[l] = from == NOWHERE ? vec4(0.0) : X(from * x_quads + tap.channel);
             advance(at[l], round_pixels);
         }
+        [[unroll]] for (uint l = 0; l < B_LOADS; l++) {
+            uint pixel = k + (lane + l * GROUP) / COL_QUADS;
+            dys[l] = pixel < pixels.y && b_quad < y_quads ? DY(pixel * y_quads + b_quad) : vec4(0.0);
+        }
+        barrier(); // all have multiplied the round before
+        [[unroll]] for (uint l = 0; l < A_LOADS; l++) as[lane + l * GROUP] = xs[l];
+        [[unroll]] for (uint l = 0; l < B_LOADS; l++) bs[lane + l * GROUP] = dys[l];
         barrier();
-        [[unroll]] for (uint d = 0; d < ROUND; d++) {
-            vec4 a = xs[d][i], b = dys[d][j];
-            [[unroll]] for (uint r = 0; r < 4; r++) sum[r] += a[r] * b;
+        multiply(0);
+    }
+    [[unroll]] for (uint i = 0; i < BLOCK; i++) {
+        uint r = row_of(i);
+#ifdef RAGGED
+        bool is_pad = 4 * row_at(quad_row + r / 4, x_quads, true).channel + i % 4 >= depth;
+#endif
+        [[unroll]] for (uint j = 0; j < QUADS; j++) {
+            uint c = col + col_of(j);
+#ifdef RAGGED
+            sum[i][j] = is_pad ? vec4(0.0) : mask_columns(sum[i][j], c);
+#endif
+            if (4 * tile + r < rows && c < y_quads) dw[(line + r) * y_quads + c] = sum[i][j];
         }
     }
-#ifdef RAGGED
-    uint channel = row_at(quad_row + i, x_quads, true).channel;
-    [[unroll]] for (uint r = 0; r < 4; r++)
-        sum[r] = 4 * channel + r < depth ? mask_columns(sum[r], col) : vec4(0.0);
-#endif
-    [[unroll]] for (uint r = 0; r < 4; r++)
-        if (mine) dw[to + r * y_quads] = sum[r];
 }
 #endif

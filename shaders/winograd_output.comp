@@ -7,10 +7,10 @@
 //   BACKWARD_X  the same; y is dx, and may be added to
 //   BACKWARD_W  m[f,t,o] = sum_{h,w} A^T[h,i] A^T[w,j] dy[n, 4 tile_h + h, 4 tile_w + w, o]: the gradient
 // t counts the tiles of a run, which begins at tile `tile_first` of the images. Tiles may reach over the
-// edge of an image. An invocation takes a quad of channels of one tile.
-READS(0, from);                                        // m [36, tiles, y_quads], or dy as y
-layout(binding = 1) readonly buffer B1 { vec4 bias[]; }; // [y_quads], read where start == START_BIAS
-WRITES(2, to);                                         // y [images, y_h, y_w, y_quads], or m
+// edge of an image. An invocation takes a T of one tile.
+TAKES(0, from);                                       // m [36, tiles, y_quads], or dy as y
+layout(binding = 1) readonly buffer B1 { T bias[]; }; // [y_quads], read where start == START_BIAS
+GIVES(2, to);                                         // y [images, y_h, y_w, y_quads], or m
 layout(push_constant) uniform Args {
     uint tiles, tile_first, tiles_h, tiles_w; // of the run, before it, and of an image
     uint y_h, y_w, y_quads;
@@ -22,21 +22,22 @@ const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is adde
 
 void write_pixels(uvec3 at, uint c, uint m)
 {
-    vec4 lines[6][4]; // of columns
+    uint channels = y_quads * LANES;
+    T lines[6][4]; // of columns
     [[unroll]] for (int j = 0; j < 6; j++) {
-        vec4 d[6];
-        [[unroll]] for (int i = 0; i < 6; i++) d[i] = AT(from, m + (6 * i + j) * m_step);
+        T d[6];
+        [[unroll]] for (int i = 0; i < 6; i++) d[i] = TAKE(0, from, m + (6 * i + j) * m_step * LANES);
         lines[j] = output_pixels(d);
     }
-    vec4 first = vec4(0.0);
+    T first = T(0.0);
     if (start == START_BIAS) first = bias[c];
     [[unroll]] for (int h = 0; h < 4; h++) {
-        vec4 d[6];
+        T d[6];
         [[unroll]] for (int j = 0; j < 6; j++) d[j] = lines[j][h];
-        vec4 pixels[4] = output_pixels(d);
+        T pixels[4] = output_pixels(d);
         uint line = 4 * at.y + h;
         [[unroll]] for (int w = 0; w < 4; w++) {
-            uint column = 4 * at.z + w, i = ((at.x * y_h + line) * y_w + column) * y_quads + c;
+            uint column = 4 * at.z + w, i = ((at.x * y_h + line) * y_w + column) * channels + c;
             if (line < y_h && column < y_w) {
 #ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
                 first = GET(to, i);
@@ -49,32 +50,33 @@ void write_pixels(uvec3 at, uint c, uint m)
 
 void write_points(uvec3 at, uint c, uint m)
 {
-    vec4 points[4][6]; // of columns
-    int from_first = int(((at.x * y_h + 4 * at.y) * y_w + 4 * at.z) * y_quads + c);
+    uint channels = y_quads * LANES;
+    T points[4][6]; // of columns
+    int from_first = int(((at.x * y_h + 4 * at.y) * y_w + 4 * at.z) * channels + c);
     [[unroll]] for (int w = 0; w < 4; w++) {
-        vec4 d[4];
+        T d[4];
         [[unroll]] for (int h = 0; h < 4; h++) {
             bool inside = 4 * at.y + h < y_h && 4 * at.z + w < y_w;
-            vec4 pixel = AT(from, mix(0, from_first + (h * int(y_w) + w) * int(y_quads), inside));
-            d[h] = mix(vec4(0.0), mask(pixel, c, depth), bvec4(inside));
+            T pixel = TAKE(0, from, mix(0, from_first + (h * int(y_w) + w) * int(channels), inside));
+            d[h] = only(inside, mask(pixel, c, depth));
         }
         points[w] = output_points(d);
     }
     [[unroll]] for (int i = 0; i < 6; i++) {
-        vec4 d[4];
+        T d[4];
         [[unroll]] for (int w = 0; w < 4; w++) d[w] = points[w][i];
-        vec4 line[6] = output_points(d);
-        [[unroll]] for (int j = 0; j < 6; j++) PUT(to, m + (6 * i + j) * m_step, line[j]);
+        T line[6] = output_points(d);
+        [[unroll]] for (int j = 0; j < 6; j++) PUT(to, m + (6 * i + j) * m_step * LANES, line[j]);
     }
 }
 
 void main()
 {
-    uint i = flat_index(), t = i / y_quads, c = i - t * y_quads;
+    uint channels = y_quads * LANES, i = flat_index(), t = i / channels, c = i - t * channels;
     if (t >= tiles) return;
     uvec3 at = tile_at(tile_first + t, tiles_h, tiles_w);
     if (PASS == BACKWARD_W)
-        write_points(at, c, t * y_quads + c);
+        write_points(at, c, t * channels + c);
     else
-        write_pixels(at, c, t * y_quads + c);
+        write_pixels(at, c, t * channels + c);
 }

@@ -74,6 +74,8 @@ void main()
     [[unroll]] for (uint i = 0; i < ROWS; i++)
         if (i < n_rows) m[to + i * quads] = sum[i];
 }
+#elif defined(TILE_ROWS)
+#include "winograd_tile.glsl"
 #else // an invocation sums one quad
 void main()
 {

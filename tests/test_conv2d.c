@@ -103,7 +103,7 @@ static void compare(const trial *whole, const trial *sliced, const piece *p, con
 static void slices_go_on_with_the_same_sums(void **state)
 {
     (void)state;
-    static const char *const variants[] = { NULL, "plain", "tile" };
+    static const char *const variants[] = { NULL, "plain", "tile32", "tile128" };
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++)
         for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
             const slice_case *c = &cases[i / 2];

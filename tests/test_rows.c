@@ -100,6 +100,18 @@ static void test_winograd_in_pieces(void **state)
     close_smaller(&j);
 }
 
+/* As on a GPU: without the subgroups of a CPU-type device, its product and transforms are others. */
+static void test_winograd_for_gpus(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("subgroup=0");
+    j.sizes = "N=9 H=9 W=6 C=70 K=37";
+    j.variant = "winograd";
+    for (const strata_row *row = strata_rows; row->op; row++)
+        if (strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
+    close_smaller(&j);
+}
+
 static void test_updates_in_pieces(void **state)
 {
     (void)state;
@@ -174,11 +186,17 @@ static void test_validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
-        cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
-        cmocka_unit_test(test_augmentation),         cmocka_unit_test(test_augmentation_in_pieces),
-        cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_every_op_has_a_row),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),
+        cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_winograd_for_gpus),
+        cmocka_unit_test(test_updates_in_pieces),
+        cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_augmentation),
+        cmocka_unit_test(test_augmentation_in_pieces),
+        cmocka_unit_test(test_every_kernel_ran),
+        cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

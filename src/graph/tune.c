@@ -58,7 +58,7 @@ static const char *find(const strata_text *kept, const char *key, size_t *length
 /* ---- One node ----------------------------------------------------------------------------------- */
 
 /* What was seen of one way to run a node. way 0..: that variant forced; PREFERRED: none. */
-enum { MOST_WAYS = 9 };
+enum { MOST_WAYS = 16 };
 
 typedef struct way {
     strata_stream *stream;

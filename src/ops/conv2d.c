@@ -7,12 +7,10 @@
  * conv2d_sum.comp.  References: src/cpu/ of the same names. */
 #include "ops/conv2d.h"
 
-const char *const conv2d_variants[] = { "plain", "depthwise", "tile", "subgroup", "winograd", NULL };
+const char *const conv2d_variants[] = { "plain",      "depthwise", "tile32",   "tile64",   "tile64x8",
+                                        "tile128x64", "tile128",   "subgroup", "winograd", NULL };
 
-enum {
-    PARTIAL_BYTES = 16 << 20, /* most scratch that the chunks of a weight gradient may take */
-    PARTIAL_CHUNKS = 256
-};
+enum { MOST_CHUNKS = 256, MOST_CHUNKS_GPU = 1024 };
 
 conv2d_size conv2d_size_of(const strata_node *n)
 {
@@ -38,17 +36,17 @@ static uint32_t clamp(uint64_t v, uint32_t high)
     return v < high ? (uint32_t)v : high;
 }
 
-uint32_t conv2d_most_weight_chunks(const strata_node *n)
+uint32_t conv2d_most_weight_chunks(const strata_node *n, uint64_t bytes)
 {
     const conv2d_size z = conv2d_size_of(n);
-    const uint64_t by_pixels = (uint64_t)n->out->shape.n * z.pixels / 64,
-                   by_bytes = PARTIAL_BYTES / (4 * z.floats);
-    return clamp(by_pixels < by_bytes ? by_pixels : by_bytes, PARTIAL_CHUNKS);
+    const uint64_t by_pixels = (uint64_t)n->out->shape.n * z.pixels / 64, by_bytes = bytes / (4 * z.floats);
+    return clamp(by_pixels < by_bytes ? by_pixels : by_bytes,
+                 bytes > CONV2D_PARTIALS ? MOST_CHUNKS_GPU : MOST_CHUNKS);
 }
 
 uint32_t conv2d_most_bias_chunks(const strata_node *n)
 {
-    return clamp((uint64_t)n->out->shape.n * conv2d_size_of(n).pixels / 128, PARTIAL_CHUNKS);
+    return clamp((uint64_t)n->out->shape.n * conv2d_size_of(n).pixels / 128, MOST_CHUNKS);
 }
 
 conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted)
@@ -141,7 +139,7 @@ strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank
                            (unsigned long long)z.floats);
 
     /* Needed one after the other: partial weight gradients, partial bias gradients, transposed weights. */
-    const uint32_t chunks = conv2d_most_weight_chunks(n);
+    const uint32_t chunks = conv2d_most_weight_chunks(n, CONV2D_PARTIALS);
     uint64_t bytes = chunks > 1 ? 4 * z.floats * chunks : 0;
     const uint64_t bias_bytes = o->bias ? 4 * (uint64_t)z.cols * conv2d_most_bias_chunks(n) : 0;
     if (bytes < bias_bytes) bytes = bias_bytes;

@@ -16,7 +16,11 @@ enum { CONV2D_WEIGHT, CONV2D_BIAS }; /* parameter slots */
 typedef enum conv2d_variant {
     CONV2D_PLAIN,
     CONV2D_DEPTHWISE,
-    CONV2D_TILE,
+    CONV2D_TILE32, /* the tiles: in the order of conv2d_tile.c */
+    CONV2D_TILE64,
+    CONV2D_TILE64X8,
+    CONV2D_TILE128X64,
+    CONV2D_TILE128,
     CONV2D_SUBGROUP,
     CONV2D_WINOGRAD
 } conv2d_variant;
@@ -46,8 +50,16 @@ typedef struct conv2d_chunks {
 /* At most `wanted` (at least 1) chunks of `images` images. */
 conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted);
 
-/* The most chunks whose partial sums fit the scratch of the node. */
-uint32_t conv2d_most_weight_chunks(const strata_node *n);
+/* The most chunks whose partial sums fit in so much scratch. */
+uint32_t conv2d_most_weight_chunks(const strata_node *n, uint64_t bytes);
+enum {
+    CONV2D_PARTIALS = 16 << 20,    /* bytes of scratch that the chunks of a weight gradient may take */
+    CONV2D_PARTIALS_GPU = 64 << 20 /* the same with the tiles for GPUs, which want more workgroups */
+};
+
+/* How many chunks a weight gradient is cut into. */
+uint32_t conv2d_weight_chunks(const strata_caps *caps, const strata_node *n, conv2d_variant v);
+bool conv2d_is_tile(uint32_t variant);
 uint32_t conv2d_most_bias_chunks(const strata_node *n);
 
 /* The taps of one side (0: height) of the window that touch x from any pixel of y: [out[0], out[1]), both 0
@@ -58,7 +70,7 @@ void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 typedef struct conv2d_tile {
     uint32_t rows, cols;
     bool strips; /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
-    char defines[104];
+    char defines[112];
 } conv2d_tile;
 
 /* The window of one channel, where a kernel may be written out for it. */
@@ -80,11 +92,15 @@ typedef struct conv2d_problem {
     uint32_t taps, depth; /* summed over; depth: channels of a group; 0: the sum is over pixels */
     bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
     bool half;            /* the result is stored with 16 bits, two floats to a word */
+    bool whole;           /* the sum of a tap is a multiple of 16 channels */
     bool old;             /* sums begin with what is there: CONV2D_OLD */
     conv2d_window window;
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
 conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
+
+/* The tile of one of a batch of products of matrices, for GPUs; its rows are 1 where the device has none. */
+conv2d_tile conv2d_product_tile(const strata_caps *caps, uint64_t rows, uint32_t cols);
 
 /* Workgroups: tiles of rows folded over x and y, tiles of columns times `splits` in z. */
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols,

@@ -103,6 +103,7 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
                                .half = a->y.half,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w),
                                .ragged = a->depth % 4 != 0,
+                               .whole = (a->quad_end - a->quad_begin) % 4 == 0,
                                .window = window_of(a) };
     const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
     strata_launch how = { .pass = g->pass, .variant = conv2d_variants[g->variant], .defines = t.defines };

@@ -5,7 +5,12 @@
 #include "conv2d_sum.args.h"
 #include "conv2d_weight.args.h"
 
-enum { CORES_UNKNOWN = 32, CACHE_BYTES = 4 << 20, STRIP_GROUPS = 8 };
+enum {
+    CORES_UNKNOWN = 32,
+    CACHE_BYTES = 4 << 20,
+    STRIP_GROUPS = 8,
+    GPU_GROUPS = 12 /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
+};
 
 /* A run of images of a chunked sum, as one launch takes it. */
 typedef struct sum_run {
@@ -61,25 +66,26 @@ static strata_status reduce(strata_stream *s, const strata_node *n, strata_slice
 
 /* ---- Weights -------------------------------------------------------------------------------------- */
 
-/* How many chunks a weight gradient is cut into: enough to keep every core busy; on a processor also so small
- * that what a chunk reads stays in its cache while all its tiles pass over it. */
-static uint32_t weight_chunks(const strata_caps *caps, const strata_node *n, conv2d_variant v)
+/* Enough chunks to keep every core busy; on a processor also so small that what a chunk reads stays in its
+ * cache while all its tiles pass over it. */
+uint32_t conv2d_weight_chunks(const strata_caps *caps, const strata_node *n, conv2d_variant v)
 {
     const conv2d_size z = conv2d_size_of(n);
     const uint64_t rows = (uint64_t)z.taps * z.rows, pixels = (uint64_t)n->out->shape.n * z.pixels;
     const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
-    uint64_t wanted = 1, most = conv2d_most_weight_chunks(n);
+    const bool gpu = (conv2d_is_tile(v) || v == CONV2D_DEPTHWISE) && !caps->cpu_type;
+    uint64_t wanted = 1, most = conv2d_most_weight_chunks(n, gpu ? CONV2D_PARTIALS_GPU : CONV2D_PARTIALS);
     if (!caps->vulkan) return 1;                   /* the reference splits over weights */
     if (v == CONV2D_DEPTHWISE && caps->cpu_type) { /* an invocation takes all taps of a quad */
         wanted = (uint64_t)cores * STRIP_GROUPS * STRATA_GROUP / (z.cols / 4) + 1;
     } else if (v == CONV2D_PLAIN || v == CONV2D_DEPTHWISE) {
-        wanted = (uint64_t)cores * 512 / (rows * z.cols) + 1;
+        wanted = (uint64_t)cores * (gpu ? 4096 : 512) / (rows * z.cols) + 1;
     } else {
         const conv2d_problem p = { .rows = rows, .cols = z.cols };
         const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
         const uint64_t tiles = ((rows + t.rows - 1) / t.rows) * ((z.cols + t.cols - 1) / t.cols);
-        wanted = (4 * (uint64_t)cores + tiles - 1) / tiles;
-        if (!caps->cpu_type && wanted > pixels / 256) wanted = pixels / 256;
+        wanted = ((gpu ? GPU_GROUPS : 4) * (uint64_t)cores + tiles - 1) / tiles;
+        if (gpu && wanted > pixels / 128) wanted = pixels / 128;
     }
     if (caps->cpu_type) {
         uint64_t bytes = strata_tensor_bytes(n->in[0]) + strata_tensor_bytes(n->out);
@@ -178,7 +184,7 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
     const conv2d_variant v = strata_op_variant(s, n, STRATA_BACKWARD_W);
     if (v == CONV2D_WINOGRAD) return conv2d_winograd_backward_w(s, n);
-    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, weight_chunks(caps, n, v));
+    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, conv2d_weight_chunks(caps, n, v));
     const strata_slice whole = n->param[CONV2D_WEIGHT]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));

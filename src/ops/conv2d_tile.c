@@ -6,20 +6,37 @@
 enum {
     MAX_GROUPS = 65535, /* the least maxComputeWorkGroupCount of Vulkan */
     CORES_UNKNOWN = 32,
+    NVIDIA_PROPRIETARY = 4,    /* VK_DRIVER_ID_NVIDIA_PROPRIETARY */
+    INTEL = 0x8086,            /* its vendor id */
     SMALL_PRODUCTS = 24 << 20, /* below, it does not pay to compile the longer and faster kernel */
 };
 
-/* Bytes of shared memory of a tiled kernel of this side, see conv2d_tile.glsl. */
-static uint32_t tile_bytes(uint32_t side) { return 16 * 4 * (side + 1) + 16 * 4 * side; }
+static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+
+/* The tiles for GPUs, from CONV2D_TILE32 on: what a workgroup sums, and an invocation in both directions. */
+static const struct tile_shape {
+    uint32_t rows, cols, block;
+} shapes[] = { { 32, 32, 4 }, { 64, 64, 4 }, { 64, 64, 8 }, { 128, 64, 8 }, { 128, 128, 8 } };
+
+bool conv2d_is_tile(uint32_t variant) { return variant >= CONV2D_TILE32 && variant <= CONV2D_TILE128; }
+static const struct tile_shape *shape_of(conv2d_variant v) { return &shapes[v - CONV2D_TILE32]; }
+static uint32_t invocations(const struct tile_shape *t) { return t->rows * t->cols / (t->block * t->block); }
+
+/* 16 of the sum for every row and column, see conv2d_tile.glsl. */
+static uint32_t tile_bytes(const struct tile_shape *t) { return 16 * 4 * (t->rows + t->cols); }
+
+static bool fits(const strata_caps *caps, const struct tile_shape *t)
+{
+    return caps->vulkan && caps->max_group >= invocations(t) && caps->shared_bytes >= tile_bytes(t);
+}
 
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
     const conv2d_size z = conv2d_size_of(n);
+    if (conv2d_is_tile(i)) return z.groups == 1 && fits(caps, shape_of((conv2d_variant)i));
     switch (i) {
     case CONV2D_PLAIN: return true;
     case CONV2D_DEPTHWISE: return z.groups > 1 && z.depth == 1 && z.width == 1;
-    case CONV2D_TILE:
-        return caps->vulkan && z.groups == 1 && caps->max_group >= 64 && caps->shared_bytes >= tile_bytes(32);
     case CONV2D_SUBGROUP:
         return caps->vulkan && caps->cpu_type && z.groups == 1 &&
                (caps->subgroup == 4 || caps->subgroup == 8 || caps->subgroup == 16);
@@ -30,23 +47,56 @@ bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pa
 
 uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
-    return i == CONV2D_WINOGRAD ? conv2d_winograd_scratch(caps, n, pass) : 0;
+    if (i == CONV2D_WINOGRAD) return conv2d_winograd_scratch(caps, n, pass);
+    if ((!conv2d_is_tile(i) && i != CONV2D_DEPTHWISE) || pass != STRATA_BACKWARD_W) return 0;
+    const uint32_t chunks = caps->vulkan ? conv2d_weight_chunks(caps, n, (conv2d_variant)i)
+                                         : conv2d_most_weight_chunks(n, CONV2D_PARTIALS_GPU);
+    return chunks > 1 ? 4 * conv2d_size_of(n).floats * chunks : 0;
+}
+
+/* The largest of some tiles that gives every core one: 128 x 64 and 8 x 8 are the fastest where they fill
+ * the device (39 TFLOP/s of the 64 that an H100 multiplies and adds at best, where 64 x 64 and 4 x 4 have
+ * 31 and 32 x 32 have 28), and then a smaller one is. Where compilers keep few registers (Intel's spill
+ * some in 128 x 64, none in 128 x 128, whose invocations load less each), the largest is 128 x 128. */
+static uint32_t fitting_tile(const strata_caps *caps, uint64_t rows, uint64_t cols)
+{
+    const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
+    const uint32_t order[] = { caps->vendor_id == INTEL ? CONV2D_TILE128 : CONV2D_TILE128X64, CONV2D_TILE64,
+                               CONV2D_TILE32 };
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct tile_shape *t = shape_of((conv2d_variant)order[i]);
+        const uint64_t tiles = ceiling(rows, t->rows) * ceiling(cols, t->cols);
+        if (fits(caps, t) && (order[i] == CONV2D_TILE32 || 10 * tiles >= 9 * (uint64_t)cores))
+            return order[i];
+    }
+    return CONV2D_PLAIN;
+}
+
+/* Input gradients are launched for each phase of the stride; weight gradients are cut into chunks, so that
+ * every tile fills the device. */
+static uint32_t choose_tile(const strata_caps *caps, const strata_node *n, strata_pass pass)
+{
+    const conv2d_options *o = n->options;
+    const conv2d_size z = conv2d_size_of(n);
+    if (z.groups != 1) return CONV2D_PLAIN;
+    if (pass == STRATA_BACKWARD_X)
+        return fitting_tile(caps, strata_pixels(n->in[0]->shape) / (o->stride[0] * o->stride[1]), z.to_cols);
+    if (pass != STRATA_BACKWARD_W) return fitting_tile(caps, strata_pixels(n->out->shape), z.cols);
+    const uint64_t chunks = strata_pixels(n->out->shape) / 128;
+    return fitting_tile(caps, (uint64_t)z.taps * z.rows * (chunks ? chunks : 1), z.cols > 64 ? z.cols : 1);
 }
 
 uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
-    static const uint32_t order[] = { CONV2D_SUBGROUP, CONV2D_TILE, CONV2D_DEPTHWISE };
-    for (uint32_t i = 0; caps->vulkan && i < sizeof order / sizeof *order; i++)
-        if (conv2d_admits(caps, n, pass, order[i])) return order[i];
-    return CONV2D_PLAIN;
+    if (conv2d_admits(caps, n, pass, CONV2D_SUBGROUP)) return CONV2D_SUBGROUP;
+    if (caps->vulkan && conv2d_admits(caps, n, pass, CONV2D_DEPTHWISE)) return CONV2D_DEPTHWISE;
+    return choose_tile(caps, n, pass);
 }
 
 uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
     return conv2d_winograd_pays(caps, n, pass) ? CONV2D_WINOGRAD : conv2d_prefer_exact(caps, n, pass);
 }
-
-static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
 /* Floats of a row that a lane takes, at least a word of them. A round of one row costs about one instruction
  * to hand a value of x on and two for each float, idle lanes included. */
@@ -77,16 +127,14 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
     return t;
 }
 
-/* `times` more workgroups than tiles of the result. */
-static conv2d_tile shared_tile(const strata_caps *caps, const conv2d_problem *p, uint32_t times)
+static conv2d_tile shared_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
-    const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
-    const bool fits = caps->max_group >= 256 && caps->shared_bytes >= tile_bytes(64);
-    const uint64_t tiles = ceiling(p->rows, 64) * ceiling(p->cols, 64) * times;
-    const uint32_t side = fits && tiles >= cores ? 64 : 32;
-    conv2d_tile t = { .rows = side, .cols = side };
-    snprintf(t.defines, sizeof t.defines, "GROUP=%u TILE=%u%s", side * side / 16, side,
-             p->ragged ? " RAGGED=1" : "");
+    const struct tile_shape *shape = shape_of(v);
+    conv2d_tile t = { .rows = shape->rows, .cols = shape->cols };
+    /* NVIDIA's compiler is a sixth slower with the loop; Intel's spills without it. */
+    snprintf(t.defines, sizeof t.defines, "GROUP=%u TILE_ROWS=%u TILE_COLS=%u BLOCK=%u%s%s%s",
+             invocations(shape), shape->rows, shape->cols, shape->block, p->whole ? " WHOLE=1" : "",
+             p->ragged ? " RAGGED=1" : "", caps->driver_id == NVIDIA_PROPRIETARY ? "" : " ROLLED=1");
     return t;
 }
 
@@ -131,7 +179,7 @@ static conv2d_tile simple_tile(const strata_caps *caps, conv2d_variant v, const 
 
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
-    if (v == CONV2D_TILE) return shared_tile(caps, p, 1);
+    if (conv2d_is_tile(v)) return shared_tile(caps, v, p);
     if (v != CONV2D_SUBGROUP) return simple_tile(caps, v, p);
     const double products = (double)p->rows * p->cols * p->taps * p->depth;
     uint32_t tall = caps->subgroup * (products < SMALL_PRODUCTS ? 2 : 4);
@@ -141,8 +189,18 @@ conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const 
 
 conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
-    if (v == CONV2D_TILE) return shared_tile(caps, p, 8); /* a large one is cut into chunks of pixels */
+    if (conv2d_is_tile(v)) return shared_tile(caps, v, p);
     return v == CONV2D_SUBGROUP ? subgroup_tile(caps, 4 * caps->subgroup, p) : simple_tile(caps, v, p);
+}
+
+conv2d_tile conv2d_product_tile(const strata_caps *caps, uint64_t rows, uint32_t cols)
+{
+    const conv2d_problem p = { .rows = rows };
+    /* 36 products at once; a tile of more rows than there are only costs. */
+    const uint32_t v = fitting_tile(caps, rows * 36, cols);
+    if (v == CONV2D_PLAIN) return (conv2d_tile) { .rows = 1, .cols = 4 };
+    const bool low = rows <= 64 && v != CONV2D_TILE32;
+    return shared_tile(caps, low ? CONV2D_TILE64 : (conv2d_variant)v, &p);
 }
 
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols, uint32_t splits)

@@ -19,13 +19,15 @@
 #include "winograd_weight.args.h"
 
 enum {
-    LAVAPIPE = 13, /* VK_DRIVER_ID_MESA_LLVMPIPE */
+    NVIDIA_PROPRIETARY = 4, /* VK_DRIVER_ID_NVIDIA_PROPRIETARY */
+    LAVAPIPE = 13,          /* VK_DRIVER_ID_MESA_LLVMPIPE */
     POINTS = 36,
-    QUAD = 16,            /* bytes */
-    RUN_BYTES = 10 << 20, /* of transformed inputs and products together; half and double are as fast */
-    PANEL = 16,           /* quads of the widest panel of weights; their room is for this one */
-    ROWS = 4 * PANEL,     /* the highest tile of the product */
-    MAX_GROUPS = 65535,   /* the least maxComputeWorkGroupCount of Vulkan */
+    QUAD = 16,                /* bytes */
+    RUN_BYTES = 10 << 20,     /* of transformed inputs and products together; half and double are as fast */
+    RUN_BYTES_GPU = 32 << 20, /* as many as keep its cores busy; the largest have such caches */
+    PANEL = 16,               /* quads of the widest panel of weights; their room is for this one */
+    ROWS = 4 * PANEL,         /* the highest tile of the product */
+    MAX_GROUPS = 65535,       /* the least maxComputeWorkGroupCount of Vulkan */
 };
 
 /* What a pass of a node is made of. `from` is what is read in windows, `to` is what lies in tiles: x and y in
@@ -55,12 +57,13 @@ static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t apart(uint64_t quads) { return ((quads + 3) / 4 | 1) * 4; }
 
 /* Tiles of a run: as many as memory allows, in whole workgroups of the product if there are that many. */
-static uint64_t tiles_of_run(const winograd *g, uint64_t max_range)
+static uint64_t tiles_of_run(const winograd *g, const strata_caps *caps)
 {
+    const uint64_t max_range = caps->max_range, bytes = lanes_of(caps) ? RUN_BYTES : RUN_BYTES_GPU;
     const uint64_t all = (uint64_t)g->to.n * g->tiles_h * g->tiles_w, line = POINTS * QUAD,
                    room = max_range / line < 8 ? 0 : max_range / line - 8; /* `apart` takes up to 7 */
     const uint32_t widest = g->from_quads > g->to_quads ? g->from_quads : g->to_quads;
-    uint64_t run = least(RUN_BYTES / (line * (g->from_quads + g->to_quads)), all);
+    uint64_t run = least(bytes / (line * (g->from_quads + g->to_quads)), all);
     if (run < ROWS) run = least(ROWS, all);
     run = least(run, room / widest);
     return run > ROWS && run < all ? run - run % ROWS : run;
@@ -79,7 +82,7 @@ static winograd winograd_of(const strata_caps *caps, const strata_node *n, strat
     g.tiles_h = (g.to.h + 3) / 4;
     g.tiles_w = (g.to.w + 3) / 4;
     g.panel = lanes ? lanes : PANEL;
-    const uint64_t run = tiles_of_run(&g, caps->max_range);
+    const uint64_t run = tiles_of_run(&g, caps);
     const uint64_t cols = (g.to_quads + PANEL - 1) / PANEL * (uint64_t)PANEL;
     const uint64_t v_step = apart(run * g.from_quads), m_step = apart(run * g.to_quads),
                    u_step = apart(4 * (uint64_t)g.from_quads * cols), line = POINTS * QUAD;
@@ -107,25 +110,42 @@ bool conv2d_winograd_admits(const strata_caps *caps, const strata_node *n, strat
     return suits(n, pass) && winograd_of(caps, n, pass).run > 0;
 }
 
-/* Is it the faster way, before any measurement? lavapipe alone is measured. On a GPU it would move 11 times
- * the bytes of an activation where a direct sum moves 2. With 10 multiplications and additions for each byte
- * of memory, and half of that reached, both take as long at 64 channels; from 128 on it would win, with a
- * product in shared memory, which is not written.
- *
- * The measure is the time of a multiplication and addition of a direct sum. One of a product costs 1.6, as
- * the rows of a matrix are few; to transform an input or a product, 41 for each of the 36 numbers; to
- * transform a weight, 50. (lavapipe 22.3 at 512 bits, 48 to 512 channels, 4 x 4 to 32 x 32 pixels: within
- * 15 %.) */
+/* What a pass takes, in the time of a multiplication and addition of a direct sum: on the processor, where
+ * lavapipe is measured. One of a product costs 1.6, as the rows of a matrix are few; to transform an input or
+ * a product, 41 for each of the 36 numbers; to transform a weight, 50. (lavapipe 22.3 at 512 bits, 48 to 512
+ * channels, 4 x 4 to 32 x 32 pixels: within 15 %.) */
+static bool pays_on_processor(const winograd *g, double pairs, double tiles)
+{
+    const double direct = 9 * pairs * (double)strata_pixels(g->to);
+    const double product = 36 * 1.6 * pairs * tiles, weights = 36 * 50 * pairs,
+                 transforms = 36 * 41 * tiles * 4 * (g->from_quads + g->to_quads);
+    return direct > 1.2 * (product + transforms + weights);
+}
+
+/* The same on a GPU, in its multiplications and additions: 9 of them in the time of a byte moved, and every
+ * number at the 36 points is written once and read once. `busy`: the share of its cores that have work, as
+ * the matrices of a weight gradient are few. (An H100, 64 to 512 channels, 4 x 4 to 56 x 56 pixels, batch 64:
+ * within 20 %; the passes it says yes to take 0.36 to 0.94 of a direct sum's time.) */
+static bool pays_on_gpu(const winograd *g, double pairs, double tiles, double busy)
+{
+    const double direct = 9 * pairs * (double)strata_pixels(g->to);
+    const double moved = 9 * 2 * 4 * 36 * (tiles * (g->from.c + g->to.c) + 2 * pairs);
+    return direct > 1.1 * (36 * pairs * tiles / busy + moved);
+}
+
+/* Is it the faster way, before any measurement? Devices that are not measured keep to direct sums; --tune
+ * finds out. */
 bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
-    if (caps->driver_id != LAVAPIPE || !lanes_of(caps) || !conv2d_winograd_admits(caps, n, pass))
-        return false;
+    if (!conv2d_winograd_admits(caps, n, pass)) return false;
     const winograd g = winograd_of(caps, n, pass);
     const double pairs = (double)g.from.c * g.to.c, tiles = (double)g.to.n * g.tiles_h * g.tiles_w;
-    const double direct = 9 * pairs * (double)strata_pixels(g.to);
-    const double product = 36 * 1.6 * pairs * tiles, weights = 36 * 50 * pairs,
-                 transforms = 36 * 41 * tiles * 4 * (g.from_quads + g.to_quads);
-    return direct > 1.2 * (product + transforms + weights);
+    if (caps->driver_id == NVIDIA_PROPRIETARY) {
+        const uint32_t groups = POINTS * ((g.from.c + 127) / 128) * ((g.to.c + 63) / 64);
+        const bool idle = pass == STRATA_BACKWARD_W && groups < caps->cores;
+        return pays_on_gpu(&g, pairs, tiles, idle ? (double)groups / caps->cores : 1);
+    }
+    return caps->driver_id == LAVAPIPE && lanes_of(caps) && pays_on_processor(&g, pairs, tiles);
 }
 
 uint64_t conv2d_winograd_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass)
@@ -178,11 +198,23 @@ typedef struct define_list {
     char s[48];
 } define_list;
 
-static define_list defines_of(const char *a, const char *b)
+/* Does a transform take a channel for each invocation? Two floats of 16 bits share a word and are written at
+ * once. */
+static bool is_scalar(const recorder *r, strata_slice to) { return !lanes_of(r->caps) && !to.half; }
+
+/* Of a transform of activations. */
+static define_list defines_of(const recorder *r, const char *more, strata_slice from, strata_slice to)
 {
     define_list d;
-    snprintf(d.s, sizeof d.s, "%s%s%s", a, *a && *b ? " " : "", b);
+    const char *kind = is_scalar(r, to) ? "SCALAR=1" : texels(r, from, (strata_slice) { 0 });
+    snprintf(d.s, sizeof d.s, "%s%s%s", more, *more && *kind ? " " : "", kind);
     return d;
+}
+
+/* Its invocations, for so many quads. */
+static uint64_t items_of(const recorder *r, uint64_t quads, strata_slice to)
+{
+    return is_scalar(r, to) ? 4 * quads : quads;
 }
 
 static const char *ragged(uint32_t channels) { return channels % 4 ? "RAGGED=1" : ""; }
@@ -203,8 +235,8 @@ static strata_status transform_input(const recorder *r, strata_slice x, uint32_t
                                            .pad_w = g->pad[1],
                                            .depth = g->from.c,
                                            .v_step = g->v_step };
-    const define_list d = defines_of(ragged(g->from.c), texels(r, x, (strata_slice) { 0 }));
-    return launch(r, &winograd_input_kernel, &a, (uint64_t)tiles * g->from_quads, d.s);
+    const define_list d = defines_of(r, ragged(g->from.c), x, r->v);
+    return launch(r, &winograd_input_kernel, &a, items_of(r, (uint64_t)tiles * g->from_quads, r->v), d.s);
 }
 
 /* Between products and the tiles of y, there or (BACKWARD_W) back. */
@@ -222,8 +254,8 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     a.depth = g->to.c;
     a.m_step = g->m_step;
     const char *more = a.start == CONV2D_OLD ? "OLD=1" : back ? ragged(g->to.c) : "";
-    const define_list d = defines_of(more, texels(r, a.from, (strata_slice) { 0 }));
-    return launch(r, &winograd_output_kernel, &a, (uint64_t)tiles * g->to_quads, d.s);
+    const define_list d = defines_of(r, more, a.from, a.to);
+    return launch(r, &winograd_output_kernel, &a, items_of(r, (uint64_t)tiles * g->to_quads, a.to), d.s);
 }
 
 static strata_status transform_weight(const recorder *r, strata_slice from, strata_slice to, uint32_t start)
@@ -249,8 +281,16 @@ static strata_status launch_product(const recorder *r, const struct winograd_pro
     const uint32_t lanes = lanes_of(r->caps);
     const char *texel = texels(r, a->v, a->u);
     char defines[80];
-    if (lanes == 0)
-        return launch(r, &winograd_product_kernel, a, (uint64_t)POINTS * a->rows * a->quads, texel);
+    if (lanes == 0) {
+        const conv2d_tile t = conv2d_product_tile(r->caps, a->rows, 4 * a->quads);
+        strata_launch how = { .pass = r->pass,
+                              .variant = conv2d_variants[CONV2D_WINOGRAD],
+                              .defines = t.defines };
+        if (t.rows == 1)
+            return launch(r, &winograd_product_kernel, a, (uint64_t)POINTS * a->rows * a->quads, texel);
+        conv2d_tile_grid(how.groups, &t, a->rows, 4 * a->quads, POINTS);
+        return strata_stream_launch(r->stream, &winograd_product_kernel, &how, a);
+    }
     const uint32_t height = 4 * lanes, tiles = (a->rows + height - 1) / height,
                    lines = (tiles + MAX_GROUPS - 1) / MAX_GROUPS;
     snprintf(defines, sizeof defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=4 OUT=vec4 %s%s", lanes, lanes,
