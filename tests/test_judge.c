@@ -71,7 +71,14 @@ static const fault faults[] = {
       NULL },
     { "the second row of an image is the first again", "augment", "augment.comp", "uint(y) * w",
       "uint(y / 2) * w", NULL },
-    { "there is a pixel beside the image", "augment", "augment.comp", "x >= int(w)", "x > int(w)", NULL },
+    { "there is a pixel beside the image", "augment", "augment.comp", "i >= 0 && i < n", "i >= 0 && i <= n",
+      NULL },
+    { "an image is repeated, not reflected", "augment", "augment.comp", "min(at, period - 1 - at)", "at % n",
+      NULL },
+    { "what is erased is one column wider", "augment", "augment.comp", "j < hole.z", "j <= hole.z", NULL },
+    { "a warp takes the width for the height", "augment", "augment_draw.comp", "z.y * by_h", "z.y * by_w",
+      NULL },
+    { "a turned hue is a little off", "augment", "augment_colour.glsl", "0.329805", "0.329705", NULL },
 };
 enum { N_FAULTS = sizeof faults / sizeof *faults };
 

@@ -132,7 +132,7 @@ static void test_augmentation(void **state)
 static void test_augmentation_in_pieces(void **state)
 {
     (void)state;
-    strata_judge j = smaller("range=131072");
+    strata_judge j = smaller("range=262144");
     expect(strata_judge_augment(&j));
     close_smaller(&j);
 }

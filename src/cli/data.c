@@ -6,7 +6,8 @@
 #include "strata/train.h"
 #include "cli/terminal.h"
 
-#define KEYS "labels size channels fit filter background max-pixels valid-fraction data-threads seed"
+#define KEYS                                                                                                 \
+    "labels size stored-size channels fit filter background max-pixels valid-fraction data-threads seed"
 
 /* ---- Info ------------------------------------------------------------------------------------- */
 

@@ -96,9 +96,9 @@ const cli_command cli_predict = {
         "that cannot be read is told of and does not keep "
         "the others from being looked at; the exit code is then 4.",
     .options = options,
-    .keys = "normalize fit filter background model stem head groups loss threshold device variants exact "
-            "shader-dir limits "
-            "validate",
+    .keys =
+        "stored-size normalize fit filter background model stem head groups loss threshold device variants "
+        "exact shader-dir limits validate",
     .least = 2,
     .most = UINT32_MAX,
     .run = run,

@@ -2,9 +2,17 @@
 #ifndef STRATA_CPU_AUGMENT_H
 #define STRATA_CPU_AUGMENT_H
 
+#include <stdint.h>
+
+enum { AUGMENT_COLOURED = 1, AUGMENT_LIT = 2 };
+
 typedef struct augment_record {
-    float a, b, c, zero0; /* the pixel (x, y) of the output is taken from */
-    float d, e, f, zero1; /* (a x + b y + c, d x + e y + f) of the stored image */
+    float a, b, c, g; /* the pixel (x, y) of the output is taken from */
+    float d, e, f, h; /* (a x + b y + c, d x + e y + f) / (g x + h y + i) of the stored image */
+    float i, summand, factor;
+    uint32_t flags;
+    float colour[3][4];
+    uint32_t erase[4]; /* left, top, right, bottom; none where right is 0 */
 } augment_record;
 
 #endif

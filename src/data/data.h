@@ -29,6 +29,7 @@ struct strata_data {               /* see strata/data.h */
     float scale;                   /* pixel / scale is in [0, 1]: 255, or 16 for builtin:digits */
     float mean[4], std[4]; /* of each channel of train, of pixels scaled to [0, 1]; std of a channel with one
                               value throughout is 1, so that dividing by it is safe; channels >= c: 0 and 1 */
+    uint32_t seen_h, seen_w; /* what a network takes of an image: its middle, in training a part; 0: all */
     uint8_t background[4]; /* of channels < c: what lies around an image; black, of a folder of pictures its
                               config's */
     uint64_t fingerprint;  /* XXH64 of shapes, pixels and labels of both sets, however they are packed */

@@ -1,15 +1,27 @@
 /* Host side of shaders/augment_draw.comp and augment.comp. */
 #include "ops/augment.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "core/sample.h"
 #include "augment.args.h"
 #include "augment_draw.args.h"
 
+/* The grey of the mean colour. */
+static double grey_of(const strata_augment *a)
+{
+    static const double luma[3] = { 0.299, 0.587, 0.114 };
+    double grey = 0;
+    if (a->c < 3) return (double)a->mean[0];
+    for (int c = 0; c < 3; c++) grey += luma[c] * (double)a->mean[c];
+    return grey;
+}
+
 static strata_status record_draws(strata_stream *s, const strata_augment *a, const strata_augment_work *w)
 {
     const strata_shape shape = w->out->shape;
+    const bool scaled = a->scale_low > 0 && a->scale_high > 0;
     const struct augment_draw_args args = {
         .values = strata_stream_step_slice(s),
         .samples = w->samples,
@@ -19,8 +31,29 @@ static strata_status record_draws(strata_stream *s, const strata_augment *a, con
         .w = a->w,
         .out_h = shape.h,
         .out_w = shape.w,
+        .channels = a->c,
         .what = a->what,
         .pad = a->pad,
+        .area_low = a->area_low,
+        .area_high = a->area_high,
+        .ratio_low = a->ratio_low,
+        .ratio_high = a->ratio_high,
+        .p_affine = a->p_affine,
+        .rotate = a->rotate,
+        .scale_low = scaled ? a->scale_low : 1,
+        .scale_high = scaled ? a->scale_high : 1,
+        .zoom = a->zoom,
+        .shear = a->shear,
+        .warp = a->warp,
+        .p_colour = a->p_colour,
+        .brightness = a->brightness,
+        .contrast = a->contrast,
+        .saturation = a->saturation,
+        .hue = a->hue,
+        .lighting = a->lighting,
+        .light_octaves = (float)-log2(1 - (double)a->lighting),
+        .grey = (float)grey_of(a),
+        .erase = a->erase,
     };
     strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = "" };
     strata_grid(how.groups, shape.n, STRATA_GROUP);
@@ -66,16 +99,20 @@ strata_status strata_augment_record(strata_stream *s, const strata_augment *a, c
     const strata_shape shape = w->out->shape;
     const uint64_t stored = strata_stored_bytes(a->h, a->w, a->c);
     uint32_t most = 0, background = 0;
-    char defines[32];
+    char defines[48];
     double centre[4] = { 0 }, factor[4] = { 0 };
     for (uint32_t c = 0; c < a->c; c++) {
         background |= (uint32_t)a->background[c] << 8 * c;
         centre[c] = (double)a->mean[c] * (double)a->scale;
         factor[c] = 1 / ((double)a->std[c] * (double)a->scale);
     }
+    if (a->h < shape.h || a->w < shape.w)
+        return strata_fail(STRATA_BAD_SHAPE, "%s: images are stored at %ux%u, less than the %ux%u wanted",
+                           w->out->name, (unsigned)a->h, (unsigned)a->w, (unsigned)shape.h,
+                           (unsigned)shape.w);
     if (train) STRATA_TRY(record_draws(s, a, w));
     STRATA_TRY(images_per_launch(&most, s, a, w));
-    snprintf(defines, sizeof defines, "CHANNELS=%u", (unsigned)a->c);
+    snprintf(defines, sizeof defines, "CHANNELS=%u BORDER=%u", (unsigned)a->c, (unsigned)a->border);
     for (strata_images part = { 0 }; strata_images_next(&part, shape.n, most);) {
         const struct augment_args args = {
             .words = part_of(w->pixels, stored, part),
@@ -88,6 +125,8 @@ strata_status strata_augment_record(strata_stream *s, const strata_augment *a, c
             .out_h = shape.h,
             .out_w = shape.w,
             .channels = a->c,
+            .border = a->border,
+            .scale = a->scale,
             .background = background,
             .centre0 = (float)centre[0],
             .centre1 = (float)centre[1],

@@ -5,22 +5,60 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "train/augment.h"
 #include "train/recipe.h"
 
-/* "64", or height x width: "48x64". */
-static strata_status read_size(strata_data_config *c, const char *text)
+/* "64", or height x width: "48x64"; "": nothing changes. */
+static strata_status read_size(uint32_t h_w[2], const strata_recipe *r, const char *key)
 {
+    const char *text = strata_recipe_get(r, key);
     unsigned h = 0, w = 0;
     char rest;
     if (!*text) return STRATA_OK;
     const bool both = sscanf(text, "%4ux%4u%c", &h, &w, &rest) == 2;
     if (!both && sscanf(text, "%4u%c", &h, &rest) == 1) w = h;
     if (h < 1 || h > 4096 || w < 1 || w > 4096)
-        return strata_fail(STRATA_BAD_ARG, "--size wants pixels, N or HEIGHTxWIDTH, of 1 to 4096, got '%s'",
-                           text);
-    c->h = h;
-    c->w = w;
+        return strata_fail(STRATA_BAD_ARG, "--%s wants pixels, N or HEIGHTxWIDTH, of 1 to 4096, got '%s'",
+                           key, text);
+    h_w[0] = h;
+    h_w[1] = w;
     return STRATA_OK;
+}
+
+/* torchvision resizes to 256 for a network of 224. */
+static uint32_t larger(uint32_t side) { return (side * 8 + 3) / 7 < 4096 ? (side * 8 + 3) / 7 : 4096; }
+
+strata_status recipe_stored_size(uint32_t h_w[2], const strata_recipe *r, uint32_t h, uint32_t w)
+{
+    const bool given = *strata_recipe_get(r, "stored-size");
+    h_w[0] = h;
+    h_w[1] = w;
+    STRATA_TRY(read_size(h_w, r, "stored-size"));
+    if (given && h == 0)
+        return strata_fail(STRATA_BAD_ARG, "--stored-size wants --size: what is taken of it");
+    if (given && (h_w[0] < h || h_w[1] < w))
+        return strata_fail(STRATA_BAD_ARG, "--stored-size wants at least --size, %ux%u, got %ux%u",
+                           (unsigned)h, (unsigned)w, (unsigned)h_w[0], (unsigned)h_w[1]);
+    if (given || h == 0 || !augment_resizes(strata_recipe_get(r, "augment"))) return STRATA_OK;
+    h_w[0] = larger(h);
+    h_w[1] = larger(w);
+    return STRATA_OK;
+}
+
+strata_status recipe_keep_stored(strata_recipe *r, const strata_data *data)
+{
+    char text[32];
+    if (!data->seen_h || *strata_recipe_get(r, "stored-size")) return STRATA_OK;
+    snprintf(text, sizeof text, "%ux%u", (unsigned)data->train.h, (unsigned)data->train.w);
+    return strata_recipe_set(r, "stored-size", text);
+}
+
+strata_task recipe_task(const strata_data *d)
+{
+    const strata_image_set *set = &d->train;
+    return (strata_task) {
+        d->seen_h ? d->seen_h : set->h, d->seen_h ? d->seen_w : set->w, set->c, set->classes, 0, 0
+    };
 }
 
 static strata_status read_colour(uint8_t out[3], const char *text)
@@ -57,6 +95,7 @@ static strata_status open_set(strata_data **out, const char *source, const strat
 {
     const double share = recipe_number(r, "valid-fraction");
     strata_picture_style style;
+    uint32_t seen[2] = { 0 }, stored[2];
     *out = NULL;
     STRATA_TRY(recipe_style(&style, r));
     strata_data_config config = {
@@ -72,13 +111,22 @@ static strata_status open_set(strata_data **out, const char *source, const strat
         .labels = strata_recipe_get(r, "labels"),
     };
     memcpy(config.background, style.background, sizeof config.background);
-    STRATA_TRY(read_size(&config, strata_recipe_get(r, "size")));
+    STRATA_TRY(read_size(seen, r, "size"));
     if (task && task->h && task->w) {
-        config.h = task->h;
-        config.w = task->w;
+        seen[0] = task->h;
+        seen[1] = task->w;
     }
+    STRATA_TRY(recipe_stored_size(stored, r, seen[0], seen[1]));
+    config.h = stored[0];
+    config.w = stored[1];
     if (task && task->c) config.channels = task->c;
-    return strata_data_load(out, source, &config);
+    STRATA_TRY(strata_data_load(out, source, &config));
+    const bool pictures = (*out)->file[0] != NULL; /* other sets are of the size that they are */
+    if (pictures && (stored[0] != seen[0] || stored[1] != seen[1])) {
+        (*out)->seen_h = seen[0];
+        (*out)->seen_w = seen[1];
+    }
+    return STRATA_OK;
 }
 
 strata_status recipe_loss(strata_recipe *r, const strata_data *data)

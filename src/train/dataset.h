@@ -14,6 +14,15 @@
 strata_status recipe_data(strata_data **out, const char *source, const strata_recipe *r,
                           const strata_task *task);
 
+/* The pixels that pictures are kept at for a network that takes h x w (0: it is not said): the recipe's
+ * stored-size, else for an augmentation that resizes an 8th more than its size, else h x w.
+ * Errors: STRATA_BAD_ARG where they are less. */
+strata_status recipe_stored_size(uint32_t h_w[2], const strata_recipe *r, uint32_t h, uint32_t w);
+
+/* Write down what was left to that, and the images that a network is given of a data set. */
+strata_status recipe_keep_stored(strata_recipe *r, const strata_data *data);
+strata_task recipe_task(const strata_data *data);
+
 /* Take the loss that the data is for, where the recipe leaves it open.
  * Errors: STRATA_BAD_ARG for softmax where an image has any number of labels. */
 strata_status recipe_loss(strata_recipe *r, const strata_data *data);

@@ -429,14 +429,14 @@ static json_t *describe_device(const strata_caps *c)
                      (json_int_t)c->max_range, "cores", (int)c->cores);
 }
 
-static json_t *describe_data(const strata_data_info *d)
+static json_t *describe_data(const strata_data_info *d, const strata_task *t)
 {
     char print[24];
     snprintf(print, sizeof print, "%016" PRIx64, d->fingerprint);
     json_t *names = json_array();
     for (uint32_t i = 0; i < d->classes; i++) json_array_append_new(names, any_text(d->class_names[i]));
     return json_pack("{s:o, s:s, s:i, s:i, s:[i,i,i], s:o}", "name", any_text(d->name), "fingerprint", print,
-                     "train", (int)d->train, "valid", (int)d->valid, "image", (int)d->h, (int)d->w, (int)d->c,
+                     "train", (int)d->train, "valid", (int)d->valid, "image", (int)t->h, (int)t->w, (int)t->c,
                      "classes", names);
 }
 
@@ -455,7 +455,7 @@ strata_status folder_describe(run_folder *f, strata_trainer *t, const strata_dat
     json_object_set_new(launches, "measure", list_launches(&p->part[STRATA_PART_MEASURE]));
     json_object_set_new(launches, "evaluate", list_launches(&p->part[STRATA_PART_EVALUATE]));
     json_object_set_new(f->run, "device", describe_device(strata_device_caps(t->device)));
-    json_object_set_new(f->run, "data", describe_data(data));
+    json_object_set_new(f->run, "data", describe_data(data, &t->task));
     json_object_set_new(f->run, "model",
                         json_pack("{s:s, s:I, s:s, s:o, s:o}", "name", m->name, "parameters",
                                   (json_int_t)strata_graph_param_count(m->graph), "scheme", m->scheme,

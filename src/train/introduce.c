@@ -82,6 +82,8 @@ strata_status introduce_run(const introduction *i)
     STRATA_TRY(note(i, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
                     (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
                     (unsigned)d->train.w, (unsigned)d->train.c));
+    if (d->seen_h)
+        STRATA_TRY(note(i, "images %ux%u of them for the network", (unsigned)d->seen_h, (unsigned)d->seen_w));
     if (d->cache) STRATA_TRY(note(i, "cache  its pixels are mapped from %s", d->cache));
     for (uint32_t k = 0; k < d->n_skipped; k++) STRATA_TRY(note(i, "skip   %s", d->skipped[k].why));
     STRATA_TRY(note(i, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,

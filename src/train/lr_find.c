@@ -182,9 +182,11 @@ static strata_status open_finder(finder *f, strata_recipe *r)
                                           .limits = *limits ? limits : NULL,
                                           .validate = recipe_flag(r, "validate") };
     STRATA_TRY(recipe_data(&f->data, strata_recipe_get(r, "data"), r, NULL));
+    STRATA_TRY(recipe_keep_stored(r, f->data));
     STRATA_TRY(recipe_loss(r, f->data));
     const strata_image_set *set = &f->data->train;
-    const strata_task task = { set->h, set->w, set->c, set->classes, f->config.steps, 0 };
+    strata_task task = recipe_task(f->data);
+    task.steps = f->config.steps;
     STRATA_TRY(trainer_resolve(r, &task, set->n));
     f->per_epoch = set->n / (uint32_t)recipe_number(r, "batch");
     if (f->per_epoch == 0)

@@ -9,7 +9,6 @@
 static const char *const on_off[] = { "true", "false", NULL };
 static const char *const optimizers[] = { "sgd", "adam", "adamw", "lars", "lamb", NULL };
 static const char *const orders[] = { "shuffled", "sequential", NULL };
-static const char *const augments[] = { "none", "flip", "crop", "flip,crop", NULL };
 static const char *const channel_counts[] = { "1", "3", NULL };
 static const char *const fits[] = { "crop", "stretch", "pad", NULL };
 static const char *const filters[] = { "bilinear", "bicubic", NULL };
@@ -43,6 +42,13 @@ const option_rule option_rules[] = {
       NULL },
     { { "size", "N|HxW", "", "data",
         "pictures: pixels to bring them to; default: their own where all have one, else 64" },
+      OPTION_TEXT,
+      0,
+      0,
+      NULL },
+    { { "stored-size", "N|HxW", "", "data",
+        "pictures: pixels to keep them at, for windows to be taken of; evaluation takes the middle; default: "
+        "--size, with augmentation resized 8/7 of it" },
       OPTION_TEXT,
       0,
       0,
@@ -91,12 +97,16 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
-    { { "augment", "NAME", "", "data",
-        "none, flip, crop (shift by up to 1/8) or flip,crop; default: crop, flip,crop for colour" },
-      OPTION_CHOICE,
+    { { "augment", "NAME[=X],..", "", "data",
+        "of each image anew, each epoch: none, or flip, vflip, crop[=PIXELS around, 1/8], "
+        "resized[=AREA:AREA], ratio=LOW:HIGH, rotate=DEGREES, scale=LOW:HIGH, zoom=MOST, shear=DEGREES, "
+        "warp=X, border=background|black|reflect|replicate, brightness=X, contrast=X, saturation=X, hue=X, "
+        "lighting=X, erase=P, p-affine=P, p-colour=P; presets: fastai, imagenet, cifar, jitter; default: "
+        "crop, flip,crop for colour" },
+      OPTION_TEXT,
       0,
       0,
-      augments },
+      NULL },
     { { "order", "NAME", "shuffled", "data", "shuffled (by seed and epoch) or sequential" },
       OPTION_CHOICE,
       0,

@@ -13,14 +13,14 @@
 
 static strata_status fit_data(weights_source *s, const strata_data *d)
 {
-    const strata_image_set *set = &d->valid;
+    const strata_task is = recipe_task(d);
     strata_task *t = &s->task;
-    if (t->h == 0) *t = (strata_task) { set->h, set->w, set->c, set->classes, 0, 0 };
-    if (t->h != set->h || t->w != set->w || t->c != set->c || t->classes != set->classes)
+    if (t->h == 0) *t = is;
+    if (t->h != is.h || t->w != is.w || t->c != is.c || t->classes != is.classes)
         return strata_fail(STRATA_BAD_SHAPE,
                            "%s wants images of %ux%ux%u in %u classes, %s has %ux%ux%u in %u", s->weights,
                            (unsigned)t->h, (unsigned)t->w, (unsigned)t->c, (unsigned)t->classes, d->name,
-                           (unsigned)set->h, (unsigned)set->w, (unsigned)set->c, (unsigned)set->classes);
+                           (unsigned)is.h, (unsigned)is.w, (unsigned)is.c, (unsigned)is.classes);
     return STRATA_OK;
 }
 
@@ -80,7 +80,8 @@ struct strata_predictor {
     weights_source source;
     strata_device *device;
     engine engine;
-    uint8_t *fitted; /* [h,w,c] */
+    uint32_t stored[2]; /* height and width that a picture is fitted to; the network takes the middle */
+    uint8_t *fitted;    /* [stored, c] */
 };
 
 strata_status strata_predictor_open(strata_predictor **out, const char *what, const strata_recipe *recipe)
@@ -99,13 +100,14 @@ strata_status strata_predictor_open(strata_predictor **out, const char *what, co
     if (t->c > 4)
         STRATA_GO(strata_fail(STRATA_FILE, "%s is for images of %u channels, a picture has at most 4", what,
                               (unsigned)t->c));
+    STRATA_GO(recipe_stored_size(p->stored, p->source.recipe, t->h, t->w));
     const strata_data like = { .scale = 255,
-                               .train = { .h = t->h, .w = t->w, .c = t->c },
+                               .train = { .h = p->stored[0], .w = p->stored[1], .c = t->c },
                                .std = { 1, 1, 1, 1 } };
     strata_augment augment;
     STRATA_GO(score_augment(&augment, &like, p->source.recipe));
     STRATA_GO(source_engine(&p->engine, &p->device, &p->source, 1, &augment));
-    p->fitted = malloc((size_t)t->h * t->w * t->c);
+    p->fitted = malloc((size_t)p->stored[0] * p->stored[1] * t->c);
     if (!p->fitted) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory for a picture", what));
     *out = p;
     return STRATA_OK;
@@ -135,8 +137,8 @@ static strata_status run_one(strata_predictor *p, const float **logits)
     engine_input parts = engine_parts(&p->engine, in);
     memset(parts.values, 0, sizeof *parts.values);
     const strata_batcher one = { .set = { .n = 1,
-                                          .h = t->h,
-                                          .w = t->w,
+                                          .h = p->stored[0],
+                                          .w = p->stored[1],
                                           .c = t->c,
                                           .classes = t->classes,
                                           .pixels = p->fitted,
@@ -199,7 +201,8 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
     if (!share) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its classes", picture);
     STRATA_GO(strata_picture_read(&image, picture));
     STRATA_GO(recipe_style(&style, p->source.recipe));
-    STRATA_GO(strata_picture_fit_as(p->fitted, (const uint32_t[3]) { t->h, t->w, t->c }, &image, &style));
+    const uint32_t shape[3] = { p->stored[0], p->stored[1], t->c };
+    STRATA_GO(strata_picture_fit_as(p->fitted, shape, &image, &style));
     STRATA_GO(run_one(p, &logits));
     STRATA_GO(source_complaints(p->device, p->source.recipe));
     for (uint32_t k = 0; k < t->classes; k++) {

@@ -288,12 +288,8 @@ static strata_status open_data(run *r)
     const char *source = strata_recipe_get(r->recipe, "data");
     if (!*source) return strata_fail(STRATA_BAD_ARG, "training wants data: builtin:digits, or a folder");
     STRATA_TRY(recipe_data(&r->data, source, r->recipe, NULL));
+    STRATA_TRY(recipe_keep_stored(r->recipe, r->data));
     return recipe_loss(r->recipe, r->data);
-}
-
-static strata_task task_of(const strata_data *d)
-{
-    return (strata_task) { d->train.h, d->train.w, d->train.c, d->train.classes, 0, 0 };
 }
 
 /* How many steps an epoch and the run have, by recipe and data. */
@@ -375,7 +371,7 @@ static strata_status check_watched(const run *r)
 static strata_status open_trainer(run *r)
 {
     strata_augment augment;
-    strata_task task = task_of(r->data);
+    strata_task task = recipe_task(r->data);
     STRATA_TRY(count_steps(r, &task));
     STRATA_TRY(open_device(r));
     STRATA_TRY(score_augment(&augment, r->data, r->recipe));
@@ -448,7 +444,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     strata_augment augment;
     STRATA_TRY(recipe_copy(&r.recipe, recipe));
     STRATA_GO(open_data(&r));
-    strata_task task = task_of(r.data);
+    strata_task task = recipe_task(r.data);
     STRATA_GO(trainer_resolve(r.recipe, &task, r.data->train.n));
     STRATA_GO(count_steps(&r, &task));
     STRATA_GO(trainer_check(r.recipe, &task));

@@ -93,19 +93,18 @@ static void place(strata_picture *grid, const stage *s, const strata_augment *a,
             }
 }
 
-static strata_status draw(const char *path, train_feed *f, const strata_augment *a, uint32_t images,
-                          uint64_t seed)
+/* `as` is what the network takes. */
+static strata_status draw(const char *path, train_feed *f, const strata_augment *a, const strata_task *as,
+                          uint32_t images, uint64_t seed)
 {
-    const strata_image_set *set = &f->batcher.set;
-    const uint32_t n = images < set->n ? images : set->n, columns = (uint32_t)ceil(sqrt((double)n));
+    const uint32_t most = f->batcher.set.n, n = images < most ? images : most,
+                   columns = (uint32_t)ceil(sqrt((double)n));
     const uint32_t rows = (n + columns - 1) / columns;
-    strata_picture grid = { .h = GAP + rows * (set->h + GAP),
-                            .w = GAP + columns * (set->w + GAP),
-                            .c = set->c };
+    strata_picture grid = { .h = GAP + rows * (as->h + GAP), .w = GAP + columns * (as->w + GAP), .c = as->c };
     const size_t bytes = (size_t)grid.h * grid.w * grid.c;
     strata_status status = STRATA_OK;
     stage s = { 0 };
-    STRATA_GO(stage_open(&s, a, (strata_shape) { n, set->h, set->w, set->c }));
+    STRATA_GO(stage_open(&s, a, (strata_shape) { n, as->h, as->w, as->c }));
     STRATA_GO(stage_run(&s, a, f, seed));
     grid.pixels = malloc(bytes);
     if (!grid.pixels)
@@ -131,12 +130,11 @@ strata_status strata_recipe_show(const char *source, const strata_recipe *recipe
         return strata_fail(STRATA_BAD_ARG, "a grid has 1 to 1024 images, got %u", (unsigned)images);
     STRATA_TRY(recipe_copy(&r, recipe));
     STRATA_GO(recipe_data(&data, source, r, NULL));
-    const strata_image_set *set = &data->train;
-    STRATA_GO(
-        trainer_resolve(r, &(const strata_task) { set->h, set->w, set->c, set->classes, 0, 0 }, set->n));
+    const strata_task task = recipe_task(data);
+    STRATA_GO(trainer_resolve(r, &task, data->train.n));
     STRATA_GO(feed_open(&feed, data, r, images));
     STRATA_GO(score_augment(&augment, data, r));
-    STRATA_GO(draw(path, &feed, &augment, images, (uint64_t)recipe_number(r, "seed")));
+    STRATA_GO(draw(path, &feed, &augment, &task, images, (uint64_t)recipe_number(r, "seed")));
 done:
     feed_close(&feed);
     strata_data_close(data);

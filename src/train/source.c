@@ -17,8 +17,8 @@ static strata_status no_memory(const char *what)
 }
 
 /* The keys that decide a network and what it sees. */
-static const char *const model_keys[] = { "model",     "stem", "head",   "groups",    "loss",
-                                          "normalize", "fit",  "filter", "background" };
+static const char *const model_keys[] = { "model",     "stem", "head",   "groups",     "loss",
+                                          "normalize", "fit",  "filter", "background", "stored-size" };
 enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
 /* How pixels were scaled is known to the weights: a recipe may leave it to the data. */
