@@ -27,6 +27,54 @@ float size_of(Window rows, Window columns)
     return float((rows.end - rows.first) * (columns.end - columns.first));
 }
 
+#ifdef KERNEL_H
+// The taps of window o along an axis that count; of a global window all do.
+float taps_of(int o, int size, int stride, int kernel, int pad)
+{
+    if (ADAPTIVE != 0) return float(kernel);
+    int start = o * stride - pad;
+    if (count_pads != 0) return float(min(start + kernel, size + pad) - start);
+    return float(min(start + kernel, size) - max(start, 0));
+}
+
+void forward(uint i)
+{
+    Place o = place(i, out_h, out_w);
+    int top = int(o.r) * STRIDE_H - int(pad_h), left = int(o.s) * STRIDE_W - int(pad_w);
+    int image = int(o.n * h);
+    vec4 sum = vec4(0.0);
+    [[unroll]] for (int a = 0; a < KERNEL_H; a++) {
+        vec4 row = vec4(0.0); // two short sums round less than a long one
+        [[unroll]] for (int b = 0; b < KERNEL_W; b++) {
+            bool inside = all(lessThan(uvec2(top + a, left + b), uvec2(h, w)));
+            int p = mix(0, ((image + top + a) * int(w) + left + b) * QUADS + int(o.q), inside);
+            row += mix(vec4(0.0), AT(x, p), bvec4(inside));
+        }
+        sum += row;
+    }
+    float size = taps_of(int(o.r), int(h), STRIDE_H, KERNEL_H, int(pad_h));
+    PUT(y, i, sum / (size * taps_of(int(o.s), int(w), STRIDE_W, KERNEL_W, int(pad_w))));
+}
+
+void backward(uint i)
+{
+    Place p = place(i, h, w);
+    int down = int(p.r + pad_h), across = int(p.s + pad_w), image = int(p.n * out_h);
+    vec4 sum = vec4(0.0);
+    [[unroll]] for (int a = 1; a <= WINDOWS_H; a++)
+        [[unroll]] for (int b = 1; b <= WINDOWS_W; b++) {
+            int oh = down / STRIDE_H - WINDOWS_H + a, ow = across / STRIDE_W - WINDOWS_W + b;
+            bool inside = all(bvec2(reaches(oh, int(out_h), STRIDE_H, KERNEL_H, down),
+                                    reaches(ow, int(out_w), STRIDE_W, KERNEL_W, across)));
+            int o = mix(0, ((image + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
+            float size = taps_of(oh, int(h), STRIDE_H, KERNEL_H, int(pad_h)) *
+                         taps_of(ow, int(w), STRIDE_W, KERNEL_W, int(pad_w));
+            sum += mix(vec4(0.0), AT(dy, o) / size, bvec4(inside));
+        }
+    if (ADD_DX != 0) sum += GET(dx, i);
+    PUT(dx, i, sum);
+}
+#else
 void forward(uint i)
 {
     Place o = place(i, out_h, out_w);
@@ -61,6 +109,8 @@ void backward(uint i)
     if (ADD_DX != 0) sum += GET(dx, i);
     PUT(dx, i, sum);
 }
+
+#endif
 
 void main()
 {

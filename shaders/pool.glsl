@@ -1,5 +1,8 @@
 // Windows of a pooling kernel along one axis. Included below the push constants.
 // Defines fold choices and divisions: on lavapipe a division by an unknown number costs as much as a load.
+//   KERNEL_H, KERNEL_W  a small window without dilation, written out without a loop; selects leave out what
+//                       lies in the padding. The strides are known then, too
+//   HIGH, WIDE, QUADS   the sizes of the launched grid
 #ifndef ADAPTIVE
 #define ADAPTIVE adaptive
 #endif
@@ -18,6 +21,11 @@ struct Place { uint n, r, s, q; };
 
 Place place(uint i, uint height, uint width)
 {
+#ifdef QUADS
+    const uint quads = QUADS;
+    height = HIGH;
+    width = WIDE;
+#endif
     uint pixel = i / quads, line = pixel / width, n = line / height;
     return Place(n, line - n * height, pixel - line * width, i - pixel * quads);
 }
@@ -50,3 +58,13 @@ ivec2 outputs(uint at, uint size, uint out_size, uint kernel, uint stride, uint 
     return ivec2(first <= 0 ? 0 : (first + int(stride) - 1) / int(stride),
                  min(last / int(stride), int(out_size) - 1));
 }
+
+#ifdef KERNEL_H
+// As many windows as may reach over an input, of which `nth` of WINDOWS_H, say, is the one that begins at
+// output place `last - WINDOWS_H + 1 + nth`; does it?
+const int WINDOWS_H = (KERNEL_H + STRIDE_H - 1) / STRIDE_H, WINDOWS_W = (KERNEL_W + STRIDE_W - 1) / STRIDE_W;
+bool reaches(int o, int out_size, int stride, int kernel, int at)
+{
+    return all(bvec2(uint(o) < uint(out_size), o * stride + kernel > at)); // && would be a branch
+}
+#endif

@@ -1,5 +1,6 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 #include "reduce.glsl"
 #include "rate.glsl"
 
@@ -11,7 +12,7 @@
 //   measure  the same by pieces of a row; partial[piece] = sums of squares of (w' - w, w), (0, 0) where
 //            nothing is written
 layout(binding = 0)          buffer B0 { vec4 w[]; };       // [blocks, 64] a slice, from block `first` on
-layout(binding = 1) readonly buffer B1 { vec4 g[]; };       // [blocks, 64]
+READS(1, g);                                                // [blocks, 64]
 layout(binding = 2)          buffer B2 { vec4 m[]; };       // [blocks, 64]; none unless has_m
 layout(binding = 3) readonly buffer B3 { uint owner[]; };   // [all blocks] row
 layout(binding = 4) readonly buffer B4 { uvec4 rates[]; };  // [rows, 2]
@@ -19,6 +20,8 @@ layout(binding = 5) readonly buffer B5 { uvec4 state[]; };  // not_finite, grad_
 layout(binding = 6) readonly buffer B6 { float trust[]; };  // [rows]; none unless has_trust
 layout(binding = 7) readonly buffer B7 { uvec4 pieces[]; }; // [all pieces] first block, blocks, row
 layout(binding = 8)          buffer B8 { vec2 partial[]; }; // [all pieces]
+READS(9, old_w);                                            // w and m again: as texels they load faster
+READS(10, old_m);
 layout(push_constant) uniform Args { uint first, blocks, has_m, has_trust, first_piece, n_pieces; };
 
 // One invocation's share of a block. The weights are `precise` as their difference is measured: it must not
@@ -28,13 +31,13 @@ vec2 move(uint at, Rate rate, float ratio)
     float clip = uintBitsToFloat(state[0].z);
     vec4 d[EACH], weight[EACH];
     [[unroll]] for (uint k = 0; k < EACH; k++) {
-        weight[k] = w[at + k * SIDE];
-        d[k] = ratio * (clip * g[at + k * SIDE] + rate.decay * weight[k]);
+        weight[k] = AT(old_w, at + k * SIDE);
+        d[k] = ratio * (clip * AT(g, at + k * SIDE) + rate.decay * weight[k]);
     }
     if (has_m != 0)
         [[unroll]] for (uint k = 0; k < EACH; k++) {
             vec4 moment = d[k];
-            if ((rate.flags & FIRST) == 0) moment += rate.momentum * m[at + k * SIDE];
+            if ((rate.flags & FIRST) == 0) moment += rate.momentum * AT(old_m, at + k * SIDE);
             m[at + k * SIDE] = moment;
             d[k] = (rate.flags & NESTEROV) != 0 ? d[k] + rate.momentum * moment : moment;
         }

@@ -57,6 +57,8 @@
 #endif
 #define QUAD_6 vec4
 #define QUAD_7 vec4
+#define QUAD_9 vec4
+#define QUAD_10 vec4
 
 float wide(float v) { return v; }
 vec2 wide(vec2 v) { return v; }

@@ -5,6 +5,8 @@
 #include "core/thread.h"
 #include "cpu/pool.h"
 
+enum { AT_FIRST = 0x3f800000 }; /* of the shader */
+
 typedef struct work {
     const struct max_pool_args *a;
     axis down, across;
@@ -30,7 +32,7 @@ static void forward_one(const work *w, size_t n, int64_t oh, int64_t ow, size_t 
         }
     size_t o = ((n * w->a->out_h + (size_t)oh) * w->a->out_w + (size_t)ow) * w->lanes + c;
     w->y[o] = best;
-    if (w->at) w->at[o] = best_at;
+    if (w->at) w->at[o] = AT_FIRST + best_at;
 }
 
 static void forward(void *context, uint32_t n)
@@ -44,7 +46,7 @@ static void forward(void *context, uint32_t n)
 static double gradient(const work *w, size_t n, int64_t r, int64_t s, size_t c)
 {
     double sum = 0;
-    const uint32_t here = (uint32_t)(r * w->across.size + s);
+    const uint32_t here = AT_FIRST + (uint32_t)(r * w->across.size + s);
     for (int64_t oh = axis_first_holder(&w->down, r); oh < w->down.out && axis_start(&w->down, oh) <= r; oh++)
         for (int64_t ow = axis_first_holder(&w->across, s);
              ow < w->across.out && axis_start(&w->across, ow) <= s; ow++) {

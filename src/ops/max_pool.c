@@ -1,6 +1,6 @@
 /* max_pool, adaptive_max_pool, global_max_pool -- the maximum over windows, as PyTorch's of the same names.
  *
- *   x [n,h,w,c] -> y [n,out_h,out_w,c];  keeps at [n,out_h,out_w,lanes(c)] u32: where each maximum was found
+ *   x [n,h,w,c] -> y [n,out_h,out_w,c];  keeps at [n,out_h,out_w,lanes(c)]: where each maximum was found
  *
  * Kernel: shaders/max_pool.comp.  Reference: src/cpu/max_pool.c. */
 #include "ops/pool.h"
@@ -13,6 +13,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
     const pool_windows w = pool_windows_of(options);
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !n->in[0]->grad.block) return STRATA_OK;
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     for (strata_images part = { 0 }; strata_images_next(&part, in.n, most);) {
@@ -31,7 +32,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
             args.y = strata_images_of(n->out->data, out, part);
         }
         const bool texel = strata_texels(s, &args, &max_pool_kernel);
-        const pool_defines defines = pool_defines_of(n, &w, add, texel);
+        const pool_defines defines = pool_defines_of(caps, n, &w, pass, texel);
         strata_launch how = { .pass = pass, .variant = "plain", .defines = defines.s };
         strata_grid(how.groups, (uint64_t)part.count * strata_image_quads(back ? in : out), STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &max_pool_kernel, &how, &args));

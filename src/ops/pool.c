@@ -14,14 +14,31 @@ pool_windows pool_windows_of(const pool_options *options)
     return w;
 }
 
-pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx, bool texel)
+enum { MOST_TAPS = 64 }; /* of a window that is written out */
+
+pool_defines pool_defines_of(const strata_caps *caps, const strata_node *n, const pool_windows *w,
+                             strata_pass pass, bool texel)
 {
-    const strata_shape out = n->out->shape;
+    const strata_shape in = n->in[0]->shape, out = n->out->shape;
+    const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0],
+               global = w->adaptive && out.h == 1 && out.w == 1;
+    const strata_shape grid = back ? in : out;
+    const uint32_t high = global ? in.h : w->kernel[0], wide = global ? in.w : w->kernel[1];
+    const bool dense = global || (!w->adaptive && w->dilation[0] == 1 && w->dilation[1] == 1);
+    char window[96];
     pool_defines d;
-    snprintf(d.s, sizeof d.s,
-             "ADAPTIVE=%u GLOBAL=%d ADD_DX=%d STRIDE_H=%u STRIDE_W=%u DILATION_H=%u DILATION_W=%u%s",
-             w->adaptive, w->adaptive && out.h == 1 && out.w == 1, add_dx, w->stride[0], w->stride[1],
-             w->dilation[0], w->dilation[1], texel ? " TEXEL=1" : "");
+    if (caps->cpu_type && dense && (uint64_t)high * wide <= MOST_TAPS)
+        snprintf(window, sizeof window, "KERNEL_H=%u KERNEL_W=%u STRIDE_H=%u STRIDE_W=%u", high, wide,
+                 global ? high : w->stride[0], global ? wide : w->stride[1]);
+    else if (w->adaptive)
+        snprintf(window, sizeof window, "ADAPTIVE=1 GLOBAL=%d", global);
+    else
+        snprintf(window, sizeof window, "ADAPTIVE=0 STRIDE_H=%u STRIDE_W=%u DILATION_H=%u DILATION_W=%u",
+                 w->stride[0], w->stride[1], w->dilation[0], w->dilation[1]);
+    int n_written = snprintf(d.s, sizeof d.s, "%s ADD_DX=%d%s", window, add, texel ? " TEXEL=1" : "");
+    if (caps->cpu_type)
+        snprintf(d.s + n_written, sizeof d.s - (size_t)n_written, " HIGH=%u WIDE=%u QUADS=%u", grid.h, grid.w,
+                 strata_lanes(grid.c) / 4);
     return d;
 }
 

@@ -24,11 +24,13 @@ typedef struct pool_windows {
 } pool_windows;
 pool_windows pool_windows_of(const pool_options *options);
 
-/* The defines that fold a launch's choices and divisions. */
+/* The defines that fold a launch's choices and divisions. On a processor, which divides one lane after
+ * another, these are also the sizes of the launch's grid, and small windows are written out. */
 typedef struct pool_defines {
-    char s[112];
+    char s[120];
 } pool_defines;
-pool_defines pool_defines_of(const strata_node *n, const pool_windows *w, bool add_dx, bool texel);
+pool_defines pool_defines_of(const strata_caps *caps, const strata_node *n, const pool_windows *w,
+                             strata_pass pass, bool texel);
 
 /* Set the output's shape.  Errors: STRATA_BAD_SHAPE for windows that do not fit. */
 strata_status pool_infer(strata_node *n, const pool_options *options);

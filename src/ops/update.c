@@ -2,6 +2,8 @@
  * are flat here: a launch takes any number of whole blocks. */
 #include "ops/update.h"
 
+#include <stdio.h>
+
 #include "ops/op.h"
 #include "adam.args.h"
 #include "cast.args.h"
@@ -178,6 +180,8 @@ static strata_status launch_sgd(strata_stream *s, const strata_update *u, const 
         .trust = trust ? u->trust : NONE,
         .pieces = by_pieces ? u->pieces : NONE,
         .partial = by_pieces ? partial_of(u) : NONE,
+        .old_w = blocks_part(u->weights, p->first, p->blocks),
+        .old_m = blocks_part(u->moment1.block ? u->moment1 : u->weights, p->first, p->blocks),
         .first = p->first,
         .blocks = p->blocks,
         .has_m = u->moment1.block != NULL,
@@ -185,7 +189,12 @@ static strata_status launch_sgd(strata_stream *s, const strata_update *u, const 
         .first_piece = p->first_piece,
         .n_pieces = p->pieces,
     };
-    return strata_stream_launch(s, &sgd_kernel, how, &args);
+    char defines[80];
+    strata_launch faster = *how;
+    snprintf(defines, sizeof defines, "%s%s", strata_texels(s, &args, &sgd_kernel) ? "TEXEL=1 " : "",
+             how->defines);
+    faster.defines = defines;
+    return strata_stream_launch(s, &sgd_kernel, &faster, &args);
 }
 
 static strata_status launch_adam(strata_stream *s, const strata_update *u, const strata_launch *how,
