@@ -64,6 +64,8 @@ static void an_order_is_a_permutation_of_seed_and_epoch(void **state)
     assert_memory_not_equal(a, b, sizeof a);
     strata_order(b, 1000, 6, 6);
     assert_memory_not_equal(a, b, sizeof a);
+    strata_order(b, 1000, 5 + ((uint64_t)1 << 32), 6); /* all of a seed counts */
+    assert_memory_not_equal(a, b, sizeof a);
 
     uint32_t count[4][4] = {
         0
@@ -133,6 +135,8 @@ static void balanced_draws_are(void **state)
     for (uint32_t epoch = 0; epoch < EPOCHS; epoch++) {
         strata_order_drawn(order, IMAGES, &c, 5, epoch);
         strata_order_drawn(again, IMAGES, &c, 5, epoch + 1);
+        assert_memory_not_equal(order, again, sizeof order);
+        strata_order_drawn(again, IMAGES, &c, 5 + ((uint64_t)1 << 32), epoch);
         assert_memory_not_equal(order, again, sizeof order);
         strata_order_drawn(again, IMAGES, &c, 5, epoch);
         assert_memory_equal(order, again, sizeof order);

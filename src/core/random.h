@@ -8,7 +8,8 @@
 /* What a stream of numbers is for; the high half of the key, so no two purposes share numbers. */
 enum strata_purpose {
     STRATA_RANDOM_INIT = 1, /* initial weights;       counter: (element / 4, tensor) */
-    STRATA_RANDOM_ORDER,    /* order of the examples;  counter: (position, epoch; 1 where they are drawn) */
+    STRATA_RANDOM_ORDER,    /* order of the examples;  counter: (position, epoch, 1 where they are drawn,
+                               high half of the seed) */
     STRATA_RANDOM_DROPOUT,  /* dropout masks;          counter: (quad of the image, sample, node, step) */
     STRATA_RANDOM_AUGMENT,  /* augmentation;           counter: (image, epoch, which words, draw) */
     STRATA_RANDOM_TEST

@@ -5,11 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch)
+/* The four words of a place in an epoch. */
+static strata_random4 draw(uint32_t place, uint32_t epoch, uint32_t how, uint64_t seed)
+{
+    return strata_philox(place, epoch, how, (uint32_t)(seed >> 32), (uint32_t)seed, STRATA_RANDOM_ORDER);
+}
+
+void strata_order(uint32_t *order, uint32_t n, uint64_t seed, uint32_t epoch)
 {
     for (uint32_t i = 0; i < n; i++) order[i] = i;
     for (uint32_t i = n; i > 1; i--) { /* Fisher and Yates: position i - 1 takes one of those up to it */
-        const uint32_t word = strata_philox(i - 1, epoch, 0, 0, seed, STRATA_RANDOM_ORDER).v[0];
+        const uint32_t word = draw(i - 1, epoch, 0, seed).v[0];
         const uint32_t j = (uint32_t)((uint64_t)word * i >> 32), taken = order[j];
         order[j] = order[i - 1];
         order[i - 1] = taken;
@@ -78,10 +84,10 @@ static uint32_t draw_class(const strata_classes *c, uint32_t word)
     return low;
 }
 
-void strata_order_drawn(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed, uint32_t epoch)
+void strata_order_drawn(uint32_t *order, uint32_t n, const strata_classes *c, uint64_t seed, uint32_t epoch)
 {
     for (uint32_t i = 0; i < n; i++) {
-        const strata_random4 r = strata_philox(i, epoch, 1, 0, seed, STRATA_RANDOM_ORDER);
+        const strata_random4 r = draw(i, epoch, 1, seed);
         const uint32_t k = draw_class(c, r.v[0]);
         order[i] = c->member[c->begin[k] + below(r.v[1], c->begin[k + 1] - c->begin[k])];
     }

@@ -11,7 +11,7 @@
 
 /* Write the order in which an epoch visits [n] images: a permutation of 0 .. n-1, equally likely ones to
  * within n / 2^32 for each choice. */
-void strata_order(uint32_t *order, uint32_t n, uint32_t seed, uint32_t epoch);
+void strata_order(uint32_t *order, uint32_t n, uint64_t seed, uint32_t epoch);
 
 /* The images of each class that has any; an image may be of several. */
 typedef struct strata_classes {
@@ -29,13 +29,13 @@ strata_status strata_classes_open(strata_classes *out, const strata_image_set *s
 void strata_classes_close(strata_classes *c);
 
 /* Write an epoch of [n] draws with replacement: a class by its weight, then one of its images. */
-void strata_order_drawn(uint32_t *order, uint32_t n, const strata_classes *c, uint32_t seed, uint32_t epoch);
+void strata_order_drawn(uint32_t *order, uint32_t n, const strata_classes *c, uint64_t seed, uint32_t epoch);
 
 /* Whose images make batches: made once for a data set, read by every batch, by any number of threads. */
 typedef struct strata_batcher {
     strata_image_set set; /* borrowed: its memory must outlive this; 1 .. 4 channels */
     uint32_t batch;       /* rows to write */
-    uint32_t seed;        /* of orders */
+    uint64_t seed;        /* of orders */
     bool drawn;           /* an epoch may have an image more than once: each place is a draw of its own */
 } strata_batcher;
 

@@ -60,7 +60,7 @@ strata_batcher score_batcher(const strata_data *data, bool valid, const strata_r
 {
     return (strata_batcher) { .set = valid ? data->valid : data->train,
                               .batch = batch,
-                              .seed = (uint32_t)(uint64_t)recipe_number(r, "seed") }; /* its low half */
+                              .seed = (uint64_t)recipe_number(r, "seed") };
 }
 
 strata_status score_augment(strata_augment *a, const strata_data *data, const strata_recipe *r)
