@@ -1,19 +1,21 @@
-/* The small languages of a recipe's values: a line each for --lr, --schedule, --bleed, --freeze-until and
- * --normalize; what follows is a file for --groups. What is understood is asked for rates. */
+/* The small languages of a recipe's values: a line each for --lr, --schedule, --bleed, --freeze-until,
+ * --normalize and --augment; what follows is a file for --groups. What is understood is asked for rates. */
 #include "core/arena.h"
 #include "fuzz.h"
 #include "model/group_list.h"
 #include "model/model.h"
 #include "rates/rates.h"
+#include "train/augment.h"
 #include "train/score.h"
 
-enum { LR, SCHEDULE, BLEED, FREEZE, NORMALIZE, LINES, ROOM = 2100 };
+enum { LR, SCHEDULE, BLEED, FREEZE, NORMALIZE, AUGMENT, LINES, ROOM = 2100 };
 
 static void ask(strata_rates *r, uint64_t steps)
 {
     strata_group_rate look[3];
-    double lr[3], mass[3], momentum;
-    uint64_t still[3];
+    double lr[3], peak[3], momentum;
+    rates_sum sum[3];
+    rates_phase phase;
     for (uint64_t step = 0; step <= steps; step += 1 + step / 3) {
         strata_rates_at(r, step, lr, &momentum);
         strata_rates_look(r, step, look, &momentum);
@@ -26,7 +28,8 @@ static void ask(strata_rates *r, uint64_t steps)
         if (strata_rates_measure_every(r)) strata_rates_measured(r, step, 0, 1e-9);
     }
     strata_rates_at(r, UINT64_MAX, lr, &momentum);
-    strata_rates_mass(r, mass, still);
+    strata_rates_sum(r, sum);
+    for (uint32_t i = 0; strata_rates_phase(r, i, &phase, peak); i++) strata_rates_frozen(r, phase.first, 1);
 }
 
 static void spread(const char *const line[LINES], uint64_t steps, uint64_t steps_per_epoch)
@@ -79,6 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     }
     spread(line, 97, 10);
     spread(line, 1, 0); /* epochs are not known */
+    strata_augment augment = { .h = 24, .w = 24, .c = 3, .scale = 255 };
+    augment_read(&augment, line[AUGMENT]);
     score_figures(mean, std, line[NORMALIZE], 3);
     divide(bytes, n);
     return 0;

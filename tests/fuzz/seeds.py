@@ -55,12 +55,12 @@ put("pth", 1, body + directory + struct.pack("<4s4xHHIIH", b"PK\5\6", 2, 2, len(
 
 put("csv", 0, b"step,stem,body,head,momentum\n0,1e-3,0.1,1,0.9\n10,0,0,0,0\n")
 put("csv", 1, b"step,head,body,stem\n0,1,2,3\n")
-put("spec", 0, b"1e-3:1e-1\none-cycle\nin,p0=0.1,p1=0.9,ramp=cosine\nstem=1,body=2\nmean=0.5,std=0.25\n"
+put("spec", 0, b"1e-3:1e-1\none-cycle\nin,p0=0.1,p1=0.9,ramp=cosine\nstem=1,body=2\nmean=0.5,std=0.25\nflip,crop\n"
     b"# groups\nstem: conv1 bn1\nhead: *\n")
 put("spec", 1, b"1e-2@decay=0.75,min-scale=0.1\nstem=cosine; one-cycle:fastai-v1,warmup=2\nout,start=measured,freeze-below=1e-3\n"
-    b"gradual=2\nmean=0.1,0.2,0.3,std=1,2,3\nall: [*]; x: y\n")
-put("spec", 2, b"stem=1e-5,head=1e-3,*=1e-4\nstep,every=3,gamma=0.5 then plateau,metric=top1\nin,space=linear,budget=total\n*=30%\n\n")
-put("spec", 3, b"1e-3/10\nfine-tune,freeze-epochs=1\n\n\n\n")
+    b"gradual=2\nmean=0.1,0.2,0.3,std=1,2,3\nnone\nall: [*]; x: y\n")
+put("spec", 2, b"stem=1e-5,head=1e-3,*=1e-4\nstep,every=3,gamma=0.5 then plateau,metric=top1\nin,space=linear,budget=total\n*=30%\n\ncrop\n")
+put("spec", 3, b"1e-3/10\nfine-tune,freeze-epochs=1\n\n\n\nflip\n")
 put("pixel_cache", 0, pieces(b"\0" * 32 + struct.pack("<IIIIIIQ", 1, 1, 4, 3, 1, 1, 12)) + bytes(range(24)) + b"1 b is bad.\0")
 put("pixel_cache", 1, pieces(b"\0" * 32 + struct.pack("<IIIIIIQ", 3, 0, 4, 3, 1, 0, 0)) + bytes(36))
 put("labels", 0, b'file,labels,is_valid\ntrain/a,"red  blue",0\r\nb.png,red,True\n"odd, ""name""",blue,1\n')
