@@ -164,6 +164,29 @@ static void groups_divide_the_parameters(void **state)
 
 /* ---- Descriptions -------------------------------------------------------------------------- */
 
+/* Stars that take nothing, something and all; the shortest that fits is not always right. */
+static void patterns_match_layers(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {
+        "a: conv1 bn1 lay*; b: fc*",
+        "a: *; b: fc*.x*",
+        "a: conv1 bn1 l*.conv2; b: l*.conv1 l*.bn? *down* fc",
+        "a: ?onv? b**1; b: *er1 *er2 *er3 *er4 f?*",
+        "a: conv1 bn1 fc; b: l*2 l*3 l*4 l*0 l*1",
+        "a: conv1 bn1 lay*c*v?; b: layer*bn? *sample*.* fc",
+        "a: conv1 bn1 lay*c*v; b: layer*bn? *sample*.* fc",
+    };
+    static const bool right[] = { true, false, true, true, true, true, false };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        strata_model *m;
+        const strata_model_config config = { .model = "resnet18", .groups = lists[i], .input = { .n = 2 } };
+        if ((strata_model_open(&m, &config) == STRATA_OK) != right[i])
+            fail_msg("%s: %s", lists[i], strata_message());
+        strata_model_close(m);
+    }
+}
+
 static void users_groups_divide(void **state)
 {
     (void)state;
@@ -201,6 +224,9 @@ static void users_groups_divide(void **state)
         { "a=: conv1\n", "own.groups:1: wants a group's name of letters" },
         { "a:\n", "own.groups:1: the group 'a' has no patterns" },
         { "# nothing\n", "own.groups: there are no groups" },
+        /* a matcher that tries every '*' for every other would not come back */
+        { "a: l****************************************x",
+          "the pattern 'l****************************************x' of the group 'a' matches no layer" },
         { "a: * bn1.running_mean", "the pattern 'bn1.running_mean' of the group 'a' matches no layer" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -538,6 +564,7 @@ int main(void)
         cmocka_unit_test(the_small_one_takes_any_size),
         cmocka_unit_test(groups_divide_the_parameters),
         cmocka_unit_test(users_groups_divide),
+        cmocka_unit_test(patterns_match_layers),
         cmocka_unit_test(any_graph_can_be_said),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(unknown_models_are_named),

@@ -104,18 +104,26 @@ strata_status group_list_read(group_list *out, strata_arena *arena, const char *
 
 /* ---- Over a network -------------------------------------------------------------------------- */
 
+/* Where it fails only the last '*' takes more: what an earlier one took leaves the most to the rest. */
 static bool matches(const char *name, const char *pattern)
 {
-    for (; *pattern; name++, pattern++) {
+    const char *star = NULL,
+               *taken = name; /* what follows the last '*', and the end of what that stands for */
+    for (;;) {
         if (*pattern == '*') {
-            do
-                if (matches(name, pattern + 1)) return true;
-            while (*name++);
-            return false;
+            star = ++pattern;
+            taken = name;
+        } else if (!*pattern && (!*name || *name == '.')) {
+            return true;
+        } else if (*pattern && *name && (*pattern == '?' || *pattern == *name)) {
+            name++;
+            pattern++;
+        } else {
+            if (!star || !*taken) return false;
+            pattern = star;
+            name = ++taken;
         }
-        if (!*name || (*pattern != '?' && *pattern != *name)) return false;
     }
-    return *name == '\0' || *name == '.';
 }
 
 /* The layers with parameters and what stands before their first dot, for messages. */
