@@ -13,7 +13,9 @@
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_NO_STDIO /* files are read by core/file.h, whose messages name them */
-#define STBI_NO_HDR   /* pictures of floats are not ours */
+#define STBI_NO_HDR   /* pictures of floats are not ours, */
+#define STBI_NO_PSD   /* nor are layers */
+#define STBI_NO_PIC
 #define STBI_NO_LINEAR
 #define STBI_FAILURE_USERMSG
 #define STBI_MAX_DIMENSIONS (1 << 24)
