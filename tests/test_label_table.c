@@ -142,7 +142,7 @@ static void whole_path(void **state)
 static void one_label(void **state)
 {
     (void)state;
-    strata_data *d = open_set("f,l,is_valid\nb,y,False\nc,x,1\nd,y,true\ntrain/a.pgm,z,0\n", 0);
+    strata_data *d = open_set("f,Is_Valid,l\nb,False,y\nc,1,x\nd,true,y\ntrain/a.pgm,0,z\n", 0);
     assert_null(d->train.targets);
     assert_false(strata_data_describe(d).multi_label);
     assert_true(d->train.n == 2 && d->valid.n == 2 && d->train.classes == 3);
@@ -186,6 +186,7 @@ static void wrong(void **state)
     static const char *const cases[][2] = {
         { "", "labels.csv:1: wanted a header and lines FILE,\"LABEL LABEL ...\", came nothing" },
         { "file\nb\n", "labels.csv:1: wanted a header" },
+        { "file,is_valid\nb,1\n", "labels.csv:1: wanted a column of labels, came is_valid alone" },
         { "file,labels\n", "labels.csv: there is no line behind the header" },
         { "b.pgm,red\nc,blue\n", "labels.csv:1: wanted a header, as file,labels, came the picture 'b.pgm'" },
         { "file,labels\nb,red\n\nx.png,red\n", "labels.csv:4: there is no picture 'x.png' in set" },

@@ -20,7 +20,7 @@ typedef struct reading {
     strata_csv csv;
     const char **word; /* [n_labels] the label behind each place of table->label */
     uint32_t room;
-    uint32_t valid; /* the column is_valid; 0: there is none */
+    uint32_t labels, valid; /* their columns; no is_valid: 0 */
 } reading;
 
 static strata_status read_head(reading *r)
@@ -34,8 +34,12 @@ static strata_status read_head(reading *r)
                            t->path, (unsigned)r->csv.line, n ? "one field" : "nothing");
     t->head = strata_arena_text(&t->arena, field[0]);
     if (!t->head) return no_memory(t->path);
-    for (uint32_t i = 2; i < n; i++)
+    for (uint32_t i = 1; i < n; i++)
         if (strcasecmp(field[i], "is_valid") == 0) r->valid = i;
+    r->labels = r->valid == 1 ? 2 : 1;
+    if (n <= r->labels)
+        return strata_fail(STRATA_FILE, "%s:%u: wanted a column of labels, came is_valid alone", t->path,
+                           (unsigned)r->csv.line);
     t->parts = r->valid != 0;
     return STRATA_OK;
 }
@@ -81,13 +85,14 @@ static strata_status read_row(reading *r, const char *const *field, uint32_t n)
         if (!grown) return no_memory(t->path);
         t->row = grown;
     }
-    if (!*field[0] || n < 2 || n <= r->valid)
+    if (!*field[0] || n <= r->labels || n <= r->valid)
         return strata_fail(STRATA_FILE, "%s:%u: wanted FILE,\"LABEL LABEL ...\"%s, came %s", t->path, line,
                            r->valid ? " and is_valid" : "", *field[0] ? "fewer fields" : "no file");
     label_row *row = &t->row[t->n];
     *row = (label_row) { .file = strata_arena_text(&t->arena, field[0]), .line = line, .first = t->n_labels };
     if (!row->file) return no_memory(t->path);
-    for (const char *at = field[1] + strspn(field[1], blanks); *at; at += strspn(at, blanks)) {
+    for (const char *at = field[r->labels] + strspn(field[r->labels], blanks); *at;
+         at += strspn(at, blanks)) {
         const size_t length = strcspn(at, blanks);
         STRATA_TRY(add_word(r, at, length));
         at += length;
