@@ -29,6 +29,9 @@ strata_status strata_doctor(strata_doctor_result *result, const strata_doctor_co
     STRATA_GO(strata_judge_updates(&j));
     STRATA_GO(strata_judge_augment(&j));
     STRATA_GO(strata_judge_step(&j));
+    j.half = true; /* the same kernels with other loads and stores: one size of each row */
+    j.depth = STRATA_JUDGE_QUICK;
+    for (const strata_row *row = strata_rows; row->op; row++) STRATA_GO(strata_judge_row(&j, row));
     if (config->device.validate) tell_complaints(&j);
     if (j.failures)
         status = strata_fail(STRATA_CHECK_FAILED, "%u of %u checks failed on %s, first %s",

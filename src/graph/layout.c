@@ -225,7 +225,8 @@ void layout_types(strata_plan *p)
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         strata_tensor *t = g->tensor[i];
         const strata_tensor *root = layout_root(g, t);
-        t->half = p->config.half && !t->rows && root != g->input && root != logits && t != g->target;
+        const bool filled = (root == g->input && !p->config.augment) || root == logits || t == g->target;
+        t->half = p->config.half && !t->rows && !filled;
     }
 }
 
@@ -239,6 +240,7 @@ void layout_parts(strata_plan *p)
         p->pieces = share->pieces, p->trust = share->trust, p->copies = share->copies;
     }
     p->copies.half = p->copies.block != NULL;
+    p->input.half = g->input->half;
     for (uint32_t i = 0; i < g->n_tensors; i++)
         p->data_home[i].half = p->again_home[i].half = p->grad_home[i].half = g->tensor[i]->half;
     p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));

@@ -54,9 +54,9 @@ typedef struct strata_plan_config {
                          copied; NULL: none */
     bool no_fuse;   /* every node runs by itself; else batch norms take in what follows them, see fuse.h */
     bool recompute; /* forget activations between a few places and compute them again, see order.h */
-    bool half;     /* activations, their gradients and the filters that kernels read have 16 bits, all but the
-                      input and the logits; losses are scaled for it */
-    bool keep_all; /* every tensor has memory of its own until the step ends: for looking at them, and for
+    bool half;      /* activations, their gradients and the filters that kernels read have 16 bits, all but
+                      what the host fills or reads: pixels, logits, targets; losses are scaled for it */
+    bool keep_all;  /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
     const strata_augment
         *augment; /* the host gives stored pixels, and this makes the network's input of them,

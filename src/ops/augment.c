@@ -68,8 +68,7 @@ static strata_status images_per_launch(uint32_t *out, strata_stream *s, const st
     const strata_shape shape = w->out->shape;
     strata_tensor *in = (strata_tensor *)w->out; /* only read */
     const strata_node node = { .name = w->out->name, .in = { in }, .n_in = 1 };
-    const uint64_t bytes[3] = { strata_stored_bytes(a->h, a->w, a->c),
-                                4 * strata_shape_floats((strata_shape) { 1, shape.h, shape.w, shape.c }),
+    const uint64_t bytes[3] = { strata_stored_bytes(a->h, a->w, a->c), strata_tensor_bytes(w->out) / shape.n,
                                 STRATA_AUGMENT_RECORD };
     uint64_t step = 1;
     *out = UINT32_MAX;

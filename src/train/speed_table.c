@@ -58,6 +58,7 @@ static strata_status describe_update(speed_table *t, strata_bench_line *l, const
     snprintf(shape, sizeof shape, "%llu floats", (unsigned long long)(p->weights.bytes / 4));
     strata_work w = strata_update_work((double)p->weights.bytes, moments, strcmp(r->stem, "grad_norm") == 0);
     if (strcmp(r->stem, "trust") == 0) w = (strata_work) { 0 }; /* a few floats a row */
+    if (strcmp(r->stem, "cast") == 0) w = (strata_work) { .bytes = 1.5 * (double)p->weights.bytes };
     l->op = r->stem;
     l->pass = strata_pass_name(STRATA_FORWARD);
     l->flops = w.flops;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Train strata along the golden runs of tests/golden, compare with PyTorch's float64. Standard library only.
 
-    compare_golden.py [--device auto|cpu|N|NAME] [RUN...]      (default: auto, every run)
+    compare_golden.py [--device auto|cpu|N|NAME] [--precision fp32|fp16] [RUN...]  (default: auto, fp32, every run)
 
 Per run: the worst loss (relative), the worst tensor (|w - w64| / |w64|), the worst rate or momentum of
 steps.jsonl (relative to the group's peak). Exits 0, 1 on any figure above its bound, 77 where no device is.
@@ -16,7 +16,9 @@ import oracle
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden")
 # network -> (loss, weights); PyTorch's own float32 stands in golden.json, and batch norm amplifies rounding
-BOUNDS = {"plain": (1e-6, 5e-6), "norm": (3e-5, 1e-3)}
+BOUNDS = {"fp32": {"plain": (1e-6, 5e-6), "norm": (3e-5, 1e-3)},
+          # 2^-11 is 5e-4, and activations and gradients are rounded to it at each of some ten layers
+          "fp16": {"plain": (2e-3, 5e-3), "norm": (2e-3, 5e-3)}}
 RATE_BOUND = 1e-12  # the host computes rates in double
 
 
@@ -47,11 +49,12 @@ def check_weights(verdict, case, weights, wanted, bound):
     verdict.check(case, "weights", worst, bound, where)
 
 
-def check_run(verdict, case, run, device, folder):
-    loss_bound, weight_bound = BOUNDS[run["network"]]
+def check_run(verdict, case, run, options, folder):
+    loss_bound, weight_bound = BOUNDS[options.precision][run["network"]]
     network = os.path.join(GOLDEN, run["network"])
     files = ["--model", network + ".yaml", "--init", network + ".init.safetensors"]
-    steps, weights = oracle.train("builtin:digits", files + ["--device", device, *run["options"]], folder)
+    steps, weights = oracle.train("builtin:digits", files + ["--device", options.device, "--precision", options.precision,
+                                                              *run["options"]], folder)
     numbers = [s["step"] for s in steps]
     if not verdict.require(case, numbers == list(range(len(run["loss"]))),
                            f"steps.jsonl: wanted steps 0..{len(run['loss']) - 1}, got {numbers}"):
@@ -66,6 +69,7 @@ def check_run(verdict, case, run, device, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="fp32", choices=BOUNDS)
     parser.add_argument("runs", nargs="*")
     options = parser.parse_args()
     with open(os.path.join(GOLDEN, "golden.json"), encoding="utf-8") as file:
@@ -79,7 +83,7 @@ def main():
     verdict = oracle.Verdict()
     for case in options.runs or golden:
         with tempfile.TemporaryDirectory() as folder:
-            check_run(verdict, case, golden[case], options.device, folder)
+            check_run(verdict, case, golden[case], options, folder)
     verdict.exit()
 
 
