@@ -57,6 +57,9 @@ expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant --o
 holds err '^head .* 0.01 +1 +0.0255163 +39.19 +0.1  0$'
 expect 0 "" "$strata" rates --model resnet18 --steps 100 --opt sgd
 holds err '^head .* -  0$'
+# Rates by the size of weights: all groups move alike by theirs.
+expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant --lr 0.02@ratio
+[ "$(grep -cE ' 2 +2  0$' err)" = 3 ] || fail "sums by size: $(cat err)"
 expect 2 "wants the length of the run" "$strata" rates --model resnet18
 expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates --steps 9 --lr 1e-2:
 groups=".*the groups are: stem, body, head$"
@@ -75,6 +78,10 @@ malformed lr 1,2,3,4 "7: has 4 rates, but the model has 3 groups"
 malformed lr 1,2 "4: has 2 rates, but the model has 3 groups"
 malformed lr stem=1,hed=2,*=3 "8: there is no group 'hed'; did you mean 'head'"
 malformed lr stem=-1,*=3 "6: .*got '-1,\*=3'"
+malformed lr x@ratio "1: wants a rate by size: a number in \[0, 1e6\], got 'x@ratio'"
+malformed lr 1@ratios "2: wants @ratio and the end, got '@ratios'"
+malformed lr 1@ratio,min-scale=1 "3: wants a key: ratio is for --lr alone, and takes no others"
+malformed schedule constant,lr=1@ratio "13: --lr '1@ratio', character 3: wants a key: ratio is for --lr alone"
 malformed lr 1@deacy=2 "3: there is no key 'deacy'; did you mean 'decay'"
 malformed schedule one-cycle: "1: there is no convention ''; there is: fastai2, fastai1, torch"
 malformed schedule one-cycle,pct=-1 "15: pct wants a number in .0, 1., got '-1'"

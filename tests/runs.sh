@@ -165,6 +165,19 @@ holds out '^    2 .* %( +|,)[0-9]\.[0-9]e-0[0-9],[0-9]\.[0-9]e-0[0-9],[0-9]\.[0-
 expect 0 "" "$strata" train builtin:digits --model small-cnn --epochs 1 --lr 1e-2 --run-dir live --overwrite --quiet
 holds out '^    1 .* %  +[0-9]\.[0-9]{2}e-0[0-9]  +[0-9]+ '
 
+# ---- Rates by the size of the weights that a file gives, which a resumed run does not need ----
+cp whole/checkpoints/last.safetensors sized.safetensors
+sized=(--init sized.safetensors --lr 0.01@ratio)
+expect 0 "" "$strata" train builtin:digits "${common[@]:0:8}" --checkpoint-every 20 "${sized[@]}" --run-dir sized --progress none
+[ "$(grep -c '0.6668 times their size$' err)" = 3 ] || fail "rates by size: $(cat err)"
+holds sized/recipe.yaml '^lr: "0.00[0-9]+,0.00[0-9]+,0.00[0-9]+"$'
+begin resized 30 "${sized[@]}"
+kill -KILL "$process"
+wait "$process" 2> /dev/null
+rm sized.safetensors
+expect 0 "" "$strata" train --resume resized --quiet
+same sized resized
+
 # ---- Trust ratios ----
 trust=(--opt lamb --lr 1e-5:1e-2 --no-decay norm,bias)
 expect 0 "" "$strata" train builtin:digits "${common[@]}" "${trust[@]}" --run-dir trust

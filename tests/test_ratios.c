@@ -5,12 +5,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "train/trainer.h"
+#include "train/rate_list.h"
 
 enum { BATCH = 6, SIDE = 8, STEPS = 4 };
 
@@ -188,11 +189,30 @@ static void ratios_are_held(void **state)
     expect_ratio(moved_head("lars", "1e-2", "1e6", "0.25"), plain / 4, "LARS, held at a quarter of the rate");
 }
 
+/* X@ratio: each group's rate is X of the size of its first weights; the recipe has them as a list. */
+static void rates_by_size(void **state)
+{
+    (void)state;
+    job j;
+    double rms[3];
+    uint64_t parameters[3];
+    char list[128];
+    open_job(&j, (const char *const[]) { "lr", "0.05@ratio", "seed", "7", NULL });
+    OK(rate_list_sizes(rms, parameters, j.trainer));
+    const double *peak = strata_rates_peak(j.trainer->rates);
+    for (int g = 0; g < 3; g++) assert_true(fabs(peak[g] - 0.05 * rms[g]) <= 1e-12 * peak[g] && rms[g] > 0);
+    assert_true(peak[0] != peak[1] && peak[1] != peak[2]);
+    snprintf(list, sizeof list, "%.17g,%.17g,%.17g", peak[0], peak[1], peak[2]);
+    assert_string_equal(strata_recipe_get(j.trainer->recipe, "lr"), list);
+    close_job(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ratios_are_of_what_moved),
         cmocka_unit_test(ratios_are_held),
+        cmocka_unit_test(rates_by_size),
         cmocka_unit_test(measuring_moves_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ struct strata_rates {
     void *rule_context;
 };
 
-enum { SCHEDULE_TEXT = 2048, LR_TEXT = 512 };
+enum { SCHEDULE_TEXT = 2048, LR_TEXT = 8192 };
 
 /* The texts of a run with presets written out; which of them nobody gave like that. */
 typedef struct texts {

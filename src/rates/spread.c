@@ -90,6 +90,10 @@ static strata_status decay_key(decay *d, rates_text *t)
         t->at = start;
         return rates_wrong(t, "vit or electra");
     }
+    if (strcmp(key, "ratio") == 0) {
+        t->at = here;
+        return rates_wrong(t, "a key: ratio is for --lr alone, and takes no others");
+    }
     return rates_unknown_at(t, here, "key", key, keys, 4);
 }
 

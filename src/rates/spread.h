@@ -14,8 +14,8 @@
  *          X@decay=D[,min-scale=S][,no-opt-scale=S][,ids=vit|electra]
  *                             X D^(K - id), the output's id K; scales below min-scale are raised to it,
  *                             groups below no-opt-scale get 0. ids=electra: all but the output are one
- *          further away name=X,...         by name: a group, or all whose names begin with "name."; "*"
- *          is the rest With one group lo:hi and hi/k give hi.
+ *          name=X,...         by name: a group, or all whose names begin with "name."; "*" is the rest
+ *          With one group lo:hi and hi/k give hi. X@ratio, which wants weights, is written out before.
  *   names  [n] of the groups; may be NULL, then rates cannot be given by name
  *   out    [n] finite, at least 0
  * Errors: STRATA_BAD_ARG with the place in the text and the groups there are: not understood; a list of

@@ -204,9 +204,8 @@ const option_rule option_rules[] = {
       0,
       optimizers },
     { { "lr", "SPEC", "", "optimizer",
-        "X; a,b,c (a group each, input side first); lo:hi (geometric); hi/k; X@decay=D; GROUP=X,*=Y; "
-        "default: by "
-        "optimizer" },
+        "X; a,b,c (a group each, input side first); lo:hi (geometric); hi/k; X@decay=D; X@ratio (of the size "
+        "of a group's weights); GROUP=X,*=Y; default: by optimizer" },
       OPTION_TEXT,
       0,
       0,

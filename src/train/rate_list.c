@@ -4,9 +4,11 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/text.h"
 #include "model/weights_file.h"
+#include "rates/grammar.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the rates"); }
@@ -57,6 +59,40 @@ strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer 
 done:
     strata_weights_close(f);
     free(n);
+    return status;
+}
+
+strata_status rate_list_by_size(strata_recipe *r, strata_model *m)
+{
+    static const char form[] = "@ratio";
+    const char *spec = strata_recipe_get(r, "lr");
+    rates_text at = { "--lr", spec, spec, m->group_name, m->n_groups };
+    strata_status status = STRATA_OK;
+    strata_trainer t = { .recipe = r, .main = { .model = m } };
+    strata_text list = { 0 };
+    double x, *rms = NULL;
+    uint64_t *parameters = NULL;
+    if (!strstr(spec, form) || strchr(spec, '='))
+        return STRATA_OK; /* another form, with a message of its own */
+    if (!rates_number(&at, &x, 0, 1e6)) return rates_wrong(&at, "a rate by size: a number in [0, 1e6]");
+    if (strcmp(at.at, form) != 0) return rates_wrong(&at, "@ratio and the end");
+    rms = calloc(m->n_groups, sizeof *rms);
+    parameters = calloc(m->n_groups, sizeof *parameters);
+    if (!rms || !parameters) STRATA_GO(no_memory());
+    STRATA_GO(rate_list_sizes(rms, parameters, &t));
+    for (uint32_t g = 0; g < m->n_groups; g++) {
+        if (!(rms[g] > 0))
+            STRATA_GO(
+                strata_fail(STRATA_BAD_ARG,
+                            "--lr '%s', character %u: wants weights in every group, '%s' has none above 0",
+                            spec, (unsigned)(at.at - spec) + 1, m->group_name[g]));
+        strata_text_format(&list, "%s%.17g", g ? "," : "", x * rms[g]);
+    }
+    STRATA_GO(list.failed ? no_memory() : strata_recipe_set(r, "lr", list.s));
+done:
+    strata_text_free(&list);
+    free(rms);
+    free(parameters);
     return status;
 }
 
@@ -344,6 +380,7 @@ strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uin
     STRATA_TRY(recipe_copy(&t.recipe, recipe));
     STRATA_GO(trainer_resolve(t.recipe, &photographs, 0));
     STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
+    STRATA_GO(rate_list_by_size(t.recipe, t.main.model));
     STRATA_GO(trainer_rates_open(&t));
     if (about) STRATA_GO(tell(&t, about, context));
     lr = calloc(t.main.model->n_groups, sizeof *lr);

@@ -23,6 +23,12 @@ void rate_list_free(rate_list *l);
  * parameters it has. [n_groups]. Waits. */
 strata_status rate_list_sizes(double *rms, uint64_t *parameters, strata_trainer *t);
 
+/* Write an --lr of the form X@ratio out: X times that size for each group, so that all move alike by theirs.
+ * Whoever reads the recipe later needs neither the weights nor their file.
+ *   m  the recipe's network
+ * Errors: STRATA_BAD_ARG with the place in the text and the groups, also for a group without weights. */
+strata_status rate_list_by_size(strata_recipe *r, strata_model *m);
+
 typedef strata_status rate_list_say(void *context, const char *line);
 
 /* Say before a run what the rates of each group come to, so that nothing they expand to is hidden. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/safetensors.h"
+#include "train/rate_list.h"
 #include "train/recipe.h"
 #include "train/source.h"
 
@@ -295,6 +296,8 @@ strata_status trainer_check(strata_recipe *recipe, const strata_task *task)
     const engine_config config = { t.task, t.micro, t.parts, true, NULL, NULL };
     STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
     STRATA_GO(trainer_keep_groups(recipe, t.main.model));
+    STRATA_GO(rate_list_by_size(t.recipe, t.main.model));
+    STRATA_GO(strata_recipe_set(recipe, "lr", strata_recipe_get(t.recipe, "lr")));
     STRATA_GO(trainer_rates_open(&t));
 done:
     trainer_rates_close(&t);
@@ -324,6 +327,7 @@ strata_status trainer_open(strata_trainer **out, strata_device *device, const st
     const engine_config config = { t->task, t->micro, t->parts, true, NULL, augment };
     STRATA_GO(engine_open(&t->main, device, t->recipe, &config));
     STRATA_GO(trainer_keep_groups(t->recipe, t->main.model));
+    STRATA_GO(rate_list_by_size(t->recipe, t->main.model));
     STRATA_GO(trainer_rates_open(t));
     t->moved = calloc(TRAINER_RESULTS, 2 * sizeof *t->moved * (t->main.model->graph->n_rows + 1));
     if (!t->moved) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a trainer"));

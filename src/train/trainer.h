@@ -152,7 +152,7 @@ strata_status trainer_first_not_finite(strata_trainer *t, const char **name);
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images);
 
 /* Is everything about a resolved recipe right that can be known without a device: model, batch, rates? A
- * groups file is read into the recipe.
+ * groups file is read into the recipe, and rates by the size of weights are written out.
  * Errors: those of strata_trainer_open. */
 strata_status trainer_check(strata_recipe *r, const strata_task *task);
 
