@@ -164,7 +164,7 @@ cmp -s find.png groups.png && fail "the picture of each group is that of all"
 absent find.png.*
 
 expect 2 "lr-find wants DATA" "$strata" lr-find --device cpu
-expect 0 "" "${finder[@]}" --order sequential --no-fuse --valid-fraction 0.5 --size 8
+expect 0 "" "${finder[@]}" --order sequential --no-fuse --frozen-stats hold --valid-fraction 0.5 --size 8
 
 # ---- The recipe of a run, and the weights it begins with, for rates and lr-find ----
 onto=("$strata" train builtin:digits --device cpu --model tiny.yaml --groups layer --schedule constant --quiet)

@@ -103,12 +103,10 @@ const cli_command cli_lr_find = {
     .options = options,
     .keys =
         "labels size stored-size channels fit filter background max-pixels valid-fraction data-threads "
-        "normalize augment order "
-        "sample class-weights model stem head groups loss label-smoothing init opt lr momentum nesterov "
-        "betas eps "
-        "weight-decay no-decay decay-by norm-rate bias-rate norm-decay bias-decay trust trust-clip trust-all "
-        "clip-norm batch micro-batch recompute seed device variants tune exact no-fuse shader-dir limits "
-        "validate",
+        "normalize augment order sample class-weights model stem head groups loss label-smoothing init opt "
+        "lr momentum nesterov betas eps weight-decay no-decay decay-by norm-rate bias-rate norm-decay "
+        "bias-decay trust trust-clip trust-all clip-norm frozen-stats batch micro-batch precision "
+        "recompute seed device variants tune exact no-fuse shader-dir limits validate",
     .most = 1,
     .run = run,
 };
