@@ -4,7 +4,7 @@
 //   An invocation's quads of rows are ROW_STEP apart and its quads of columns COL_STEP, so that neighbours
 // read neighbouring words of shared memory and write neighbouring quads of the result.
 //   ROLLED keeps the terms of a round in a loop: some compilers spill registers where all are in line
-// (tests/portability), and others are faster without the loop.
+// (tests/portability), and others make faster code of that.
 #ifdef TILE_ROWS
 const uint ROUND = 16;
 const uint ROW_QUADS = TILE_ROWS / 4, COL_QUADS = TILE_COLS / 4, QUADS = BLOCK / 4;
