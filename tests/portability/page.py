@@ -18,6 +18,7 @@ import gpus
 import machines
 
 LAUNCH = 4e-6 # seconds that a launch and the barrier before it take beside its work: of what GPU drivers are known for
+SEEN = 0.6, 0.85 # of their bound, convolutions of a measured GPU: assets/performance.md says which
 PASSES = [('conv2d', 'FORWARD'), ('conv2d', 'BACKWARD_X'), ('conv2d_weight', 'BACKWARD_W')]
 
 
@@ -95,7 +96,7 @@ def kernels_table(found):
 
 def steps_table(found):
     yield ('network|device|as|instructions leave|shared memory leaves|last waves leave|convolutions|all else|launches|'
-           'images/s, at most|of the peak')
+           f'images/s, at most|of the peak, at most|with convolutions at {SEEN[0]:.0%} to {SEEN[1]:.0%} of theirs')
     for run, work in found['work'].items():
         size, options = gpus.RUNS[run]
         batch = int(re.search(r'--batch (\d+)', options)[1])
@@ -106,9 +107,10 @@ def steps_table(found):
             mean = [sum(s[i] * n for s, n in shares if s) / total for i in range(3)]
             *parts, flops = step(name, device, run, work)
             seconds = sum(parts)
+            reached = [flops / (seconds - parts[0] + parts[0] / r) / p['peak'] for r in SEEN]
             yield '|'.join((f'{run}, {size}x{size}, batch {batch}', name, p['product'], *map(percent, mean),
                             *(f'{1e3 * t:.1f} ms' for t in parts), f'{batch / seconds:.0f}',
-                            percent(flops / seconds / p['peak'])))
+                            percent(flops / seconds / p['peak']), f'{100 * reached[0]:.0f} to {percent(reached[1])}'))
 
 
 def stems_table(found):
