@@ -123,8 +123,10 @@ def work_of(build, device, run):
 
 def examine_device(build, device, data, work, faults):
     os.environ['XDG_CACHE_HOME'] = str(work / 'cache')
+    _, out, _ = kernels.on(build, device, build / 'strata', 'devices', '--json')
+    entry = json.loads(out)[0]
     try_planted(build, device, work, faults)
-    launches = train(build, device, data, work, faults)
+    launches = train(build, device, data, work, faults, [run for run in RUNS if entry['fp16'] or 'fp16' not in run])
     code, out, err = kernels.on(build, device, build / 'strata', 'doctor')
     checks = re.search(r'(\d+) checks', out + err)
     if code not in (0, 1) or not checks: # its checks fail on a device that computes nothing; its kernels are made
@@ -136,9 +138,7 @@ def examine_device(build, device, data, work, faults):
     for k in made:
         for e in k.pop('executables'):
             k['language'] = e.get('language')
-    _, out, _ = kernels.on(build, device, build / 'strata', 'devices', '--json')
-    return dict(name=made[0]['device'], driver=json.loads(out)[0]['driver'], cores=json.loads(out)[0]['cores'],
-                launches=launches, kernels=made)
+    return dict(name=entry['name'], driver=entry['driver'], cores=entry['cores'], launches=launches, kernels=made)
 
 
 QUICK = ['tgl', 'dg2', 'null-navi21', 'null-vega10'] # of the system's Mesa; the first one trains
