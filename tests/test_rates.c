@@ -253,6 +253,8 @@ static const struct {
     { "1", "fine-tune", "for=1ep is in epochs" },
     { "1:2", "fine-tune",
       "--schedule 'fine-tune', character 1: fine-tune divides --lr among the groups itself: one rate" },
+    { "1", "ulmfit,foo=1",
+      "--schedule 'ulmfit,foo=1', character 1: 'slanted-triangular,foo=1', character 20:" },
     { "1", "ulmfit", "--schedule 'ulmfit', character 1: --freeze-until 'gradual', character 8: wants =30%" },
 
     { "1", "csv:", "--schedule 'csv:', character 5: wants a file's name, got ''" },

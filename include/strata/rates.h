@@ -37,7 +37,7 @@ typedef struct strata_rates_info {
 } strata_rates_info;
 
 /* The rates of every step of a run, in order.
- *   recipe           its keys model, stem, head, groups, opt, lr, schedule, bleed, freeze-until, ...
+ *   recipe           its keys model, stem, head, groups, init, opt, lr, schedule, bleed, freeze-until, ...
  *   steps            of the run, at least 1
  *   steps_per_epoch  what a schedule in epochs counts in; 0: not known
  *   about            called once, first; may be NULL. What it is given lasts for the call

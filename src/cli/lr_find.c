@@ -74,7 +74,7 @@ static strata_status run(cli_arguments *a)
 }
 
 static const cli_option options[] = {
-    { 0, "recipe", "FILE", "take keys from a YAML file first; a run's recipe.yaml does" },
+    { 0, "recipe", "FILE", "take keys from a YAML file first, such as a run's recipe.yaml" },
     { 0, "per-group", NULL, "one more sweep for each group, the others standing still" },
     { 0, "low", "X", "the first rate [1e-7]" },
     { 0, "high", "X", "the rate that the sweep goes to [10]" },
@@ -88,7 +88,7 @@ static const cli_option options[] = {
 const cli_command cli_lr_find = {
     .name = "lr-find",
     .summary = "train for some steps at ever larger rates, and suggest one",
-    .synopsis = "DATA [--per-group] [--KEY VALUE ...]",
+    .synopsis = "DATA | --recipe FILE [--per-group] [--KEY VALUE ...]",
     .examples =
         "strata lr-find builtin:digits\nstrata lr-find DATA --model resnet18 --per-group --plot find.png",
     .text =

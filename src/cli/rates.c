@@ -76,7 +76,7 @@ static strata_status run(cli_arguments *a)
 }
 
 static const cli_option options[] = {
-    { 0, "recipe", "FILE", "take keys from a YAML file first; a run's recipe.yaml does" },
+    { 0, "recipe", "FILE", "take keys from a YAML file first, such as a run's recipe.yaml" },
     { 0, "batches", "N", "steps in an epoch, for --epochs and for schedules in epochs" },
     { 0, "csv", "FILE", "where the table goes; -: stdout, the default without --plot" },
     { 0, "plot", "FILE.png", "draw the rates of every group over the steps" },

@@ -247,7 +247,6 @@ static strata_status open_all(strata_rates *r, const strata_rates_config *config
     const timeline_run run = { config->steps, config->steps_per_epoch, config->group_name, config->n_groups };
     texts text;
     STRATA_TRY(write_out(&text, config));
-    STRATA_TRY(of_preset(freeze_parse(r->until, text.freeze_until, &run), text.own_freeze, config));
     if (strncmp(text.schedule, csv, sizeof csv - 1) == 0) {
         STRATA_TRY(open_table(r, config->schedule + sizeof csv - 1, config));
     } else {
@@ -255,6 +254,7 @@ static strata_status open_all(strata_rates *r, const strata_rates_config *config
             of_preset(spread_parse(r->peak, r->n_groups, config->group_name, text.lr), text.own_lr, config));
         STRATA_TRY(of_preset(open_timelines(r, text.schedule, &run), text.own_schedule, config));
     }
+    STRATA_TRY(of_preset(freeze_parse(r->until, text.freeze_until, &run), text.own_freeze, config));
     find_most(r);
     STRATA_TRY(open_bleed(r, config));
     return match_budget(r, config->group_parameters);
