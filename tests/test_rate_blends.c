@@ -259,6 +259,7 @@ static void wrong_presets(void **state)
     c.schedule = "ulmfit";
     c.lr = "x";
     refused(&c, "--schedule 'ulmfit', character 1: --lr 'x@decay=1/2.6', character 1: wants a rate");
+    c.lr = "1";
     c.freeze_until = "stem";
     refused(&c, "--freeze-until 'stem', character 5: wants '='");
     assert_null(strstr(strata_message(), "ulmfit"));
