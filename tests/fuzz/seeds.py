@@ -61,6 +61,8 @@ put("spec", 1, b"1e-2@decay=0.75,min-scale=0.1\nstem=cosine; one-cycle:fastai-v1
     b"gradual=2\nmean=0.1,0.2,0.3,std=1,2,3\nnone\nall: [*]; x: y\n")
 put("spec", 2, b"stem=1e-5,head=1e-3,*=1e-4\nstep,every=3,gamma=0.5 then plateau,metric=top1\nin,space=linear,budget=total\n*=30%\n\ncrop\n")
 put("spec", 3, b"1e-3/10\nfine-tune,freeze-epochs=1\n\n\n\nflip\n")
+put("folder", 0, b"1train/a/x.pgm\n1train/b/y.pgm\n1valid/a/x.pgm\n0valid/b/z.png\n1train/a/deep/er/x.jpg\n")
+put("folder", 1, b"%a/x.pgm\n1a/y.bmp\n1b/z.ppm\n1notes\n1b/film.mp4\n0c/x.gif\n")
 put("pixel_cache", 0, pieces(b"\0" * 32 + struct.pack("<IIIIIIQ", 1, 1, 4, 3, 1, 1, 12)) + bytes(range(24)) + b"1 b is bad.\0")
 put("pixel_cache", 1, pieces(b"\0" * 32 + struct.pack("<IIIIIIQ", 3, 0, 4, 3, 1, 0, 0)) + bytes(36))
 put("labels", 0, b'file,labels,is_valid\ntrain/a,"red  blue",0\r\nb.png,red,True\n"odd, ""name""",blue,1\n')
