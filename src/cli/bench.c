@@ -305,9 +305,10 @@ const cli_command cli_bench = {
         "kernels with a time for each. GFLOP/s and GB/s count the least that a pass has to do by its shapes, "
         "however it is computed; limit is the larger share of the two in what shaders that only multiply and "
         "add, or only copy, were seen to do on this device. On a software device the processor time of a "
-        "step is its work, whatever else the machine is doing.",
+        "step is its work, whatever else the machine is doing. Inference is timed as a run validates; "
+        "evaluate and predict add up as --exact does.",
     .options = options,
-    .keys = "model stem head opt momentum lr clip-norm batch seed precision device variants tune exact "
-            "shader-dir validate",
+    .keys = "model stem head opt momentum lr clip-norm batch recompute seed precision device variants tune "
+            "exact no-fuse shader-dir validate",
     .run = run,
 };

@@ -60,18 +60,17 @@ static void stretch(life *l, uint32_t time)
  * gradient. Views count as uses of what they show. */
 static void lives(const strata_plan *p, uint32_t t, life *data, life *again, life *grad)
 {
-    const strata_graph *g = p->graph;
     const strata_order *o = p->order;
     const bool train = p->config.train;
     life *late = o->dropped[t] && train ? again : data;
     *data = *again = *grad = (life) { UINT32_MAX, 0 };
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         const strata_node *n = p->node[k];
-        const bool makes = layout_root(g, n->out) == g->tensor[t];
+        const bool makes = o->out[k] == t;
         bool reads = makes && (n->backward_reads & STRATA_READS_OUT), takes = makes;
         if (makes && !n->op->view && train) stretch(grad, o->back[k]);
         for (uint32_t i = 0; i < n->n_in; i++) {
-            if (layout_root(g, n->in[i]) != g->tensor[t]) continue;
+            if (o->in[k * STRATA_MAX_IN + i] != t) continue;
             takes = true;
             reads = reads || layout_reads_back(n, i);
             if (!n->op->view && train) stretch(grad, o->back[k]);
@@ -80,6 +79,16 @@ static void lives(const strata_plan *p, uint32_t t, life *data, life *again, lif
         if (takes && train && o->again[k] != ORDER_NEVER) stretch(late, o->again[k]);
         if (reads && train) stretch(late, o->back[k]);
     }
+}
+
+/* Let `grad` last for the gradient of tensor t, too. */
+static void stretch_over(const strata_plan *p, uint32_t t, life *grad)
+{
+    life data, again, other;
+    lives(p, t, &data, &again, &other);
+    if (other.first > other.last) return;
+    stretch(grad, other.first);
+    stretch(grad, other.last);
 }
 
 static void put_life(list *l, strata_slice *slice, const strata_tensor *t, const life *when)
@@ -191,7 +200,9 @@ strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
         lives(p, i, &data, &again, &grad);
         if (t != layout_root(g, g->logits)) put_life(&l, &p->data_home[i], t, &data);
         put_life(&l, &p->again_home[i], t, &again);
-        put_life(&l, &p->grad_home[i], t, &grad);
+        for (uint32_t k = 0; k < g->n_tensors; k++)
+            if (k != i && p->order->over[k] == i) stretch_over(p, k, &grad);
+        if (p->order->over[i] == i) put_life(&l, &p->grad_home[i], t, &grad);
     }
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         strata_node *n = p->node[k];
@@ -243,6 +254,7 @@ void layout_parts(strata_plan *p)
     p->input.half = g->input->half;
     for (uint32_t i = 0; i < g->n_tensors; i++)
         p->data_home[i].half = p->again_home[i].half = p->grad_home[i].half = g->tensor[i]->half;
+    for (uint32_t i = 0; i < g->n_tensors; i++) p->grad_home[i] = p->grad_home[p->order->over[i]];
     p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));
     p->rates = strata_slice_part(p->in, p->in_rates, (uint64_t)g->n_rows * sizeof(strata_rate));
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);

@@ -20,66 +20,102 @@ static uint32_t number_of(const strata_graph *g, const strata_tensor *t)
     return i;
 }
 
-static strata_status open(strata_plan *p)
+static bool *flags(strata_plan *p, uint32_t n)
+{
+    bool *list = strata_arena_take(&p->arena, n ? n : 1);
+    if (list) memset(list, 0, n);
+    return list;
+}
+
+static uint32_t uses_of(const strata_plan *p, uint32_t t)
+{
+    uint32_t uses = 0;
+    for (uint32_t k = 0; k < p->n_nodes; k++)
+        for (uint32_t i = 0; i < p->node[k]->n_in; i++) uses += p->order->in[k * STRATA_MAX_IN + i] == t;
+    return uses;
+}
+
+/* Where a node can write its input's gradient over its output's, and nobody else writes the former. */
+static void lay_gradients_over(strata_plan *p)
+{
+    strata_order *o = p->order;
+    for (uint32_t t = 0; t < p->graph->n_tensors; t++) o->over[t] = t;
+    for (uint32_t k = p->n_nodes; k-- > 0 && !p->config.keep_all;) {
+        const strata_node *n = p->node[k];
+        const uint32_t in = o->in[k * STRATA_MAX_IN], out = o->out[k];
+        if (n->op->grad_in_place && p->graph->tensor[in] == n->in[0] && p->graph->tensor[out] == n->out &&
+            n->in[0]->half == n->out->half && n->out != p->graph->logits && uses_of(p, in) == 1)
+            o->over[in] = o->over[out];
+    }
+}
+
+strata_status order_open(strata_plan *p)
 {
     const uint32_t n = p->n_nodes, tensors = p->graph->n_tensors;
     strata_order *o = p->order = strata_arena_take(&p->arena, sizeof *o);
     if (!o) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     *o = (strata_order) { .move = strata_arena_take(&p->arena, 3 * (size_t)(n + 1) * sizeof *o->move),
                           .segment = numbers(p, n, 0),
+                          .cut = flags(p, n),
                           .again = numbers(p, n, ORDER_NEVER),
                           .back = numbers(p, n, 0),
                           .made = numbers(p, tensors, ORDER_NEVER),
                           .last = numbers(p, tensors, 0),
-                          .dropped = strata_arena_take(&p->arena, tensors + 1) };
-    if (!o->move || !o->segment || !o->again || !o->back || !o->made || !o->last || !o->dropped)
+                          .dropped = flags(p, tensors),
+                          .wanted = flags(p, tensors),
+                          .out = numbers(p, n, 0),
+                          .in = numbers(p, n * STRATA_MAX_IN, 0),
+                          .over = numbers(p, tensors, 0) };
+    if (!o->move || !o->segment || !o->cut || !o->again || !o->back || !o->made || !o->last || !o->dropped ||
+        !o->wanted || !o->out || !o->in || !o->over)
         return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
-    memset(o->dropped, 0, tensors);
     for (uint32_t k = 0; k < n; k++) {
         const strata_node *node = p->node[k];
-        const uint32_t out = number_of(p->graph, node->out);
+        const uint32_t out = o->out[k] = number_of(p->graph, node->out);
         if (!node->op->view) o->made[out] = k;
         o->last[out] = k;
-        for (uint32_t i = 0; i < node->n_in; i++) o->last[number_of(p->graph, node->in[i])] = k;
+        for (uint32_t i = 0; i < node->n_in; i++) {
+            const uint32_t in = o->in[k * STRATA_MAX_IN + i] = number_of(p->graph, node->in[i]);
+            o->last[in] = k;
+        }
     }
+    lay_gradients_over(p);
+    order_make(p);
     return STRATA_OK;
 }
 
-/* May a segment end behind node k: does one tensor alone go on from there? */
-static bool is_place(const strata_plan *p, uint32_t k)
+uint32_t order_crossing(const strata_plan *p, uint32_t k)
 {
     const strata_order *o = p->order;
     uint32_t cross = 0;
-    for (uint32_t t = 0; t < p->graph->n_tensors; t++)
+    for (uint32_t t = 0; t < p->graph->n_tensors && k + 1 < p->n_nodes; t++)
         cross += o->made[t] != ORDER_NEVER && o->made[t] <= k && o->last[t] > k;
-    return cross == 1 && k + 1 < p->n_nodes;
+    return cross;
 }
 
 /* Which tensors end with the forward pass, and which nodes make them again: those whose output a backward
  * pass of their segment reads, or another such node. */
-static strata_status drop(strata_plan *p)
+static void drop(strata_plan *p)
 {
     strata_order *o = p->order;
-    bool *wanted = strata_arena_take(&p->arena, p->graph->n_tensors + 1);
-    if (!wanted) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
+    bool *wanted = o->wanted;
     memset(wanted, 0, p->graph->n_tensors);
     for (uint32_t t = 0; t < p->graph->n_tensors; t++)
         o->dropped[t] = o->made[t] != ORDER_NEVER && o->segment[o->made[t]] + 1 < o->n_segments &&
                         o->segment[o->last[t]] == o->segment[o->made[t]];
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         const strata_node *n = p->node[k];
-        if (n->backward_reads & STRATA_READS_OUT) wanted[number_of(p->graph, n->out)] = true;
+        o->again[k] = ORDER_NEVER;
+        if (n->backward_reads & STRATA_READS_OUT) wanted[o->out[k]] = true;
         for (uint32_t i = 0; i < n->n_in; i++)
-            if (layout_reads_back(n, i)) wanted[number_of(p->graph, n->in[i])] = true;
+            if (layout_reads_back(n, i)) wanted[o->in[k * STRATA_MAX_IN + i]] = true;
     }
     for (uint32_t k = p->n_nodes; k-- > 0;) {
         const strata_node *n = p->node[k];
-        const uint32_t out = number_of(p->graph, n->out);
-        if (n->op->view || !wanted[out] || !o->dropped[out]) continue;
+        if (n->op->view || !wanted[o->out[k]] || !o->dropped[o->out[k]]) continue;
         o->again[k] = 0; /* its time comes with the moves */
-        for (uint32_t i = 0; i < n->n_in; i++) wanted[number_of(p->graph, n->in[i])] = true;
+        for (uint32_t i = 0; i < n->n_in; i++) wanted[o->in[k * STRATA_MAX_IN + i]] = true;
     }
-    return STRATA_OK;
 }
 
 static void list_moves(strata_plan *p)
@@ -100,19 +136,15 @@ static void list_moves(strata_plan *p)
     }
 }
 
-strata_status order_make(strata_plan *p, uint32_t stride, uint32_t *places)
+void order_make(strata_plan *p)
 {
-    *places = 0;
-    STRATA_TRY(open(p));
     strata_order *o = p->order;
+    o->n_segments = o->n_moves = 0;
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         o->segment[k] = o->n_segments;
-        if (!is_place(p, k)) continue;
-        *places += 1;
-        if (stride && *places % stride == 0) o->n_segments++;
+        o->n_segments += o->cut[k];
     }
     o->n_segments++;
-    STRATA_TRY(drop(p));
+    drop(p);
     list_moves(p);
-    return STRATA_OK;
 }

@@ -1,6 +1,6 @@
 /* The order of a training step's work. Without recompute: forward through all nodes, and back. With it the
- * nodes are cut into segments at places that one tensor alone crosses, and of all but the last segment only
- * those tensors outlive the forward pass: before a segment's backward pass, what that pass reads is computed
+ * nodes are cut into segments at places that few tensors cross, and of all but the last segment only those
+ * tensors outlive the forward pass: before a segment's backward pass, what that pass reads is computed
  * again (Chen et al., "Training deep nets with sublinear memory cost", 2016). */
 #ifndef STRATA_GRAPH_ORDER_H
 #define STRATA_GRAPH_ORDER_H
@@ -20,17 +20,28 @@ typedef struct strata_order {
     order_move *move; /* [n_moves]; a move's index is its time; node k works forward at time k */
     uint32_t n_moves;
     uint32_t *segment; /* [n_nodes] */
+    bool *cut;         /* [n_nodes] a segment ends behind it */
     uint32_t *again;   /* [n_nodes] when it computes again; ORDER_NEVER: not at all */
     uint32_t *back;    /* [n_nodes] when it works backward */
     uint32_t n_segments;
     /* By number of a tensor that is no view: the first node that makes it (ORDER_NEVER: none that runs), the
      * last that takes it forward, and whether its values end with the forward pass. */
     uint32_t *made, *last;
-    bool *dropped;
+    bool *dropped, *wanted; /* the second: while that is found out */
+    /* The numbers of the tensors whose memory a node's output is, and its inputs: [n_nodes], [n_nodes]
+     * [STRATA_MAX_IN]. */
+    uint32_t *out, *in;
+    uint32_t
+        *over; /* the tensor in whose gradient's memory a tensor's gradient lies; itself where it is alone */
 } strata_order;
 
-/* Cut at every stride-th of the places where that is possible; 0: nowhere. *places out: how many there are.
- * Errors: STRATA_NO_MEMORY. */
-strata_status order_make(strata_plan *p, uint32_t stride, uint32_t *places);
+/* Make p->order, without a cut.  Errors: STRATA_NO_MEMORY. */
+strata_status order_open(strata_plan *p);
+
+/* How many tensors go on from behind node k; 0: a segment cannot end there. */
+uint32_t order_crossing(const strata_plan *p, uint32_t k);
+
+/* All times anew, from order->cut. */
+void order_make(strata_plan *p);
 
 #endif

@@ -11,24 +11,77 @@
 
 enum { MAX_BLOCKS = 64 };
 
-/* ---- Memory -------------------------------------------------------------------------------- */
+/* ---- Where it is cut ------------------------------------------------------------------------ */
 
-/* The order of work: of all even cuts into segments, the one that takes the least memory. */
+enum { MOST_CROSSING = 2, SEARCHES = 4 };
+
+typedef struct cutter {
+    strata_plan *plan;
+    place_item *items;
+    uint32_t *n_items;
+    uint64_t least; /* bytes alive at once with the best cuts so far */
+} cutter;
+
+/* Bytes alive at once with the cuts as they are. */
+static strata_status weigh(const cutter *c, uint64_t *bytes)
+{
+    order_make(c->plan);
+    STRATA_TRY(layout_items(c->plan, c->items, c->n_items));
+    *bytes = place_least(c->items, *c->n_items);
+    return STRATA_OK;
+}
+
+/* Of all even cuts at places that one tensor crosses, those that take the least memory. */
+static strata_status cut_evenly(cutter *c)
+{
+    strata_plan *p = c->plan;
+    uint32_t places = 0, best = 0;
+    for (uint32_t k = 0; k < p->n_nodes; k++) places += order_crossing(p, k) == 1;
+    for (uint32_t stride = 1; stride <= places + 1; stride += (stride + 2) / 3) {
+        uint64_t bytes;
+        for (uint32_t k = 0, n = 0; k < p->n_nodes; k++)
+            p->order->cut[k] = order_crossing(p, k) == 1 && ++n % stride == 0;
+        STRATA_TRY(weigh(c, &bytes));
+        if (bytes < c->least) c->least = bytes, best = stride;
+    }
+    for (uint32_t k = 0, n = 0; k < p->n_nodes; k++)
+        p->order->cut[k] = order_crossing(p, k) == 1 && ++n % best == 0;
+    return STRATA_OK;
+}
+
+/* Cut here and there, or no more: networks narrow from layer to layer, and even cuts leave most of the memory
+ * to the first segments. */
+static strata_status move_cuts(cutter *c, bool *better)
+{
+    strata_plan *p = c->plan;
+    *better = false;
+    for (uint32_t k = 0; k < p->n_nodes; k++) {
+        const uint32_t cross = order_crossing(p, k);
+        uint64_t bytes;
+        if (cross == 0 || cross > MOST_CROSSING) continue;
+        p->order->cut[k] = !p->order->cut[k];
+        STRATA_TRY(weigh(c, &bytes));
+        if (bytes < c->least)
+            c->least = bytes, *better = true;
+        else
+            p->order->cut[k] = !p->order->cut[k];
+    }
+    return STRATA_OK;
+}
+
 static strata_status choose_order(strata_plan *p, place_item *items, uint32_t *n_items)
 {
-    uint32_t places, best = 0;
-    uint64_t least = UINT64_MAX;
-    STRATA_TRY(order_make(p, 0, &places));
+    STRATA_TRY(order_open(p));
     if (!p->config.recompute || !p->config.train || p->config.keep_all) return STRATA_OK;
-    for (uint32_t stride = 1; stride <= places; stride += (stride + 2) / 3) {
-        uint32_t same;
-        STRATA_TRY(order_make(p, stride, &same));
-        STRATA_TRY(layout_items(p, items, n_items));
-        const uint64_t bytes = place_least(items, *n_items);
-        if (bytes < least) least = bytes, best = stride;
-    }
-    return order_make(p, best, &places);
+    cutter c = { p, items, n_items, UINT64_MAX };
+    bool better = true;
+    STRATA_TRY(cut_evenly(&c));
+    for (int i = 0; i < SEARCHES && better; i++) STRATA_TRY(move_cuts(&c, &better));
+    order_make(p);
+    return STRATA_OK;
 }
+
+/* ---- Memory -------------------------------------------------------------------------------- */
 
 /* Lay everything out; `bytes` [MAX_BLOCKS] out: of each block. The items' slices are not bound. */
 static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_items, uint64_t *bytes)

@@ -413,6 +413,7 @@ const strata_op strata_op_batch_norm = {
     .fields = fields,
     .options_bytes = sizeof(norm_options),
     .backward_reads = STRATA_READS_IN0,
+    .grad_in_place = true,
     .variants = variants,
     .prefer = prefer,
     .infer = infer,

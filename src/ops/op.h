@@ -165,7 +165,8 @@ struct strata_op {
     uint32_t backward_reads; /* STRATA_READS_*; infer may want more for a node */
     bool view;               /* out is the same memory as in[0]: no launches at all */
     bool split_backward;     /* has the passes BACKWARD_X and BACKWARD_W in place of BACKWARD */
-    bool loss; /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
+    bool grad_in_place; /* backward may write in[0]->grad over out->grad, element by element */
+    bool loss;         /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
 
     /* Variants by name, the plain one first, ended by NULL; NULL: one variant named "plain". */
     const char *const *variants;
