@@ -31,7 +31,7 @@ expect 1 "scores|logits" "${train[@]}" --run-dir run
 expect 4 "no_such_folder" "$strata" train builtin:digits --shader-dir no_such_folder --run-dir run
 absent run
 
-edited add.comp 's/AT(x0, i) + AT(x1, i);/AT(x0, i) + 1.001 * AT(x1, i);/'
+edited add.comp 's/AT(x0, i) + AT(x1, i)/AT(x0, i) + 1.001 * AT(x1, i)/'
 expect 1 "checks failed.*first add" "$strata" doctor --quiet --shader-dir shaders
 holds out '^FAIL  add '
 grep -E '^FAIL' out | grep -qvE '^FAIL  (add|training step) ' && fail "others failed too: $(grep FAIL out)"
