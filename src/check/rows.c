@@ -171,5 +171,8 @@ const strata_row strata_rows[] = {
     { "softmax_loss", "x:N,K label:N<K", "", "x", .range = 8, .terms = over_classes },
     { "softmax_loss", "x:N,K label:N<K weight:K@0.1..2", "smoothing=0.1", "x", .range = 8,
       .terms = over_classes },
+    { "softmax_target_loss", "x:N,K t:N,K@0..1", "", "x", .range = 8, .terms = over_classes },
+    { "softmax_target_loss", "x:N,K t:N,K@0..1 weight:K@0.1..2", "smoothing=0.1", "x", .range = 8,
+      .terms = over_classes },
     { 0 },
 };

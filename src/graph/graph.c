@@ -183,7 +183,7 @@ strata_status strata_graph_add_loss(strata_graph *g, strata_tensor *logits, cons
     STRATA_TRY(add_tensor(g, &g->target, "target", shape, labels));
     STRATA_TRY(strata_graph_add(g, &g->loss, op_name, "loss",
                                 (strata_tensor *[]) { logits, g->target, g->class_weight },
-                                labels && g->class_weight ? 3 : 2, settings, n_settings));
+                                op->max_in > 2 && g->class_weight ? 3 : 2, settings, n_settings));
     g->logits = logits;
     return STRATA_OK;
 }

@@ -20,7 +20,7 @@ typedef struct strata_graph {
     strata_tensor *logits; /* input of the loss; the last node's output where there is no loss */
     strata_tensor *target; /* the loss's second input: labels [n] i32 (rows), or multi-label [n,1,1,k] f32;
                               NULL without */
-    strata_tensor *class_weight; /* softmax_loss's third input: rows [k]; NULL: classes count the same */
+    strata_tensor *class_weight; /* a softmax loss's third input: rows [k]; NULL: classes count the same */
     strata_tensor *loss;         /* rows [n], per sample, unweighted; NULL without a loss */
 } strata_graph;
 
@@ -47,7 +47,7 @@ strata_status strata_graph_add(strata_graph *g, strata_tensor **out, const char 
 strata_status strata_graph_add_class_weights(strata_graph *g, uint32_t classes);
 
 /* Add the target tensor and a loss node over `logits`; g->target, g->loss and g->logits are set.
- * op: "softmax_loss" (labels [n] i32) or "bce_loss" (targets [n,1,1,k] f32). */
+ * op: "softmax_loss" (labels [n] i32), "softmax_target_loss" or "bce_loss" (targets [n,1,1,k] f32). */
 strata_status strata_graph_add_loss(strata_graph *g, strata_tensor *logits, const char *op,
                                     const strata_setting *settings, uint32_t n_settings);
 
