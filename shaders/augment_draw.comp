@@ -10,7 +10,7 @@
 // Every operation on floats is one that Vulkan asks to be rounded correctly, and none is contracted: the
 // reference gives the same bits.
 layout(binding = 0) readonly buffer B0 { uint values[]; };   // seed low and high, step, sample, epoch
-layout(binding = 1) readonly buffer B1 { uvec2 samples[]; }; // [images] the image's number, its draw
+layout(binding = 1) readonly buffer B1 { uvec4 samples[]; }; // [images, 2] strata_sample of core/sample.h
 layout(binding = 2)          buffer B2 { uvec4 record[]; };  // [images, RECORD_QUADS]
 layout(push_constant) uniform Args // see strata_augment of src/ops/augment.h
 {
@@ -31,7 +31,7 @@ uint image; // of this invocation
 // Four words of the image.
 uvec4 draw(uint k)
 {
-    uvec4 counter = uvec4(samples[image].x, values[4], k, samples[image].y);
+    uvec4 sample_of = samples[2 * image], counter = uvec4(sample_of.x, values[4], k, sample_of.y);
     // The factor is odd, so that each high half of the seed gives its own key.
     return philox(counter, uvec2(values[0], PURPOSE ^ (values[1] * 0x9E3779B9u)));
 }
@@ -219,4 +219,6 @@ void main()
     if (erase > 0.0 && chance(draw(ERASE).x, erase))
         hole = draw_box(ERASE_TRIES, size, vec2(0.02, 0.33), vec2(-1.7369656, 1.7224660), size - 1);
     record[at + 6] = uvec4(hole.xy, hole.x + hole.z, hole.y + hole.w);
+    uvec4 box = samples[2 * image + 1];
+    record[at + 7] = uvec4(samples[2 * image].z, box.x | box.y << 16, box.z | box.w << 16, 0);
 }

@@ -53,7 +53,7 @@ static void rig_open(rig *r, const char *device, uint32_t c)
     memcpy(r->augment.mean, mean, sizeof mean);
     memcpy(r->augment.std, deviation, sizeof deviation);
     for (uint32_t i = 0; i < sizeof r->stored; i++) r->stored[i] = (uint8_t)(i * 41 + i / 7 + 1);
-    for (uint32_t i = 0; i < N; i++) r->samples[i] = (strata_sample) { i, 0 };
+    for (uint32_t i = 0; i < N; i++) r->samples[i] = (strata_sample) { .image = i };
     r->step = (strata_step_values) { .seed_low = 9 };
     OK(strata_device_open(
         &r->device, &(strata_device_config) { .name = device, .validate = strcmp(device, "cpu") != 0 }));
@@ -228,7 +228,7 @@ static void make_ramps(ramps *r, const char *text, uint32_t channel2)
         stored_pixels[4 * i + 1] = (uint8_t)(2 * (i / STORED % STORED));
         stored_pixels[4 * i + 2] = (uint8_t)channel2;
     }
-    for (uint32_t i = 0; i < RAMPS; i++) samples[i] = (strata_sample) { i, 0 };
+    for (uint32_t i = 0; i < RAMPS; i++) samples[i] = (strata_sample) { .image = i };
     OK(strata_device_open(&g.device, &(strata_device_config) { .name = "cpu" }));
     OK(strata_block_open(&g.block, g.device, 1 << 23, STRATA_MEMORY_DEVICE));
     g.values = take(&g, &at, sizeof step);

@@ -30,7 +30,9 @@ static void setup(fixture *f, uint32_t c, uint32_t batch)
         .set = { .n = N, .h = H, .w = W, .c = c, .classes = 10, .pixels = f->image, .labels = f->label },
         .batch = batch
     };
-    f->out = (strata_batch) { f->pixels, f->samples, f->labels, f->weights, NULL };
+    f->out = (strata_batch) {
+        .pixels = f->pixels, .samples = f->samples, .labels = f->labels, .weights = f->weights
+    };
 }
 
 /* Does row `row` hold image n: a byte a pixel, or four, and zeros where there is no channel or no pixel? */

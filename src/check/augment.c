@@ -12,8 +12,11 @@
 #include "ops/augment.h"
 
 enum { GUARD = 256, EPOCH = 3 };
-enum { PIXELS, SAMPLES, VALUES, RECORDS, OUT, PARTS };
-static const char *const part_names[] = { "stored pixels", "samples", "step values", "records", "y" };
+enum { PIXELS, SAMPLES, VALUES, RECORDS, OUT, OTHERS, OTHER_SAMPLES, OTHER_RECORDS, PARTS };
+static const char *const part_names[] = {
+    "stored pixels",  "samples",         "step values",    "records", "y",
+    "others' pixels", "others' samples", "others' records"
+};
 
 enum { FLIP = STRATA_AUGMENT_FLIP, CROP = STRATA_AUGMENT_CROP, RESIZED = STRATA_AUGMENT_RESIZED };
 #define RATIOS .ratio_low = -0.41503750F, .ratio_high = 0.41503750F /* 3/4 .. 4/3 */
@@ -107,6 +110,8 @@ static const augment_case cases[] = {
     { "lighting", 67, 7, 5, 3, 7, 5, { .lighting = 0.2F, .p_colour = 0.75F }, false },
     { "erase", 150, 9, 11, 3, 9, 11, { .erase = 0.5F }, false },
     { "erase, one row", 9, 1, 3, 1, 1, 3, { .erase = 1 }, false },
+    { "mixup", 65, 9, 11, 3, 9, 11, { .what = FLIP, .mixup = 1 }, false },
+    { "cutmix of a larger image", 150, 16, 20, 1, 12, 13, { .what = CROP, .pad = 1, .cutmix = 1 }, false },
     { "everything",
       33,
       19,
@@ -129,7 +134,8 @@ static const augment_case cases[] = {
         .hue = 0.05F,
         .lighting = 0.3F,
         .p_colour = 0.75F,
-        .erase = 0.5F },
+        .erase = 0.5F,
+        .mixup = 1 },
       false },
     { "crop, farther than the image reaches", 64, 3, 2, 2, 3, 2, { .what = CROP, .pad = 5 }, false },
 };
@@ -148,10 +154,13 @@ static const uint32_t guard = 0x7fe0bad0; /* NaN as a float */
 static void place(rig *r)
 {
     const augment_case *c = r->c;
-    const uint64_t bytes[PARTS] = { c->n * strata_stored_bytes(c->h, c->w, c->c),
-                                    c->n * sizeof(strata_sample), sizeof(strata_step_values),
-                                    c->n * (uint64_t)STRATA_AUGMENT_RECORD,
-                                    4 * strata_shape_floats(r->shape) };
+    const uint64_t stored = c->n * strata_stored_bytes(c->h, c->w, c->c),
+                   samples = c->n * sizeof(strata_sample);
+    const uint64_t records = c->n * (uint64_t)STRATA_AUGMENT_RECORD;
+    const uint64_t bytes[PARTS] = {
+        stored,  samples, sizeof(strata_step_values), records, 4 * strata_shape_floats(r->shape), stored,
+        samples, records,
+    };
     r->total = 0;
     for (int i = 0; i < PARTS; i++) {
         r->offset[i] = strata_align(r->total + GUARD);
@@ -161,14 +170,32 @@ static void place(rig *r)
     r->total = strata_align(r->total + GUARD);
 }
 
+/* Every second image is mixed all over, others in a box, some not at all. */
+static void fill_samples(rig *r)
+{
+    const uint32_t w = r->shape.w, h = r->shape.h;
+    strata_sample *own = (strata_sample *)(void *)(r->before + r->offset[SAMPLES]);
+    strata_sample *other = (strata_sample *)(void *)(r->before + r->offset[OTHER_SAMPLES]);
+    for (uint32_t i = 0; i < r->c->n; i++) {
+        own[i] = (strata_sample) {
+            .image = 1000 * i + 7, .draw = i % 3, .share = 0.3F, .box = { 0, 0, w, h }
+        };
+        other[i] = (strata_sample) { .image = 500 * i + 1, .draw = STRATA_DRAW_PARTNER };
+        if (i % 2)
+            own[i] = (strata_sample) { .image = i, .share = 1, .box = { i % w, i % h, w, h - i % h / 2 } };
+        if (i % 8 == 5) own[i].box[2] = 0;
+    }
+}
+
 static void fill(rig *r)
 {
-    uint8_t *pixels = (uint8_t *)(r->before + r->offset[PIXELS]);
-    strata_sample *samples = (strata_sample *)(void *)(r->before + r->offset[SAMPLES]);
     for (uint64_t i = 0; i < r->total / 4; i++) memcpy(r->before + 4 * i, &guard, sizeof guard);
-    for (uint32_t i = 0; i < r->bytes[PIXELS]; i++)
-        pixels[i] = (uint8_t)strata_philox(i, 0, 0, 5, 0, STRATA_RANDOM_TEST).v[0];
-    for (uint32_t i = 0; i < r->c->n; i++) samples[i] = (strata_sample) { 1000 * i + 7, i % 3 };
+    for (int k = 0; k < 2; k++) {
+        uint8_t *pixels = (uint8_t *)(r->before + r->offset[k ? OTHERS : PIXELS]);
+        for (uint32_t i = 0; i < r->bytes[PIXELS]; i++)
+            pixels[i] = (uint8_t)strata_philox(i, (uint32_t)k, 0, 5, 0, STRATA_RANDOM_TEST).v[0];
+    }
+    fill_samples(r);
     *(strata_step_values *)(void *)(r->before + r->offset[VALUES]) = (strata_step_values) { .seed_low = 9,
                                                                                             .seed_high = 1,
                                                                                             .epoch = EPOCH };
@@ -191,8 +218,15 @@ static strata_status run(rig *r, strata_device *d, void *after)
     strata_stream_label(s, "input");
     strata_stream_step_values(s, part(r, &block, VALUES));
     out.data = part(r, &block, OUT);
-    const strata_augment_work work = { part(r, &block, PIXELS), part(r, &block, SAMPLES),
-                                       part(r, &block, RECORDS), &out };
+    strata_augment_work work = { .pixels = part(r, &block, PIXELS),
+                                 .samples = part(r, &block, SAMPLES),
+                                 .records = part(r, &block, RECORDS),
+                                 .out = &out };
+    if (strata_augment_mixes(&r->augment)) {
+        work.other_pixels = part(r, &block, OTHERS);
+        work.other_samples = part(r, &block, OTHER_SAMPLES);
+        work.other_records = part(r, &block, OTHER_RECORDS);
+    }
     STRATA_GO(
         strata_augment_record(s, &r->augment, &work, r->c->evaluate ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
     STRATA_GO(strata_stream_end(s));
@@ -215,6 +249,7 @@ static void check_kept(const rig *r, const char *after, char *why, size_t room)
         while (i < PARTS && at >= r->offset[i] + r->bytes[i]) i++;
         const bool inside = i < PARTS && at >= r->offset[i];
         if (inside && (i == OUT || (i == RECORDS && !r->c->evaluate))) continue;
+        if (inside && i == OTHER_RECORDS && strata_augment_mixes(&r->augment)) continue;
         if (memcmp(r->before + at, after + at, 4) != 0)
             snprintf(why, room, "%s %s changed",
                      inside ? "what must keep its bits in" : "the guard zone before",
@@ -223,9 +258,9 @@ static void check_kept(const rig *r, const char *after, char *why, size_t room)
 }
 
 /* What is drawn, and where pixels are taken from, has the same bits. */
-static void check_records(const rig *r, char *why, size_t room)
+static void check_records(const rig *r, int which, char *why, size_t room)
 {
-    const char *want = r->want + r->offset[RECORDS], *got = r->got + r->offset[RECORDS];
+    const char *want = r->want + r->offset[which], *got = r->got + r->offset[which];
     for (uint64_t at = 0; at < r->bytes[RECORDS] && !*why; at += 4) {
         float a, b;
         memcpy(&a, want + at, 4);
@@ -245,6 +280,7 @@ static double roundings(const strata_augment *a)
     if (a->p_affine > 0 || a->what & RESIZED) n += 6;
     if (a->brightness > 0) n += 8;
     if (a->lighting > 0) n += 40;
+    if (strata_augment_mixes(a)) n += 3;
     return n;
 }
 
@@ -298,7 +334,8 @@ static strata_status judge_case(strata_judge *j, const augment_case *c)
     };
     check_kept(&r, r.want, why, sizeof why);
     check_kept(&r, r.got, why, sizeof why);
-    check_records(&r, why, sizeof why);
+    check_records(&r, RECORDS, why, sizeof why);
+    check_records(&r, OTHER_RECORDS, why, sizeof why);
     check_pixels(&r, &line, why, sizeof why);
     if (!why[0] && memcmp(r.got, r.again, r.total) != 0) snprintf(why, sizeof why, "not the same bits twice");
     line.passed = why[0] == '\0';

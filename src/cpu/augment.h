@@ -13,6 +13,9 @@ typedef struct augment_record {
     uint32_t flags;
     float colour[3][4];
     uint32_t erase[4]; /* left, top, right, bottom; none where right is 0 */
+    float share;       /* of another image, in the box */
+    uint32_t mix[2];   /* left, top; right, bottom: 16 bits each */
+    uint32_t zero;
 } augment_record;
 
 #endif

@@ -301,5 +301,9 @@ void strata_cpu_augment_draw(const struct augment_draw_args *a, strata_pass pass
         record[i].erase[1] = (uint32_t)hole.y;
         record[i].erase[2] = (uint32_t)(hole.x + hole.w);
         record[i].erase[3] = (uint32_t)(hole.y + hole.h);
+        record[i].share = samples[i].share;
+        record[i].mix[0] = samples[i].box[0] | samples[i].box[1] << 16;
+        record[i].mix[1] = samples[i].box[2] | samples[i].box[3] << 16;
+        record[i].zero = 0;
     }
 }

@@ -116,11 +116,24 @@ static void fill_image(uint8_t *out, const strata_image_set *set, uint32_t image
     }
 }
 
-/* The classes of an image, as a row of floats. */
-static void fill_target(float *out, const strata_image_set *set, uint32_t image, uint32_t lanes)
+/* The classes of an image, as a row of floats; with `share` of another's. */
+static void fill_target(float *out, const strata_image_set *set, uint32_t image, uint32_t other, float share)
 {
-    for (uint32_t k = 0; k < lanes; k++)
-        out[k] = k < set->classes && strata_image_is(set, image, k) ? 1.0f : 0.0f;
+    const uint32_t lanes = (set->classes + 3) / 4 * 4;
+    for (uint32_t k = 0; k < lanes; k++) {
+        out[k] = k < set->classes && strata_image_is(set, image, k) ? 1.0f - share : 0.0f;
+        if (share > 0 && k < set->classes && strata_image_is(set, other, k)) out[k] += share;
+    }
+}
+
+/* ---- A batch ------------------------------------------------------------------------- */
+
+static uint32_t image_at(const uint32_t *order, uint32_t place) { return order ? order[place] : place; }
+static uint32_t draw_at(const strata_batcher *b, uint32_t place) { return b->drawn ? place : 0; }
+
+strata_mix strata_batch_mix(const strata_batcher *b, const uint32_t *order, uint32_t place)
+{
+    return strata_mix_draw(&b->mix, b->seed, b->epoch, image_at(order, place), draw_at(b, place), b->set.n);
 }
 
 void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const uint32_t *order,
@@ -129,16 +142,30 @@ void strata_batch_fill(const strata_batch *out, const strata_batcher *b, const u
     const size_t size = strata_stored_bytes(b->set.h, b->set.w, b->set.c);
     const uint32_t target = (b->set.classes + 3) / 4 * 4; /* floats of a row */
     for (uint32_t row = 0; row < count; row++) {
-        const uint32_t image = order ? order[first + row] : first + row;
+        const uint32_t image = image_at(order, first + row), draw = draw_at(b, first + row);
+        strata_sample sample = { .image = image, .draw = draw };
+        uint32_t other = image;
+        float share = 0;
         fill_image(out->pixels + row * size, &b->set, image);
-        if (out->samples) out->samples[row] = (strata_sample) { image, b->drawn ? first + row : 0 };
+        if (out->others) {
+            const strata_mix m = strata_batch_mix(b, order, first + row);
+            other = image_at(order, m.place);
+            share = m.share;
+            sample.share = m.in_box;
+            memcpy(sample.box, m.box, sizeof sample.box);
+            fill_image(out->others + row * size, &b->set, other);
+            out->other_samples[row] = (strata_sample) { .image = other, .draw = draw ^ STRATA_DRAW_PARTNER };
+        }
+        if (out->samples) out->samples[row] = sample;
         if (out->labels) out->labels[row] = b->set.labels[image];
-        if (out->targets) fill_target(out->targets + (size_t)row * target, &b->set, image, target);
+        if (out->targets) fill_target(out->targets + (size_t)row * target, &b->set, image, other, share);
         if (out->weights) out->weights[row] = 1;
     }
     memset(out->pixels + count * size, 0, (b->batch - count) * size);
+    if (out->others) memset(out->others + count * size, 0, (b->batch - count) * size);
     for (uint32_t row = count; row < b->batch; row++) {
         if (out->samples) out->samples[row] = (strata_sample) { 0 };
+        if (out->others) out->other_samples[row] = (strata_sample) { 0 };
         if (out->labels) out->labels[row] = 0;
         if (out->weights) out->weights[row] = 0;
     }
@@ -151,7 +178,10 @@ strata_batch strata_batch_from(const strata_batch *whole, const strata_batcher *
 {
     const size_t target = (b->set.classes + 3) / 4 * 4;
     strata_batch rest = *whole;
-    rest.pixels += row * strata_stored_bytes(b->set.h, b->set.w, b->set.c);
+    const uint64_t size = strata_stored_bytes(b->set.h, b->set.w, b->set.c);
+    rest.pixels += row * size;
+    if (rest.others) rest.others += row * size;
+    if (rest.others) rest.other_samples += row;
     if (rest.samples) rest.samples += row;
     if (rest.labels) rest.labels += row;
     if (rest.weights) rest.weights += row;

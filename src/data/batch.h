@@ -6,6 +6,7 @@
 
 #include "core/sample.h"
 #include "data/data.h"
+#include "data/mix.h"
 
 #include <stdbool.h>
 
@@ -37,6 +38,8 @@ typedef struct strata_batcher {
     uint32_t batch;       /* rows to write */
     uint64_t seed;        /* of orders */
     bool drawn;           /* an epoch may have an image more than once: each place is a draw of its own */
+    strata_mix_rule mix;  /* of training */
+    uint32_t epoch;       /* for it */
 } strata_batcher;
 
 /* Where a batch goes. What is not NULL is written in full; pixels must be there, and labels may be where the
@@ -46,8 +49,13 @@ typedef struct strata_batch {
     strata_sample *samples; /* [batch] likewise */
     int32_t *labels;        /* [batch] likewise */
     float *weights;         /* [batch]; 1, and 0 in rows that hold no image */
-    float *targets;         /* [batch,lanes(classes)]; 1 for each class of an image, else 0 */
+    float *targets;  /* [batch,lanes(classes)]; 1 for each class of an image, else 0; mixed ones between */
+    uint8_t *others; /* [batch, strata_stored_bytes] what is mixed into each image; NULL: nothing is */
+    strata_sample *other_samples; /* [batch] theirs */
 } strata_batch;
+
+/* What the image at a place of the epoch's order is mixed with; the rule mixes. */
+strata_mix strata_batch_mix(const strata_batcher *b, const uint32_t *order, uint32_t place);
 
 /* Write one batch: the images order[first .. first + count), then rows of zeros up to the batch size.
  *   order  [>= first + count] image indices; NULL: 0, 1, 2, ...

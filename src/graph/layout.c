@@ -101,6 +101,7 @@ static uint64_t lay_in(strata_plan *p)
 {
     const strata_graph *g = p->graph;
     const strata_augment *a = p->config.augment;
+    const bool mixes = a && p->config.train && strata_augment_mixes(a);
     uint64_t end = 0;
     p->in_step = end;
     end = strata_align(end + sizeof(strata_step_values));
@@ -114,8 +115,12 @@ static uint64_t lay_in(strata_plan *p)
     if (a) end = strata_align(end + (uint64_t)g->input->shape.n * sizeof(strata_sample));
     p->in_class_weights = end;
     if (g->class_weight) end = strata_align(end + strata_tensor_bytes(g->class_weight));
-    p->in_pixels = end;
     const uint64_t stored = a ? strata_stored_bytes(a->h, a->w, a->c) : 0;
+    p->in_other_samples = end;
+    if (mixes) end = strata_align(end + (uint64_t)g->input->shape.n * sizeof(strata_sample));
+    p->in_others = end;
+    if (mixes) end = strata_align(end + g->input->shape.n * stored);
+    p->in_pixels = end;
     return strata_align(end + (a ? g->input->shape.n * stored : strata_tensor_bytes(g->input)));
 }
 
@@ -169,8 +174,10 @@ static void put_lasting(strata_plan *p, list *l)
     put(l, &p->result, "the results of a step", lay_result(p), 0, end);
     put(l, &p->scratch, "the scratch memory", scratch, 0, end);
     put(l, &p->input, "the network's input", c->augment ? strata_tensor_bytes(g->input) : 0, 0, end);
-    put(l, &p->records, "what is done to each image",
-        c->augment && c->train ? g->input->shape.n * (uint64_t)STRATA_AUGMENT_RECORD : 0, 0, end);
+    const uint64_t records = c->augment && c->train ? g->input->shape.n * (uint64_t)STRATA_AUGMENT_RECORD : 0;
+    put(l, &p->records, "what is done to each image", records, 0, end);
+    put(l, &p->other_records, "what is done to what is mixed into it",
+        records && strata_augment_mixes(c->augment) ? records : 0, 0, end);
     put(l, &p->counts, "the samples' scaled weights", c->train && c->half ? counts_bytes(g) : 0, 0, end);
     if (c->share) return;
     put(l, &p->copies, "the parameters' copies", c->half ? weights / 2 : 0, 0, end);

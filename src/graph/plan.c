@@ -339,11 +339,17 @@ static strata_status record_input(strata_plan *p, strata_part *part, strata_mode
     const strata_tensor *input = p->graph->input;
     if (!p->config.augment) return STRATA_OK;
     const uint64_t stored = strata_stored_bytes(p->augment.h, p->augment.w, p->augment.c);
+    const uint64_t samples = input->shape.n * sizeof(strata_sample);
+    const bool mixes = strata_augment_mixes(&p->augment);
+    const strata_slice none = { 0 };
     const strata_augment_work work = {
         .pixels = strata_slice_part(p->in, p->in_pixels, input->shape.n * stored),
-        .samples = strata_slice_part(p->in, p->in_samples, input->shape.n * sizeof(strata_sample)),
+        .samples = strata_slice_part(p->in, p->in_samples, samples),
         .records = p->records,
         .out = input,
+        .other_pixels = mixes ? strata_slice_part(p->in, p->in_others, input->shape.n * stored) : none,
+        .other_samples = mixes ? strata_slice_part(p->in, p->in_other_samples, samples) : none,
+        .other_records = p->other_records,
     };
     strata_stream_label(current(part), "input");
     return strata_augment_record(current(part), &p->augment, &work, mode);

@@ -113,7 +113,9 @@ typedef struct strata_plan {
     uint64_t in_step, in_rates, in_target, in_weights, in_samples, in_pixels; /* strata_step_values,
                       strata_rate[n_rows], target, f32 [n] weights, strata_sample[n] where the plan augments,
                       pixels: stored ones where it does, else f32 NHWC */
-    uint64_t in_class_weights; /* f32 [classes] before the pixels, where the loss takes them */
+    uint64_t in_class_weights;            /* f32 [classes] before the pixels, where the loss takes them */
+    uint64_t in_other_samples, in_others; /* where the plan mixes: strata_sample[n], stored pixels of what is
+                                             mixed into each image */
     /* One contiguous range given back: strata_state, then f32 [n] losses, then of a measured step f32
      * [n_rows, 2] norms of each row's step and weights; in evaluation also f32 [n, lanes(k)] logits. */
     strata_slice result;
@@ -132,10 +134,10 @@ typedef struct strata_plan {
     strata_slice running; /* running statistics of all batch norms, flat */
     strata_slice state, rates, step_values, sample_weights, moved; /* parts of `in` and `result` */
     strata_augment augment;                                        /* config.augment points to it */
-    strata_slice input,
-        records;          /* where the plan augments: what the network sees, what was done to each image */
-    strata_slice scratch; /* of the largest node and of the update */
-    strata_slice *data_home, *again_home; /* [n_tensors] of values: made forward, and made again */
+    strata_slice input, records, other_records; /* where the plan augments: what the network sees, what was
+                                                   done to each image; where it mixes, to what came in */
+    strata_slice scratch;                       /* of the largest node and of the update */
+    strata_slice *data_home, *again_home;       /* [n_tensors] of values: made forward, and made again */
     strata_slice *grad_home; /* [n_tensors] each tensor's gradient memory, whether the frozen prefix leaves it
                                 in use or not */
 

@@ -172,7 +172,8 @@ static strata_status add_loss(making *m, const strata_model_config *config)
         STRATA_TRY(strata_graph_add_class_weights(m->graph, m->graph->logits->shape.c));
     snprintf(text, sizeof text, "%.9g", (double)smoothing);
     const strata_setting setting = { "smoothing", text };
-    return strata_graph_add_loss(m->graph, m->graph->logits, "softmax_loss", &setting, 1);
+    const char *op = config->mixed ? "softmax_target_loss" : "softmax_loss";
+    return strata_graph_add_loss(m->graph, m->graph->logits, op, &setting, 1);
 }
 
 /* ---- The whole ---------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ typedef struct strata_model_config {
     strata_shape input;    /* n: the micro-batch; h = w = c = 0: the description's image */
     uint32_t classes;      /* 0: the description's */
     bool loss;             /* add a loss over the last layer: softmax cross-entropy of a label */
+    bool mixed;            /* its target is a share of each class */
     bool sigmoid;          /* it is sigmoid cross-entropy of any number of labels */
     bool class_weights;    /* the softmax's classes count by weights of the step's input */
     float label_smoothing; /* of softmax alone */

@@ -18,14 +18,14 @@ static double grey_of(const strata_augment *a)
     return grey;
 }
 
-static strata_status record_draws(strata_stream *s, const strata_augment *a, const strata_augment_work *w)
+static strata_status record_draws(strata_stream *s, const strata_augment *a, strata_shape shape,
+                                  strata_slice samples, strata_slice records)
 {
-    const strata_shape shape = w->out->shape;
     const bool scaled = a->scale_low > 0 && a->scale_high > 0;
     const struct augment_draw_args args = {
         .values = strata_stream_step_slice(s),
-        .samples = w->samples,
-        .record = w->records,
+        .samples = samples,
+        .record = records,
         .images = shape.n,
         .h = a->h,
         .w = a->w,
@@ -94,11 +94,11 @@ static strata_slice part_of(strata_slice s, uint64_t bytes, strata_images part)
 strata_status strata_augment_record(strata_stream *s, const strata_augment *a, const strata_augment_work *w,
                                     strata_mode mode)
 {
-    const bool train = mode != STRATA_EVALUATE_MODE;
+    const bool train = mode != STRATA_EVALUATE_MODE, mixed = train && w->other_pixels.block;
     const strata_shape shape = w->out->shape;
     const uint64_t stored = strata_stored_bytes(a->h, a->w, a->c);
     uint32_t most = 0, background = 0;
-    char defines[48];
+    char defines[64];
     double centre[4] = { 0 }, factor[4] = { 0 };
     for (uint32_t c = 0; c < a->c; c++) {
         background |= (uint32_t)a->background[c] << 8 * c;
@@ -109,13 +109,19 @@ strata_status strata_augment_record(strata_stream *s, const strata_augment *a, c
         return strata_fail(STRATA_BAD_SHAPE, "%s: images are stored at %ux%u, less than the %ux%u wanted",
                            w->out->name, (unsigned)a->h, (unsigned)a->w, (unsigned)shape.h,
                            (unsigned)shape.w);
-    if (train) STRATA_TRY(record_draws(s, a, w));
+    if (train) STRATA_TRY(record_draws(s, a, shape, w->samples, w->records));
+    if (mixed) STRATA_TRY(record_draws(s, a, shape, w->other_samples, w->other_records));
     STRATA_TRY(images_per_launch(&most, s, a, w));
-    snprintf(defines, sizeof defines, "CHANNELS=%u BORDER=%u", (unsigned)a->c, (unsigned)a->border);
+    snprintf(defines, sizeof defines, "CHANNELS=%u BORDER=%u MIXED=%u", (unsigned)a->c, (unsigned)a->border,
+             (unsigned)mixed);
     for (strata_images part = { 0 }; strata_images_next(&part, shape.n, most);) {
         const struct augment_args args = {
             .words = part_of(w->pixels, stored, part),
             .record = train ? part_of(w->records, STRATA_AUGMENT_RECORD, part) : (strata_slice) { 0 },
+            .other_words = mixed ? part_of(w->other_pixels, stored, part) : (strata_slice) { 0 },
+            .other_record = mixed ? part_of(w->other_records, STRATA_AUGMENT_RECORD, part)
+                                  : (strata_slice) { 0 },
+            .mixed = mixed,
             .y = strata_images_of(w->out->data, shape, part),
             .images = part.count,
             .image_words = (uint32_t)(stored / 4),

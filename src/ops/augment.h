@@ -45,10 +45,13 @@ typedef struct strata_augment {
                                                mean's grey */
     float hue;                              /* turns, up to so much either way */
     float lighting;                         /* fastai's brightness and contrast, of logits: up to 0.5 */
-    float erase; /* with which probability a box becomes 0 after the normalisation: torchvision's */
+    float mixup, cutmix; /* alpha of the shares; 0: not. The host draws what is mixed with what: data/mix.h */
+    float erase;         /* with which probability a box becomes 0 after the normalisation: torchvision's */
 } strata_augment;
 
-enum { STRATA_AUGMENT_RECORD = 112 }; /* bytes: what augment_draw says of an image */
+static inline bool strata_augment_mixes(const strata_augment *a) { return a->mixup > 0 || a->cutmix > 0; }
+
+enum { STRATA_AUGMENT_RECORD = 128 }; /* bytes: what augment_draw says of an image */
 
 /* Where a batch of images lies. */
 typedef struct strata_augment_work {
@@ -56,6 +59,9 @@ typedef struct strata_augment_work {
     strata_slice samples;     /* [n] strata_sample; unused in evaluation */
     strata_slice records;     /* [n, STRATA_AUGMENT_RECORD]; likewise */
     const strata_tensor *out; /* [n,h,w,c]: the network's input */
+    strata_slice other_pixels, other_samples,
+        other_records; /* as above, of what is mixed into each; no tensors where
+                                                                nothing is */
 } strata_augment_work;
 
 /* Record the launches; seed and epoch are the stream's step values.

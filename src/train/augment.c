@@ -47,6 +47,8 @@ static const word words[] = {
     { "lighting", WORD_NUMBER, 0, 0.5, 0, AT(lighting), 0, NULL },
     { "p-colour", WORD_NUMBER, 0, 1, 0, AT(p_colour), 0, NULL },
     { "erase", WORD_NUMBER, 0, 1, 0, AT(erase), 0, NULL },
+    { "mixup", WORD_NUMBER, 0, 100, 0, AT(mixup), 0, NULL },
+    { "cutmix", WORD_NUMBER, 0, 100, 0, AT(cutmix), 0, NULL },
     /* fastai v1's get_transforms(); torchvision's usual sets for ImageNet and CIFAR, and its ColorJitter. */
     { "fastai", WORD_PRESET, 0, 0, 0, 0, 0,
       "crop=0,flip,rotate=10,zoom=1.1,warp=0.2,lighting=0.2,p-affine=0.75,p-colour=0.75,border=reflect" },

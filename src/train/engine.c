@@ -25,6 +25,7 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
         .classes = c->task.classes,
         .loss = true,
         .sigmoid = recipe_is(r, "loss", "sigmoid"),
+        .mixed = c->train && c->augment && strata_augment_mixes(c->augment),
         .class_weights = c->train && *strata_recipe_get(r, "class-weights"),
         .label_smoothing = (float)recipe_number(r, "label-smoothing"),
     };
@@ -113,6 +114,7 @@ engine_input engine_parts(const engine *e, void *in)
 {
     const strata_plan *p = e->plan;
     const bool labels = p->graph->target->rows;
+    const bool mixes = p->config.train && p->config.augment && strata_augment_mixes(p->config.augment);
     char *at = in;
     return (engine_input) {
         .values = (void *)(at + p->in_step),
@@ -124,6 +126,8 @@ engine_input engine_parts(const engine *e, void *in)
         .pixels = p->config.augment ? NULL : (void *)(at + p->in_pixels),
         .stored = p->config.augment ? (void *)(at + p->in_pixels) : NULL,
         .samples = p->config.augment ? (void *)(at + p->in_samples) : NULL,
+        .others = mixes ? (void *)(at + p->in_others) : NULL,
+        .other_samples = mixes ? (void *)(at + p->in_other_samples) : NULL,
     };
 }
 

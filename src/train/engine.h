@@ -43,14 +43,16 @@ strata_status engine_evaluate_ring(engine *e);
 /* The parts of a ring's input memory `in`. */
 typedef struct engine_input {
     strata_step_values *values;
-    strata_rate *rates;     /* [n_rows] */
-    int32_t *labels;        /* [n]; NULL: the loss is sigmoid */
-    float *targets;         /* [n, lanes(classes)] in [0, 1]; NULL: the loss is softmax */
-    float *weights;         /* [n] of each image in the loss */
-    float *class_weights;   /* [classes]; NULL: the network has none */
-    float *pixels;          /* [n, h, w, lanes(c)]; NULL where the engine is given stored ones: */
-    uint8_t *stored;        /* [n, strata_stored_bytes] */
-    strata_sample *samples; /* [n] */
+    strata_rate *rates;           /* [n_rows] */
+    int32_t *labels;              /* [n]; NULL: the loss takes targets */
+    float *targets;               /* [n, lanes(classes)] in [0, 1]; NULL: it takes labels */
+    float *weights;               /* [n] of each image in the loss */
+    float *class_weights;         /* [classes]; NULL: the network has none */
+    float *pixels;                /* [n, h, w, lanes(c)]; NULL where the engine is given stored ones: */
+    uint8_t *stored;              /* [n, strata_stored_bytes] */
+    strata_sample *samples;       /* [n] */
+    uint8_t *others;              /* [n, strata_stored_bytes] what is mixed into each; NULL: nothing is */
+    strata_sample *other_samples; /* [n] theirs */
 } engine_input;
 engine_input engine_parts(const engine *e, void *in);
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "train/class_weights.h"
+#include "train/dataset.h"
 #include "train/recipe.h"
 #include "train/score.h"
 
@@ -55,11 +56,15 @@ static strata_status open_draws(train_feed *f, const char *sample)
 
 strata_status feed_open(train_feed *f, const strata_data *data, const strata_recipe *r, uint32_t micro)
 {
+    strata_augment augment;
     const char *sample = strata_recipe_get(r, "sample");
     *f = (train_feed) { .sequential = recipe_is(r, "order", "sequential"),
                         .drawn = strcmp(sample, "all") != 0 };
     f->batcher = score_batcher(data, false, r, micro);
     f->batcher.drawn = f->drawn;
+    STRATA_TRY(score_augment(&augment, data, r));
+    const strata_task seen = recipe_task(data);
+    f->batcher.mix = (strata_mix_rule) { augment.mixup, augment.cutmix, seen.h, seen.w };
     STRATA_TRY(open_weights(f, r));
     if (f->drawn) STRATA_TRY(open_draws(f, sample));
     if (f->sequential) return STRATA_OK;
@@ -85,10 +90,20 @@ void feed_epoch(train_feed *f, uint32_t epoch)
 
 /* ---- Steps ------------------------------------------------------------------------------- */
 
-static double weight_of(const train_feed *f, uint32_t place)
+static double weight_at(const train_feed *f, uint32_t place)
 {
     const uint32_t image = f->order ? f->order[place] : place;
-    return f->class_weight ? (double)f->class_weight[f->batcher.set.labels[image]] : 1;
+    return (double)f->class_weight[f->batcher.set.labels[image]];
+}
+
+/* Of an image, with what is mixed into it. */
+static double weight_of(const train_feed *f, uint32_t place)
+{
+    if (!f->class_weight) return 1;
+    const double own = weight_at(f, place);
+    if (!strata_mixes(&f->batcher.mix)) return own;
+    const strata_mix m = strata_batch_mix(&f->batcher, f->order, place);
+    return own + (double)m.share * (weight_at(f, m.place) - own);
 }
 
 static strata_status look(train_feed *f, strata_trainer *t)
@@ -103,7 +118,8 @@ static strata_status look(train_feed *f, strata_trainer *t)
 static strata_status fill(train_feed *f, strata_trainer *t, const engine_input *in, uint32_t first,
                           uint32_t images)
 {
-    const strata_batch whole = { in->stored, in->samples, in->labels, in->weights, in->targets };
+    const strata_batch whole = { in->stored,  in->samples, in->labels,       in->weights,
+                                 in->targets, in->others,  in->other_samples };
     STRATA_TRY(look(f, t));
     for (uint32_t row = 0, rows; row < images; row += rows) {
         rows = f->batcher.batch = data_wait_piece(images, row);
@@ -118,6 +134,7 @@ strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32
 {
     const uint32_t micro = images == t->batch ? t->micro : images;
     double sum = 0;
+    f->batcher.epoch = epoch;
     for (uint32_t i = 0; i < images; i++) sum += weight_of(f, first + i);
     for (uint32_t at = 0; at < images; at += micro) {
         engine_input in;

@@ -30,7 +30,8 @@ void feed_epoch(train_feed *f, uint32_t epoch);
 /* Begin and submit the micro-batches of one step of a trainer that takes stored pixels: images first .. first
  * + images of the epoch's order. An image counts by its class's weight, over the sum of the step's weights,
  * as PyTorch's weighted mean has it, and so does the loss that comes back; smoothing spreads a label by the
- * classes' weights. */
+ * classes' weights. Where the batcher mixes, so does the trainer: an image that is mixed counts by its share
+ * of two. */
 strata_status feed_step(train_feed *f, strata_trainer *t, uint32_t epoch, uint32_t first, uint32_t images);
 
 #endif

@@ -144,7 +144,11 @@ static strata_status run_one(strata_predictor *p, const float **logits)
                                           .pixels = p->fitted,
                                           .labels = &(const int32_t) { 0 } },
                                  .batch = 1 };
-    const strata_batch out = { parts.stored, parts.samples, parts.labels, parts.weights, parts.targets };
+    const strata_batch out = { .pixels = parts.stored,
+                               .samples = parts.samples,
+                               .labels = parts.labels,
+                               .weights = parts.weights,
+                               .targets = parts.targets };
     strata_batch_fill(&out, &one, NULL, 0, 1);
     STRATA_TRY(strata_plan_submit_evaluate(p->engine.plan, p->engine.evaluate));
     STRATA_TRY(strata_ring_result(p->engine.evaluate, true, &number, &bytes));

@@ -138,7 +138,11 @@ static strata_status run_all(strata_score *sum, float *logits, engine *e, const 
         uint32_t at = i * batch;
         memset(parts.values, 0, sizeof *parts.values);
         engine_weigh(e, &parts, NULL); /* a score counts all images the same */
-        const strata_batch out = { parts.stored, parts.samples, parts.labels, parts.weights, parts.targets };
+        const strata_batch out = { .pixels = parts.stored,
+                                   .samples = parts.samples,
+                                   .labels = parts.labels,
+                                   .weights = parts.weights,
+                                   .targets = parts.targets };
         strata_batch_fill(&out, b, NULL, at, n - at < batch ? n - at : batch);
         STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }

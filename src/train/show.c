@@ -38,20 +38,25 @@ static strata_slice take(const stage *s, uint64_t *at, uint64_t bytes)
 /* Memory for n images; `out` is [n,h,w,c]. */
 static strata_status stage_open(stage *s, const strata_augment *a, strata_shape out)
 {
-    const uint64_t n = out.n, stored = strata_stored_bytes(a->h, a->w, a->c),
-                   all = 4 * strata_shape_floats(out);
+    const uint64_t n = out.n, parts = strata_augment_mixes(a) ? 2 : 1,
+                   stored = strata_stored_bytes(a->h, a->w, a->c), all = 4 * strata_shape_floats(out);
     uint64_t at = 0;
     *s = (stage) { .out = { .name = "input", .shape = out } };
     STRATA_TRY(strata_device_open(&s->device, &(strata_device_config) { .name = "cpu" }));
     STRATA_TRY(strata_block_open(&s->block, s->device,
-                                 all + n * (stored + sizeof(strata_sample) + STRATA_AUGMENT_RECORD) +
-                                     8 * (uint64_t)STRATA_ALIGN,
+                                 all + parts * n * (stored + sizeof(strata_sample) + STRATA_AUGMENT_RECORD) +
+                                     10 * (uint64_t)STRATA_ALIGN,
                                  STRATA_MEMORY_DEVICE));
     s->out.data = take(s, &at, all);
     s->work = (strata_augment_work) { .out = &s->out };
     s->work.pixels = take(s, &at, n * stored);
     s->work.samples = take(s, &at, n * sizeof(strata_sample));
     s->work.records = take(s, &at, n * STRATA_AUGMENT_RECORD);
+    if (parts == 2) {
+        s->work.other_pixels = take(s, &at, n * stored);
+        s->work.other_samples = take(s, &at, n * sizeof(strata_sample));
+        s->work.other_records = take(s, &at, n * STRATA_AUGMENT_RECORD);
+    }
     s->values = take(s, &at, sizeof(strata_step_values));
     return STRATA_OK;
 }
@@ -61,7 +66,9 @@ static strata_status stage_run(stage *s, const strata_augment *a, train_feed *f,
     f->batcher.batch = s->out.shape.n;
     feed_epoch(f, 0);
     strata_batch_fill(&(strata_batch) { .pixels = strata_slice_host(s->work.pixels),
-                                        .samples = strata_slice_host(s->work.samples) },
+                                        .samples = strata_slice_host(s->work.samples),
+                                        .others = strata_slice_host(s->work.other_pixels),
+                                        .other_samples = strata_slice_host(s->work.other_samples) },
                       &f->batcher, f->order, 0, f->batcher.batch);
     *(strata_step_values *)strata_slice_host(
         s->values) = (strata_step_values) { .seed_low = (uint32_t)seed, .seed_high = (uint32_t)(seed >> 32) };

@@ -49,9 +49,9 @@ int main(int argc, char **argv)
     if (!pixels || !scaled || !order) return 1;
     const strata_batcher b = { .set = *set, .batch = BATCH };
     strata_order(order, set->n, 1, 0);
+    const strata_batch out = { .pixels = pixels, .samples = samples, .labels = labels, .weights = weights };
     for (uint32_t at = 0; at < set->n; at += BATCH) {
-        strata_batch_fill(&(strata_batch) { pixels, samples, labels, weights, NULL }, &b, order, at,
-                          set->n - at < BATCH ? set->n - at : BATCH);
+        strata_batch_fill(&out, &b, order, at, set->n - at < BATCH ? set->n - at : BATCH);
         scale(scaled, pixels, bytes, d);
     }
     printf("%u %.6f\n", (unsigned)set->n, now() - began);
