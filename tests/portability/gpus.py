@@ -121,6 +121,18 @@ def work_of(build, device, run):
             for line in json.loads(out)['lines'] if line['phase'] == 'train']
 
 
+NEWER = {'navi21': 'null-navi21@trixie', 'navi31': 'null-navi31@trixie', 'tgl': 'tgl@trixie', 'dg2': 'dg2@trixie'}
+
+
+def examine_by_newer(build, device, launched, work, faults):
+    """The same kernels by the compiler of Mesa 25: [how many, launched, of those with spills or scratch]."""
+    made = kernels.examine(build, NEWER[device], '--cache', work / 'cache/strata')
+    judge(NEWER[device], made, launched, faults)
+    mine = [k for k in made if k['launched']]
+    print(f"  {len(made)} kernels compiled by {made[0]['device']} of Mesa 25")
+    return [len(made), len(mine), sum(1 for k in mine if k['spilled'] or k['scratch'])]
+
+
 def examine_device(build, device, data, work, faults):
     os.environ['XDG_CACHE_HOME'] = str(work / 'cache')
     _, out, _ = kernels.on(build, device, build / 'strata', 'devices', '--json')
@@ -135,10 +147,10 @@ def examine_device(build, device, data, work, faults):
     launched = {identity(l) for some in launches.values() for l in some}
     judge(device, made, launched, faults)
     print(f"  {len(made)} kernels compiled by {made[0]['device']}, {len(launched)} of them launched by runs")
+    newer = examine_by_newer(build, device, launched, work, faults) if device in NEWER else None
     for k in made:
-        for e in k.pop('executables'):
-            k['language'] = e.get('language')
-    return dict(name=entry['name'], driver=entry['driver'], cores=entry['cores'], launches=launches, kernels=made)
+        k['language'] = k.pop('executables')[-1].get('language')
+    return dict(name=entry['name'], driver=entry['driver'], launches=launches, kernels=made, newer=newer)
 
 
 QUICK = ['tgl', 'dg2', 'null-navi21', 'null-vega10'] # of the system's Mesa; the first one trains

@@ -38,7 +38,7 @@ def examine(build, device, *what):
     if code or not kernels:
         sys.exit(f'{device}: probe failed: {err.strip()}')
     for kernel in kernels:
-        kernel.update(machines.figures(device.removeprefix('null-'), kernel))
+        kernel.update(machines.figures(device, kernel))
         e = kernel['executables'][-1]
         trips = ROUND if 'ROLLED=1' in kernel['defines'].split() else 1
         kernel['loop'] = loops.main_loop(e['language'], e['assembly'], trips) if 'assembly' in e else None

@@ -27,6 +27,11 @@ INTEL = {
 }
 
 
+def chip(device):
+    """The chip of a device of on.sh."""
+    return device.removeprefix('null-').removesuffix('@trixie')
+
+
 def occupancy(device, kernel, registers, lanes):
     """(waves in flight in a unit, the most it holds)"""
     group, shared = kernel['group'], max(kernel['shared'], 1)
@@ -46,6 +51,7 @@ def occupancy(device, kernel, registers, lanes):
 
 def figures(device, kernel):
     """lanes, registers, spilled, scratch, instructions and waves of what `probe` printed."""
+    device = chip(device)
     e = kernel['executables'][-1]
     s, lanes = e['statistics'], e['subgroup']
     if device in AMD:

@@ -140,6 +140,8 @@ def drivers_table(found):
         launched = [k for k in d['kernels'] if k['launched']]
         bad = sum(1 for k in launched if k['spilled'] or k['scratch'])
         yield f"{name}|{d['name'].strip()}|{d['driver']}|{len(d['kernels'])}|{len(launched)}|{bad}"
+        if d['newer']:
+            yield '|'.join((name, "the same kernels", "trixie's Mesa 25", *map(str, d['newer'])))
 
 
 def software_table(found):
