@@ -14,6 +14,7 @@ on() { # name, then the environment of the run
     shift
     printf -- '---- %s\n' "$name"
     env "$@" "$build/test_rows"
+    [ "$full" != --full ] || env "$@" "$build/test_half"
 }
 
 # SwiftShader comes inside Debian's chromium-common package; it is unpacked beside the build, nothing is installed.

@@ -311,10 +311,12 @@ static void recompute_changes_memory_alone(void **state)
     (void)state;
     static const char *const devices[] = { "cpu", NULL };
     for (int d = 0; d < 2; d++)
-        for (int apart = 0; apart < 2; apart++) {
+        for (int way = 0; way < 3; way++) {
+            static const char *const names[] = { "fused", "apart", "with 16 bits" };
             strata_plan_config config = sgd;
             net keeps, again;
-            config.no_fuse = apart;
+            config.no_fuse = way == 1;
+            config.half = way == 2;
             open_net(&keeps, devices[d] ? devices[d] : device_name(), &config);
             config.recompute = true;
             open_net(&again, devices[d] ? devices[d] : device_name(), &config);
@@ -323,7 +325,7 @@ static void recompute_changes_memory_alone(void **state)
                 step(&keeps, i);
                 step(&again, i);
             }
-            same_bits(&keeps, &again, apart ? "apart" : "fused");
+            same_bits(&keeps, &again, names[way]);
             for (uint32_t frozen = 1; frozen < keeps.graph->n_nodes - 1; frozen++) {
                 OK(strata_plan_freeze(keeps.plan, frozen, NULL));
                 OK(strata_plan_freeze(again.plan, frozen, NULL));

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "graph/plan.h"
 #include "graph/tune.h"
 
 static char folder[] = "/tmp/strata-tune-XXXXXX";
@@ -16,6 +17,8 @@ static strata_device *open_for_tuning(const char *shaders)
     OK(strata_device_open(&d, &(strata_device_config) { .shader_dir = shaders, .validate = true }));
     return d;
 }
+
+static bool half; /* with tensors of 16 bits */
 
 /* Two convolutions of one shape, a norm between them, and one of another shape. */
 static strata_graph *make_graph(void)
@@ -29,6 +32,7 @@ static strata_graph *make_graph(void)
     OK(strata_graph_add(g, &x, "batch_norm", "norm", &x, 1, NULL, 0));
     OK(strata_graph_add(g, &x, "conv2d", "two", &x, 1, conv, 4));
     OK(strata_graph_add(g, &x, "linear", "last", &x, 1, (strata_setting[]) { { "out", "5" } }, 1));
+    strata_plan_types(g, &(strata_plan_config) { .half = half });
     return g;
 }
 
@@ -142,6 +146,24 @@ static void what_is_forced_is_left_alone(void **state)
     close_device(d);
 }
 
+/* Their variants are no less right, and what was the fastest with 32 bits need not be. */
+static void tensors_of_16_bits_are_measured_apart(void **state)
+{
+    (void)state;
+    char choices[4096];
+    strata_device *d = open_for_tuning(NULL);
+    tune(choices, d, NULL, true);
+    half = true;
+    strata_tune_report r = tune(choices, d, NULL, true);
+    assert_int_equal(r.measured, 4);
+    assert_int_equal(r.rejected, 0);
+    has(choices, "one:BACKWARD_X=");
+    r = tune(choices, d, NULL, true);
+    assert_int_equal(r.measured, 0);
+    half = false;
+    close_device(d);
+}
+
 static void copy_shaders(const char *to)
 {
     char command[1200];
@@ -197,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choices_are_kept_and_taken_again),
         cmocka_unit_test(what_is_forced_is_left_alone),
+        cmocka_unit_test(tensors_of_16_bits_are_measured_apart),
         cmocka_unit_test(a_wrong_variant_never_wins),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

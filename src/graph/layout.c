@@ -236,15 +236,14 @@ static void bind_params(strata_plan *p)
 }
 
 /* Whose floats have 16 bits: activations, all but those that the host fills or reads, and views of them. */
-void layout_types(strata_plan *p)
+void strata_plan_types(strata_graph *g, const strata_plan_config *c)
 {
-    const strata_graph *g = p->graph;
     const strata_tensor *logits = layout_root(g, g->logits);
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         strata_tensor *t = g->tensor[i];
         const strata_tensor *root = layout_root(g, t);
-        const bool filled = (root == g->input && !p->config.augment) || root == logits || t == g->target;
-        t->half = p->config.half && !t->rows && !filled;
+        const bool filled = (root == g->input && !c->augment) || root == logits || t == g->target;
+        t->half = c->half && !t->rows && !filled;
     }
 }
 

@@ -5,9 +5,6 @@
 #include "graph/place.h"
 #include "graph/plan.h"
 
-/* Say which tensors have floats of 16 bits. Before layout_items. */
-void layout_types(strata_plan *p);
-
 /* Fill the plan's offsets (in_*, result_*) and the list of items. `items` has room for layout_room() of them.
  * Every item's slice belongs to the plan, its graph's tensors or its nodes.
  * Errors: STRATA_BAD_ARG where the graph lacks a loss that training needs. */

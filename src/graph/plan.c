@@ -466,7 +466,7 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
         p->augment = *config->augment;
         p->config.augment = &p->augment;
     }
-    layout_types(p);
+    strata_plan_types(g, config);
     STRATA_GO(fuse_nodes(p));
     STRATA_GO(list_pieces(p));
     STRATA_GO(allocate(p));

@@ -146,6 +146,10 @@ typedef struct strata_plan {
     uint32_t n_kept;
 } strata_plan;
 
+/* Say which tensors of the graph have floats of 16 bits, as strata_plan_open does: for a tuner, which looks
+ * at them before. */
+void strata_plan_types(strata_graph *g, const strata_plan_config *config);
+
 /* Place everything and record. The graph's tensors point into the plan afterwards; one plan per graph at a
  * time.
  * Owner:  caller; release with strata_plan_close, after every ring made from it.

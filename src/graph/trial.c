@@ -1,6 +1,12 @@
 #include "graph/trial.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "core/half.h"
+
+/* Results of 16 bits: sums that are nearly the same are seldom rounded apart, twice what the judge allows. */
+static const double HALF_NMSE = 4e-8;
 
 /* ---- Memory -------------------------------------------------------------------------------------- */
 
@@ -12,6 +18,12 @@ static void put(trial *t, strata_slice *s, uint64_t bytes)
     t->block.bytes = strata_align(t->block.bytes + bytes);
 }
 
+static void put_tensor(trial *t, strata_slice *s, const strata_tensor *x)
+{
+    put(t, s, strata_tensor_bytes(x));
+    s->half = x->half;
+}
+
 static void gives(trial *t, strata_slice s, uint32_t channels, strata_pass pass)
 {
     t->result[t->n_results++] = (trial_result) { s, strata_lanes(channels), channels, pass, NULL };
@@ -21,7 +33,10 @@ static void put_param(trial *t, uint32_t i, strata_pass pass)
 {
     strata_param *p = &t->param[i];
     const uint64_t bytes = 4 * strata_param_floats(p);
-    put(t, &p->data, bytes);
+    const bool copied = p->kind == STRATA_PARAM_FILTER && (t->out.half || t->in[0].half);
+    put(t, &p->data, copied ? 0 : bytes);
+    put(t, &p->copy, copied ? bytes / 2 : 0);
+    p->copy.half = copied;
     put(t, &p->grad, t->train && !p->running ? bytes : 0);
     if (p->grad.block) gives(t, p->grad, p->co, pass);
 }
@@ -36,16 +51,18 @@ static void lay_out(trial *t, const strata_caps *caps, const strata_node *n, uin
     t->out = *n->out;
     t->out.shape.n = images;
     c->out = &t->out;
-    put(t, &t->out.data, strata_tensor_bytes(&t->out));
-    put(t, &t->out.grad, t->train ? strata_tensor_bytes(&t->out) : 0);
+    put_tensor(t, &t->out.data, &t->out);
+    t->out.grad = (strata_slice) { 0 };
+    if (t->train) put_tensor(t, &t->out.grad, &t->out);
     gives(t, t->out.data, t->out.shape.c, STRATA_FORWARD);
     for (uint32_t i = 0; i < n->n_in; i++) {
         t->in[i] = *n->in[i];
         t->in[i].shape.n = images;
         c->in[i] = &t->in[i];
         c->add_in[i] = false;
-        put(t, &t->in[i].data, strata_tensor_bytes(&t->in[i]));
-        put(t, &t->in[i].grad, t->train && dx ? strata_tensor_bytes(&t->in[i]) : 0);
+        put_tensor(t, &t->in[i].data, &t->in[i]);
+        t->in[i].grad = (strata_slice) { 0 };
+        if (t->train && dx) put_tensor(t, &t->in[i].grad, &t->in[i]);
         if (t->in[i].grad.block)
             gives(t, t->in[i].grad, t->in[i].shape.c, split ? STRATA_BACKWARD_X : STRATA_BACKWARD);
     }
@@ -67,17 +84,32 @@ static void lay_out(trial *t, const strata_caps *caps, const strata_node *n, uin
 
 /* Values of size 0.25 to 1.25 and random sign, so that sums do not grow; running statistics are above 0, as
  * variances must be. */
+static float next_value(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    const float v = 0.25f + (float)(*state >> 8) / (float)(1 << 24);
+    return *state >> 31 ? -v : v;
+}
+
+static void fill_half(float *block, strata_slice s)
+{
+    uint16_t *to = (uint16_t *)(void *)((char *)block + s.offset);
+    uint32_t state = (uint32_t)s.offset + 1;
+    for (size_t i = 0; s.half && i < s.bytes / 2; i++) to[i] = strata_to_half(next_value(&state));
+}
+
 static strata_status fill(trial *t)
 {
     const size_t n = t->block.bytes / 4;
     float *v = malloc(n * sizeof *v);
     if (!v) return strata_fail(STRATA_NO_MEMORY, "no memory for tuning");
     uint32_t state = 1;
-    for (size_t i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        v[i] = 0.25f + (float)(state >> 8) / (float)(1 << 24);
-        if (state >> 31) v[i] = -v[i];
-    }
+    for (size_t i = 0; i < n; i++) v[i] = next_value(&state);
+    fill_half(v, t->out.data);
+    fill_half(v, t->out.grad);
+    for (uint32_t i = 0; i < t->node.n_in; i++) fill_half(v, t->in[i].data);
+    for (uint32_t i = 0; i < STRATA_MAX_PARAMS; i++)
+        if (t->node.param[i]) fill_half(v, t->param[i].copy);
     for (uint32_t i = 0; i < STRATA_MAX_PARAMS; i++)
         if (t->node.param[i] && t->param[i].running)
             for (size_t k = 0; k < t->param[i].data.bytes / 4; k++)
@@ -172,11 +204,23 @@ strata_status trial_time(trial *t, strata_stream *s, double *seconds, int round)
 
 /* ---- Results --------------------------------------------------------------------------------------- */
 
+static size_t floats_of(const trial_result *r)
+{
+    return (size_t)(r->slice.bytes / strata_float_bytes(1, r->slice.half));
+}
+
 static strata_status read_result(float **out, const trial *t, const trial_result *r)
 {
-    *out = malloc(r->slice.bytes);
+    const size_t n = floats_of(r);
+    *out = malloc(n * sizeof **out);
     if (!*out) return strata_fail(STRATA_NO_MEMORY, "no memory for tuning");
-    return strata_device_read(t->device, *out, r->slice);
+    STRATA_TRY(strata_device_read(t->device, *out, r->slice));
+    for (size_t i = n; r->slice.half && i-- > 0;) { /* from behind: a float lies over halves that are done */
+        uint16_t narrow;
+        memcpy(&narrow, (const char *)*out + 2 * i, sizeof narrow);
+        (*out)[i] = strata_from_half(narrow);
+    }
+    return STRATA_OK;
 }
 
 strata_status trial_keep(trial *t)
@@ -192,7 +236,7 @@ strata_status trial_keep(trial *t)
 static double distance(const trial_result *r, const float *b)
 {
     double wrong = 0, all = 0;
-    for (size_t i = 0; i < r->slice.bytes / 4; i++) {
+    for (size_t i = 0; i < floats_of(r); i++) {
         if (i % r->lanes >= r->channels) continue;
         const double a = (double)r->plain[i], d = a - (double)b[i];
         wrong += d * d;
@@ -208,7 +252,8 @@ strata_status trial_compare(const trial *t, bool *right, double most_nmse)
         const trial_result *r = &t->result[i];
         float *b = NULL;
         strata_status status = read_result(&b, t, r);
-        if (status == STRATA_OK && !(distance(r, b) <= most_nmse)) right[r->pass] = false;
+        const double most = r->slice.half ? most_nmse + HALF_NMSE : most_nmse;
+        if (status == STRATA_OK && !(distance(r, b) <= most)) right[r->pass] = false;
         free(b);
         STRATA_TRY(status);
     }

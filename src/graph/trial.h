@@ -10,7 +10,7 @@ typedef struct trial_result {
     strata_slice slice;
     uint32_t lanes, channels; /* of each run of `lanes` floats the first `channels` count */
     strata_pass pass;         /* that gives it: FORWARD, BACKWARD, BACKWARD_X or BACKWARD_W */
-    float *plain;             /* [bytes / 4] owned */
+    float *plain;             /* of all that the slice holds; owned */
 } trial_result;
 
 typedef struct trial {

@@ -36,8 +36,9 @@ static void put_key(strata_text *key, const tuner *t, const strata_node *n)
         memcpy(&word, (const char *)n->options + i, sizeof word);
         strata_text_format(key, " %x", word);
     }
-    strata_text_format(key, " %s%s%s", t->config->train ? "train" : "infer", t->config->full ? " full" : "",
-                       n->in[0] == t->graph->input ? " first" : "");
+    for (uint32_t i = 0; i < n->n_in; i++) strata_text_format(key, n->in[i]->half ? " half" : "");
+    strata_text_format(key, "%s %s%s%s", n->out->half ? " to half" : "", t->config->train ? "train" : "infer",
+                       t->config->full ? " full" : "", n->in[0] == t->graph->input ? " first" : "");
 }
 
 /* The choices of a key: [*length] characters; NULL: it is not known. */

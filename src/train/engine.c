@@ -32,7 +32,9 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
     return strata_model_open(out, &model);
 }
 
-static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
+/* The variants that are forced, and those that tuning chose for the tensors as they will be stored. */
+static strata_status choose_variants(engine *e, const strata_recipe *r, const engine_config *c,
+                                     const strata_plan_config *plan)
 {
     const char *forced = strata_recipe_get(r, "variants"); /* of a resumed run: all of its launches */
     /* Without training, too: which sums are direct must not depend on the batch, as scores may not. */
@@ -44,10 +46,15 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         const strata_tune_config tune = { .train = true,
                                           .full = recipe_is(r, "tune", "full"),
                                           .forced = e->given.s };
+        strata_plan_types(e->model->graph, plan);
         STRATA_TRY(strata_tune(&e->variants, NULL, e->device, e->model->graph, &tune));
     }
-    if (e->variants.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
-    const strata_plan_config plan = {
+    return e->variants.failed ? strata_fail(STRATA_NO_MEMORY, "the list of variants") : STRATA_OK;
+}
+
+static strata_status open_plan(engine *e, const strata_recipe *r, const engine_config *c)
+{
+    strata_plan_config plan = {
         .train = c->train,
         .optimizer = optimizer(r),
         .momentum = recipe_number(r, "momentum") > 0,
@@ -59,9 +66,10 @@ static strata_status open_plan(engine *e, const strata_recipe *r, const engine_c
         .recompute = recipe_is(r, "recompute", "true"),
         .half = recipe_is(r, "precision", "fp16"),
         .no_fuse = recipe_is(r, "no-fuse", "true"),
-        .variants = e->variants.length ? e->variants.s : NULL,
         .augment = c->augment,
     };
+    STRATA_TRY(choose_variants(e, r, c, &plan));
+    if (e->variants.length) plan.variants = e->variants.s;
     return strata_plan_open(&e->plan, e->model->graph, e->device, &plan);
 }
 
