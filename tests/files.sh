@@ -98,6 +98,21 @@ holds err 'changes.png was changed while it was read'
 holds err 'huge.jpg: 6000 x 5000 pixels are more than the 25000000'
 holds err 'data +pictures: 16 train, 3 valid, 2 classes, 8x8x1'
 expect 0 "" "$strata" evaluate run --device cpu
+
+# Windows of another size are taken of pictures that are kept larger; what scores and predicts takes the middle.
+expect 0 "images 8x8 of them" "$strata" train pictures --device cpu --model tiny.yaml --size 8 --channels 1 --batch 8 --steps 2 \
+  --augment imagenet,rotate=10,mixup=0.4 --run-dir larger
+holds err 'data +pictures: .*, 9x9x1'
+holds larger/recipe.yaml '^stored-size: "9x9"'
+python3 -c 'import json; assert json.load(open("larger/run.json"))["data"]["image"] == [8, 8, 1]' || fail "the run is of other images"
+expect 0 "" "$strata" evaluate larger --device cpu
+expect 0 "" "$strata" evaluate larger/checkpoints/last.safetensors pictures --device cpu --model tiny.yaml
+expect 0 "" "$strata" predict larger pictures/train/a/0.png --device cpu
+expect 0 "" "$strata" data show pictures --size 8 --stored-size 12 --augment fastai,cutmix=1 --images 4 --out grid.png
+expect 2 "stored-size wants --size" "$strata" train pictures --stored-size 12 --run-dir none
+expect 2 "at least --size, 8x8, got 7x9" "$strata" train pictures --size 8 --stored-size 7x9 --run-dir none
+expect 2 "no 'rotat' .character 6.; did you mean rotate" "$strata" train pictures --size 8 --augment flip,rotat=3 --run-dir none
+absent none
 expect 0 "" "$strata" data info pictures --size 8
 holds out '^skipped +5$'
 expect 0 "" "$strata" data info pictures --size 8 --max-pixels 30000000

@@ -35,7 +35,7 @@ STRATA_API strata_status strata_trainer_open(strata_trainer **out, strata_device
 STRATA_API void strata_trainer_close(strata_trainer *t);
 
 /* Take one optimizer step on one batch.
- *   pixels  [n, h, w, c] f32, row-major, normalised as the caller likes
+ *   pixels  [n, h, w, c] f32, row-major, normalised as the caller likes; the recipe's augment is not of them
  *   labels  [n] i32, each in [0, classes); with the recipe's loss sigmoid [n, classes], 0 or 1
  *   n       images: 1 .. the recipe's batch
  *   loss    out: mean loss over the n images, in nats; may be NULL
