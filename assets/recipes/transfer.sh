@@ -9,11 +9,13 @@ set -euo pipefail
 export strata=$1 package=$2 out=$3
 seeds=${4:-5} jobs=${5:-1}
 mkdir -p "$out"
-export common="--model small-cnn --size 28 --augment crop=3,rotate=10,scale=0.85:1.15,shear=5 --schedule one-cycle --steps 250 --valid none --progress none --quiet --overwrite"
+export network="--model small-cnn --schedule one-cycle --augment crop=3,rotate=10,scale=0.85:1.15,shear=5 --quiet --overwrite"
 
-[ -d "$out/glyphs" ] || "$strata" data glyphs "$out/glyphs" > "$out/glyphs.txt" 2>&1 || { cat "$out/glyphs.txt" >&2; exit 1; }
+[ -d "$out/glyphs" ] || "$strata" data glyphs "$out/glyphs" > "$out/glyphs.txt" 2>&1 ||
+  { cat "$out/glyphs.txt" >&2; exit 1; }
 [ -f "$out/pretrained/checkpoints/last.safetensors" ] ||
-  "$strata" train "$out/glyphs" --model small-cnn --epochs 10 --augment crop=3,rotate=10,scale=0.85:1.15,shear=5 --seed 1 --run-dir "$out/pretrained" --overwrite --quiet
+  # shellcheck disable=SC2086 # options, a word each
+  "$strata" train "$out/glyphs" $network --epochs 10 --seed 1 --run-dir "$out/pretrained"
 
 one() { # LABELS SEED WAY: one run, scored
   local labels=$1 seed=$2 way=$3 data=$out/digits-$1-$2 run=$out/$3-$1-$2
@@ -21,8 +23,8 @@ one() { # LABELS SEED WAY: one run, scored
   local -A rates=([scratch]=3e-3 [one]=3e-3 [sliced]=3e-5,3e-4,3e-3 [head]=0,0,3e-3)
   [ "$way" != scratch ] || init=()
   # shellcheck disable=SC2086 # options, a word each
-  "$strata" train "$data" $common --batch "$batch" --seed "$seed" --lr "${rates[$way]}" "${init[@]}" --run-dir "$run" > "$run.txt" 2>&1 ||
-    { cat "$run.txt" >&2; exit 1; }
+  "$strata" train "$data" $network --steps 250 --batch "$batch" --seed "$seed" --lr "${rates[$way]}" "${init[@]}" \
+    --valid none --progress none --run-dir "$run" > "$run.txt" 2>&1 || { cat "$run.txt" >&2; exit 1; }
   "$strata" evaluate "$run/checkpoints/last.safetensors" "$data" --json --quiet > "$run.json"
 }
 export -f one
@@ -40,7 +42,8 @@ for labels in 1 5 20; do
   printf '| %s ' "$labels"
   for way in scratch one sliced head; do
     for seed in $(seq "$seeds"); do grep -o '"top1": [0-9.e-]*' "$out/$way-$labels-$seed.json"; done |
-      awk '{ v = 100 * $2; s += v; q += v * v; n++ } END { m = s / n; printf "| %.1f +- %.1f ", m, sqrt(n > 1 ? (q - n * m * m) / (n - 1) : 0) }'
+      awk '{ v = 100 * $2; s += v; q += v * v; n++ }
+        END { m = s / n; printf "| %.1f +- %.1f ", m, sqrt(n > 1 ? (q - n * m * m) / (n - 1) : 0) }'
   done
   echo "|"
 done
