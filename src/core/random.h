@@ -12,8 +12,8 @@ enum strata_purpose {
                                high half of the seed) */
     STRATA_RANDOM_DROPOUT,  /* dropout masks;          counter: (quad of the image, sample, node, step) */
     STRATA_RANDOM_AUGMENT,  /* augmentation;           counter: (image, epoch, which words, draw) */
-    STRATA_RANDOM_MIX,      /* mixup and cutmix;       counter: (image, epoch, which words, draw) */
-    STRATA_RANDOM_TEST
+    STRATA_RANDOM_TEST,
+    STRATA_RANDOM_MIX       /* mixup and cutmix;       counter: (image, epoch, which words, draw) */
 };
 
 typedef struct strata_random4 {
