@@ -88,6 +88,28 @@ static void records(void **state)
     strata_csv_close(&c);
 }
 
+/* The last line without its end: a comma there is one more field, as it is everywhere. */
+static void a_comma_at_the_end(void **state)
+{
+    (void)state;
+    strata_csv c;
+    const char *field[3];
+    uint32_t n;
+    write_text("r.csv", "a,b,");
+    OK(strata_csv_open(&c, "r.csv"));
+    OK(strata_csv_next(&c, field, 3, &n));
+    assert_int_equal(n, 3);
+    assert_string_equal(field[2], "");
+    OK(strata_csv_next(&c, field, 3, &n));
+    assert_int_equal(n, 0);
+    strata_csv_close(&c);
+    OK(strata_csv_open(&c, "r.csv"));
+    assert_int_equal(strata_csv_next(&c, field, 2, &n), STRATA_FILE);
+    assert_string_equal(strata_message(),
+                        "r.csv:1: wanted at most 2 fields, came more: one with commas stands in quotes");
+    strata_csv_close(&c);
+}
+
 /* ---- Good tables --------------------------------------------------------------------------------------- */
 
 /* Names: a whole path, its end, without ending, in quotes. Parts: by the folders. */
@@ -227,8 +249,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records),   cmocka_unit_test(any_number), cmocka_unit_test(whole_path),
-        cmocka_unit_test(one_label), cmocka_unit_test(cached),     cmocka_unit_test(wrong),
+        cmocka_unit_test(records),    cmocka_unit_test(a_comma_at_the_end),
+        cmocka_unit_test(any_number), cmocka_unit_test(whole_path),
+        cmocka_unit_test(one_label),  cmocka_unit_test(cached),
+        cmocka_unit_test(wrong),
     };
     return cmocka_run_group_tests(tests, setup, folder_leave);
 }

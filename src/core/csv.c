@@ -61,7 +61,8 @@ strata_status strata_csv_next(strata_csv *c, const char **field, uint32_t room, 
     *n = 0;
     while (*c->at == '\r' || *c->at == '\n') c->next += *c->at++ == '\n';
     c->line = c->next;
-    for (char *at = c->at; *at;) {
+    if (!*c->at) return STRATA_OK;
+    for (char *at = c->at;;) { /* behind a comma is a field, at the end of the file an empty one */
         if (*n == room)
             return strata_fail(STRATA_FILE,
                                "%s:%u: wanted at most %u fields, came more: one with commas stands "
@@ -77,10 +78,5 @@ strata_status strata_csv_next(strata_csv *c, const char **field, uint32_t room, 
             return STRATA_OK;
         }
         *at++ = '\0';
-        if (*at) continue;
-        /* The file ends behind a comma: an empty field more. */
-        if (*n < room) field[(*n)++] = at;
-        c->at = at;
     }
-    return STRATA_OK;
 }
