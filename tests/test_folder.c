@@ -148,6 +148,13 @@ static void what_is_no_set_is_refused(void **state)
     assert_int_equal(strata_file_write("dead/a/x.png", "x", 1), STRATA_OK);
     assert_int_equal(strata_data_open(&d, "dead"), STRATA_FILE);
     assert_message("none of its 1 pictures can be read; the first: a/x.png");
+    make_part("dark", "/valid", 1);
+    make("dark/train/a");
+    make("dark/train/b");
+    assert_int_equal(strata_file_write("dark/train/a/x.png", "x", 1), STRATA_OK);
+    assert_int_equal(strata_file_write("dark/train/b/x.png", "x", 1), STRATA_OK);
+    assert_int_equal(strata_data_open(&d, "dark"), STRATA_FILE);
+    assert_message("dark: no picture is left to train on; the first: train/a/x.png");
     assert_null(d);
 }
 

@@ -232,6 +232,16 @@ static strata_status take_cached(strata_data *data, image_list *l)
     return STRATA_OK;
 }
 
+static strata_status nothing_to_train_on(const image_list *l)
+{
+    for (uint32_t i = 0; i < l->n; i++)
+        if (!l->file[i].valid)
+            return strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,
+                               l->file[i].why);
+    return strata_fail(STRATA_FILE, "%s: no picture is left to train on: all %u are for validation",
+                       l->folder, (unsigned)l->n);
+}
+
 static strata_status fill(strata_data *data, image_list *l, const strata_data_config *config)
 {
     bool cached = false;
@@ -244,10 +254,7 @@ static strata_status fill(strata_data *data, image_list *l, const strata_data_co
         STRATA_TRY(pixel_cache_open(&cached, data, l, how.key, &how.shape));
     STRATA_TRY(cached ? take_cached(data, l) : decode(data, l, &how));
     STRATA_TRY(describe_skipped(data, l));
-    if (data->train.n == 0)
-        return strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,
-                           data->n_skipped ? data->skipped[0].why : "all are for validation");
-    return STRATA_OK;
+    return data->train.n ? STRATA_OK : nothing_to_train_on(l);
 }
 
 strata_status pictures_load(strata_data *data, const char *folder, const strata_data_config *config)
