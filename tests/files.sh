@@ -135,7 +135,7 @@ expect 4 "unread: no picture of its validation part can be read; the first: vali
 rm -r unread/valid
 expect 4 "unread has no validation part" "$strata" evaluate run unread --valid-fraction 0 --device cpu
 rm -rf run
-refused 2 "size wants pixels" pictures --size 0
+for size in 0 4097 64x 48x64x 48x64px 48x12345 x8 -8 ' 8'; do refused 2 "size wants pixels.*got '$size'" pictures --size="$size"; done
 refused 2 "background wants white" pictures --background pink
 
 expect 0 "" "$strata" data show pictures --size 8 --augment none --order sequential --images 1 --out grid.png

@@ -8,16 +8,29 @@
 #include "train/augment.h"
 #include "train/recipe.h"
 
+/* Whole pixels of 1 to 4096; *at is left behind them. */
+static bool read_side(uint32_t *out, const char **at)
+{
+    const char *start = *at;
+    for (*out = 0; **at >= '0' && **at <= '9' && *out <= 4096; ++*at)
+        *out = 10 * *out + (uint32_t)(**at - '0');
+    return *at > start && *out >= 1 && *out <= 4096;
+}
+
 /* "64", or height x width: "48x64"; "": nothing changes. */
 static strata_status read_size(uint32_t h_w[2], const strata_recipe *r, const char *key)
 {
-    const char *text = strata_recipe_get(r, key);
-    unsigned h = 0, w = 0;
-    char rest;
+    const char *text = strata_recipe_get(r, key), *at = text;
+    uint32_t h = 0, w = 0;
     if (!*text) return STRATA_OK;
-    const bool both = sscanf(text, "%4ux%4u%c", &h, &w, &rest) == 2;
-    if (!both && sscanf(text, "%4u%c", &h, &rest) == 1) w = h;
-    if (h < 1 || h > 4096 || w < 1 || w > 4096)
+    bool right = read_side(&h, &at);
+    if (right && *at == 'x') {
+        at++;
+        right = read_side(&w, &at);
+    } else {
+        w = h;
+    }
+    if (!right || *at)
         return strata_fail(STRATA_BAD_ARG, "--%s wants pixels, N or HEIGHTxWIDTH, of 1 to 4096, got '%s'",
                            key, text);
     h_w[0] = h;
