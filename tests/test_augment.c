@@ -478,7 +478,9 @@ static void augmentation_is_read_from_words(void **state)
     assert_true(a.rotate == 0.125f && a.shear == 0.1f && a.scale_low == 0.9f && a.scale_high == 1.1f);
     assert_true(a.erase == 0.25f && a.border == STRATA_BORDER_REPLICATE && a.p_affine == 1);
     assert_int_equal(a.background[1], 9);
-    OK(augment_read(&a, "border=black"));
+    OK(augment_read(&a, "border=black,border=background")); /* the last counts */
+    assert_true(a.border == STRATA_BORDER_BACKGROUND && a.background[1] == 9);
+    OK(augment_read(&a, "border=reflect,border=black"));
     assert_true(a.border == STRATA_BORDER_BACKGROUND && a.background[1] == 0);
 
     a = (strata_augment) { .h = 224, .w = 224, .c = 3 };

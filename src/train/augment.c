@@ -126,15 +126,17 @@ static strata_status put_pixels(strata_augment *a, const word *w, const item *i)
     return STRATA_OK;
 }
 
+/* No border of the device's: a background of 0, once it is known that no later word takes it back. */
+enum { BORDER_BLACK = STRATA_BORDER_REPLICATE + 1 };
+
 static strata_status put_border(strata_augment *a, const item *i)
 {
-    static const char *const names[] = { "background", "reflect", "replicate", "black" };
-    for (int k = 0; k < 4; k++) {
+    static const char *const names[] = { "background", "reflect", "replicate", [BORDER_BLACK] = "black" };
+    for (int k = 0; k <= BORDER_BLACK; k++) {
         if (!i->value || strlen(names[k]) != (size_t)i->value_length ||
             memcmp(names[k], i->value, (size_t)i->value_length) != 0)
             continue;
-        a->border = k < 3 ? (strata_border)k : STRATA_BORDER_BACKGROUND;
-        if (k == 3) memset(a->background, 0, sizeof a->background);
+        a->border = (strata_border)k;
         return STRATA_OK;
     }
     return wrong(i, "background, black, reflect or replicate");
@@ -214,6 +216,10 @@ strata_status augment_read(strata_augment *a, const char *text)
     a->ratio_high = (float)log2(4.0 / 3);
     if (!*text || strcmp(text, "none") == 0) return STRATA_OK;
     STRATA_TRY(read_words(a, text));
+    if ((int)a->border == BORDER_BLACK) {
+        a->border = STRATA_BORDER_BACKGROUND;
+        memset(a->background, 0, sizeof a->background);
+    }
     if (a->what & STRATA_AUGMENT_CROP && a->what & STRATA_AUGMENT_RESIZED)
         return strata_fail(STRATA_BAD_ARG,
                            "--augment: crop and resized both say which part is taken, got '%s'", text);

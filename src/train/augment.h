@@ -4,15 +4,13 @@
 
 #include "ops/augment.h"
 
-/* Fill in what may happen to images whose h, w and c are there.
+/* Fill in what may happen to images whose h, w, c and background are there.
  *   text  "none", or NAME[=VALUE] with commas between: flip, rotate=10, ...; presets stand for several, and
- *   of a
- *         name that is there twice the last counts; "" is none
+ *         of a name that is there twice the last counts; "" is none
  * Errors: STRATA_BAD_ARG naming the word, its place and what was wanted. */
 strata_status augment_read(strata_augment *a, const char *text);
 
-/* Are windows of any size taken of an image, so that it had better be stored larger than the network's input?
- * */
+/* Are windows of any size taken of an image, which had better be stored larger than the network's input? */
 bool augment_resizes(const char *text);
 
 #endif
