@@ -57,12 +57,12 @@ kill -KILL "$process"
 wait "$process" 2> /dev/null
 rm init.safetensors saved.safetensors
 cd ../elsewhere
-touch ../moved/checkpoints/last.state.safetensors.4242.0.tmp ../moved/checkpoints/theirs.tmp
+touch ../moved/checkpoints/last.state.safetensors.4242.0.tmp ../moved/checkpoints/theirs.tmp ../moved/confusion.csv.4242.0.tmp
 expect 0 "resume after step" "$strata" train --resume ../moved --progress none
 cd ..
 same placed moved
 cmp -s there/saved.safetensors placed/checkpoints/last.safetensors || fail "--save of a resumed run is not where it was to be"
-absent elsewhere/saved.safetensors moved/checkpoints/last.state.safetensors.4242.0.tmp
+absent elsewhere/saved.safetensors moved/checkpoints/last.state.safetensors.4242.0.tmp moved/confusion.csv.4242.0.tmp
 [ -e moved/checkpoints/theirs.tmp ] || fail "a file that the run did not write is gone"
 
 # ---- The recipe of a run is its own ----
