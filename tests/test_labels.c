@@ -195,6 +195,8 @@ static void learns(void **state)
     assert_true(fabs(score.samples_f_beta - first / (double)IMAGES) < 1e-8); /* no class: 0 */
     FAILS(strata_score_confusion(&score, "confusion.csv"), STRATA_BAD_ARG, "any number");
     strata_score_free(&score);
+    strata_score_free(&score); /* zeroed now */
+    strata_score_free(NULL);
     feed_close(&feed);
     strata_trainer_close(plain);
     strata_trainer_close(t);

@@ -123,6 +123,7 @@ typedef struct strata_score {
     const uint32_t *predicted; /* image has any number of labels */
     void *memory;              /* of all that */
 } strata_score;
+/* NULL is allowed, and a score that is zeroed. */
 STRATA_API void strata_score_free(strata_score *s);
 
 /* Write the confusion matrix as CSV, a row for each label, a column for each predicted class.
@@ -221,7 +222,7 @@ STRATA_API void strata_predictor_close(strata_predictor *p);
 /* Of the loss sigmoid: the probability above which a class is a guess. NaN of softmax: every class is one. */
 STRATA_API double strata_predictor_threshold(const strata_predictor *p);
 
-/* Predict one picture (PNG, JPEG, BMP, GIF, TGA, PSD, PNM), fitted to the network's input.
+/* Predict one picture (PNG, JPEG, BMP, GIF, TGA, PNM), fitted to the network's input.
  *   picture  the file's path
  *   guesses  out: [room], most likely first; *n out: how many, at most the number of classes; of the loss
  *            sigmoid at most those above the threshold

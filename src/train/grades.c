@@ -36,6 +36,7 @@ static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no 
 
 void strata_score_free(strata_score *s)
 {
+    if (!s) return;
     if (s->memory) strata_arena_free(s->memory);
     free(s->memory);
     *s = (strata_score) { 0 };
