@@ -91,7 +91,7 @@ const cli_command cli_predict = {
     .synopsis = "RUN|WEIGHTS.safetensors IMAGE... [--top K] [--json]",
     .examples = "strata predict runs/NAME seven.png\nstrata predict best.safetensors *.jpg --top 5 --json",
     .text =
-        "Fits each picture (PNG, JPEG, BMP, GIF, TGA, PSD or PNM) to the network's input and prints the most "
+        "Fits each picture (PNG, JPEG, BMP, GIF, TGA or PNM) to the network's input and prints the most "
         "likely classes and their probabilities; with the loss sigmoid those above --threshold. A picture "
         "that cannot be read is told of and does not keep "
         "the others from being looked at; the exit code is then 4.",

@@ -1,4 +1,4 @@
-/* Single pictures: decoded by stb_image (PNG, JPEG, BMP, GIF, TGA, PNM, PSD), fitted to a model's input, and
+/* Single pictures: decoded by stb_image (PNG, JPEG, BMP, GIF, TGA, PNM), fitted to a model's input, and
  * written as PNG. */
 #ifndef STRATA_DATA_PICTURE_H
 #define STRATA_DATA_PICTURE_H
