@@ -164,6 +164,26 @@ holds out '^    1 .* %        0,[0-9.e-]+,[0-9.e-]+  +[0-9]+ '
 holds out '^    2 .* %( +|,)[0-9]\.[0-9]e-0[0-9],[0-9]\.[0-9]e-0[0-9],[0-9]\.[0-9]e-0[0-9]  +[0-9]+ '
 expect 0 "" "$strata" train builtin:digits --model small-cnn --epochs 1 --lr 1e-2 --run-dir live --overwrite --quiet
 holds out '^    1 .* %  +[0-9]\.[0-9]{2}e-0[0-9]  +[0-9]+ '
+# A group of biases has no size: nothing is said of its share of it.
+expect 0 "" "$strata" train builtin:digits --model small-cnn --steps 3 --groups "body: conv* bn*; w: fc.weight; b: fc.bias" --opt sgd \
+  --run-dir live --overwrite --progress none
+holds err '^ +b +10 parameters, rates sum to [0-9.e-]+$'
+holds err '^step 3: w moved by '
+if grep -qE 'nan|: b moved by' err; then fail "a group of biases: $(cat err)"; fi
+expect 0 "" "$strata" rates --model small-cnn --steps 9 --groups "body: conv* bn*; w: fc.weight; b: fc.bias" --csv rates.csv
+holds err '^b +10 +0.01 +0.[0-9]+ +- +- +-  0$'
+# A wide terminal has room for many.
+{
+  printf 'name: long\nimage: [8, 8, 1]\nclasses: 10\ngroups:\n  parts:\n'
+  for i in {1..18}; do printf '    g%d: [c%d]\n' $i $i; done
+  printf 'layers:\n'
+  for i in {1..17}; do printf '  - {op: conv2d, name: c%d, out: 1, kernel: 1}\n' $i; done
+  printf '  - {op: flatten}\n  - {op: linear, name: c18, out: $classes}\n'
+} > long.yaml
+script -qec "stty cols 400; '$strata' train builtin:digits --device cpu --model long.yaml --lr 1e-4:1e-2 --steps 1 --run-dir live --overwrite \
+  --progress none" /dev/null > out
+holds out 'lr.g1,.*,g18. '
+holds out '^    1 .* %  +([0-9.e-]+,){17}[0-9.e-]+  +[0-9]+ '
 
 # ---- Rates by the size of the weights that a file gives, which a resumed run does not need ----
 cp whole/checkpoints/last.safetensors sized.safetensors

@@ -159,7 +159,7 @@ typedef struct strata_event {
     uint32_t n_groups;
     /* Measured on the device at logged steps, at the last of an epoch, and in the first 50 of a run but
      * under adam and adamw: by what share of its size the last of these steps moved the weights of a
-     * group, and all parameters of a layer. NaN before the first. */
+     * group, and all parameters of a layer. NaN before the first, and of a group without weights. */
     const double *update;          /* [n_groups] */
     const double *layer_update;    /* [n_layers] */
     const char *const *layer_name; /* [n_layers] "conv1", "bn1", ... from the input side */

@@ -12,6 +12,18 @@ typedef struct sheet {
     uint32_t n_groups;
 } sheet;
 
+typedef struct cell {
+    char s[32];
+} cell;
+
+/* A number of so many digits; "-" where there is none. */
+static cell known(double v, int digits)
+{
+    cell c = { "-" };
+    if (!isnan(v)) snprintf(c.s, sizeof c.s, "%.*g", digits, v);
+    return c;
+}
+
 /* The figures on stderr, and the CSV's header. */
 static void about(void *context, const strata_rates_info *info)
 {
@@ -21,13 +33,11 @@ static void about(void *context, const strata_rates_info *info)
              info->schedule, info->steps);
     cli_note("%-20s %11s %12s %12s %12s %10s %10s  %s", "group", "parameters", "lr", "sum of lr", "rms of w",
              "sum / rms", "can move", "frozen steps");
-    for (uint32_t g = 0; g < info->n_groups; g++) {
-        char moves[32] = "-";
-        if (!isnan(info->moves[g])) snprintf(moves, sizeof moves, "%.4g", info->moves[g]);
-        cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12.6g %10.4g %10s  %" PRIu64 "%s%s", info->group_name[g],
-                 info->parameters[g], info->peak[g], info->mass[g], info->rms[g], info->times[g], moves,
-                 info->still[g], *info->warning[g] ? "  " : "", info->warning[g]);
-    }
+    for (uint32_t g = 0; g < info->n_groups; g++)
+        cli_note("%-20s %11" PRIu64 " %12.6g %12.6g %12s %10s %10s  %" PRIu64 "%s%s", info->group_name[g],
+                 info->parameters[g], info->peak[g], info->mass[g], known(info->rms[g], 6).s,
+                 known(info->times[g], 4).s, known(info->moves[g], 4).s, info->still[g],
+                 *info->warning[g] ? "  " : "", info->warning[g]);
     for (uint32_t i = 0; i < info->n_phases; i++) cli_note("%s", info->phase[i]);
     if (!s->file) return;
     fprintf(s->file, "step");

@@ -217,8 +217,12 @@ static strata_status say_group(strata_text *line, const strata_model *m, const r
 {
     line->length = 0;
     strata_text_format(line,
-                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g, %.4g times their size",
-                       m->group_name[g], l->parameters[g], l->mass[g], l->times[g]);
+                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g", m->group_name[g],
+                       l->parameters[g], l->mass[g]);
+    if (isnan(l->times[g])) /* norms and biases alone have no size to go by */
+        ratio = false;
+    else
+        strata_text_format(line, ", %.4g times their size", l->times[g]);
     if (ratio) strata_text_format(line, ", and move them by %.4g of it", l->moves[g]);
     strata_text_format(line, "%s%s", *l->warning[g] ? ": " : "", l->warning[g]);
     return line->failed ? no_memory() : STRATA_OK;

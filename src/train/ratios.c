@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Is there anything in a group but norms and biases? */
+static bool has_weights(const strata_model *m, uint32_t group)
+{
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        const bool weights = !param->running && !param->norm && !param->bias;
+        if (weights && m->group_of_row[param->row] == group) return true;
+    }
+    return false;
+}
+
 strata_status ratios_open(update_ratios *out, const strata_model *m)
 {
     const strata_graph *g = m->graph;
@@ -27,7 +38,10 @@ strata_status ratios_open(update_ratios *out, const strata_model *m)
         out->layer_of_row[param->row] = layer;
     }
     for (uint32_t i = 0; i < out->n_layers; i++) out->layer[i] = NAN;
-    for (uint32_t i = 0; i < m->n_groups; i++) out->group[i] = NAN;
+    for (uint32_t i = 0; i < m->n_groups; i++) {
+        out->group[i] = NAN;
+        if (!has_weights(m, i)) out->steps[i] = RATIO_TOLD;
+    }
     return STRATA_OK;
 }
 
@@ -61,7 +75,8 @@ static double ratio(const update_ratios *r, const float *moved, bool layer, uint
 void ratios_take(update_ratios *r, const float *moved)
 {
     for (uint32_t i = 0; i < r->n_layers; i++) r->layer[i] = ratio(r, moved, true, i);
-    for (uint32_t i = 0; i < r->model->n_groups; i++) r->group[i] = ratio(r, moved, false, i);
+    for (uint32_t i = 0; i < r->model->n_groups; i++)
+        r->group[i] = has_weights(r->model, i) ? ratio(r, moved, false, i) : NAN;
 }
 
 void ratios_count(update_ratios *r, uint32_t group)

@@ -15,9 +15,10 @@ typedef struct update_ratios {
     uint32_t *layer_of_row;  /* [n_rows] */
     /* |step| / |weights| of the last measured step; 0 where nothing moved. A layer's is over all its
      * parameters, a group's over those that are neither norms nor biases, as its size is everywhere. */
-    double *layer, *group; /* [n_layers], [n_groups]; NaN before the first */
+    double *layer, *group; /* [n_layers], [n_groups]; NaN before the first, and of a group without weights */
     double *sum;           /* [n_groups] of `group` over the group's first steps */
-    uint32_t *steps;       /* [n_groups] how many they are; RATIO_TOLD when what they came to was said */
+    uint32_t *steps;       /* [n_groups] how many they are; RATIO_TOLD when what they came to was said, and
+                              of a group without weights */
 } update_ratios;
 
 /* Owner: caller; release with ratios_free. */
