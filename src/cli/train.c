@@ -35,6 +35,8 @@ static double now(void)
 
 /* ---- The table -------------------------------------------------------------------------------- */
 
+enum { RATES_ROOM = 512 };
+
 /* The column of rates: a rate for each group, or where the lines would get too long that of the first and the
  * last. */
 static void name_rates(display *d, char *out, size_t room, const strata_event *e)
@@ -43,7 +45,8 @@ static void name_rates(display *d, char *out, size_t room, const strata_event *e
     const int limit = cli_is_terminal(stdout) ? cli_columns(stdout) : NOT_A_TERMINAL, n = (int)e->n_groups;
     int names = (int)strlen("lr()"), values = 8 * n - 1;
     for (int g = 0; g < n; g++) names += (int)strlen(e->group_name[g]) + (g > 0);
-    d->every_rate = (names > values ? names : values) + OTHERS <= limit && names < (int)room;
+    const int longer = names > values ? names : values;
+    d->every_rate = longer + OTHERS <= limit && longer < (int)room; /* as of put_rates */
     int at = snprintf(out, room, n > 1 ? "lr(" : "lr");
     for (int g = 0; n > 1 && d->every_rate && g < n; g++)
         at += snprintf(out + at, room - (size_t)at, "%s%s", g ? "," : "", e->group_name[g]);
@@ -73,7 +76,7 @@ static void put_rates(char *out, size_t room, const display *d, const strata_eve
 
 static void show_header(display *d, const strata_event *e)
 {
-    char lr[128];
+    char lr[RATES_ROOM];
     if (d->header) return;
     d->header = true;
     name_rates(d, lr, sizeof lr, e);
@@ -87,7 +90,7 @@ static void show_header(display *d, const strata_event *e)
 
 static void show_epoch(display *d, const strata_event *e)
 {
-    char valid[32] = "-", lr[128];
+    char valid[32] = "-", lr[RATES_ROOM];
     show_header(d, e);
     put_rates(lr, sizeof lr, d, e);
     if (isfinite(e->valid_loss)) snprintf(valid, sizeof valid, "%.4f", e->valid_loss);
@@ -117,18 +120,22 @@ static void draw_bar(char *out, size_t room, double share)
     snprintf(out + at, room - (size_t)at, "%s", cli_style_end(stderr));
 }
 
-/* A number for each group, or one where all are the same: " lr 1.0e-05,1.0e-03". Nothing before the first. */
+/* A number for each group, or one where all are the same: " lr 1.0e-05,1.0e-03"; - of a group
+ * that has none. Nothing before the first. */
 static void put_groups(char *out, size_t room, const char *name, const double *v, uint32_t n)
 {
-    bool same = true;
+    bool same = true, some = false;
     int at = 0;
     *out = '\0';
     for (uint32_t i = 0; i < n; i++) {
-        if (!isfinite(v[i])) return;
+        some = some || isfinite(v[i]);
         same = same && v[i] == v[0];
     }
-    for (uint32_t i = 0; i < (same && n ? 1 : n) && (size_t)at < room; i++)
-        at += snprintf(out + at, room - (size_t)at, "%s%s%.1e", i ? "," : " ", i ? "" : name, v[i]);
+    for (uint32_t i = 0; some && i < (same ? 1 : n) && (size_t)at < room; i++) {
+        at += snprintf(out + at, room - (size_t)at, "%s%s", i ? "," : " ", i ? "" : name);
+        if ((size_t)at < room)
+            at += snprintf(out + at, room - (size_t)at, isfinite(v[i]) ? "%.1e" : "-", v[i]);
+    }
 }
 
 /* Called for each step: how far the epoch is, and how long the rest of it will take. */
