@@ -108,6 +108,21 @@ python3 -c 'import json; assert json.load(open("larger/run.json"))["data"]["imag
 expect 0 "" "$strata" evaluate larger --device cpu
 expect 0 "" "$strata" evaluate larger/checkpoints/last.safetensors pictures --device cpu --model tiny.yaml
 expect 0 "" "$strata" predict larger pictures/train/a/0.png --device cpu
+# They are not where no size was asked for, or of images that are no pictures; then nothing is cut off of what is scored.
+for data in pictures good; do
+  expect 0 "" "$strata" train $data --device cpu --model tiny.yaml --channels 1 --batch 8 --steps 2 --augment resized --run-dir whole --overwrite
+  weights_of_it=whole/checkpoints/best.safetensors
+  expect 0 "" "$strata" evaluate whole --device cpu --quiet --json
+  mv out run.scores
+  expect 0 "" "$strata" evaluate $weights_of_it $data --device cpu --quiet --json
+  cmp -s run.scores out || fail "$data: a run scores $(cat run.scores), its weights $(cat out)"
+  expect 0 "" "$strata" predict whole pictures/train/a/0.png --device cpu
+  mv out run.guesses
+  expect 0 "" "$strata" predict $weights_of_it pictures/train/a/0.png --device cpu
+  cmp -s run.guesses out || fail "$data: a run says $(cat run.guesses), its weights $(cat out)"
+done
+expect 0 "" "$strata" train good --device cpu --model tiny.yaml --size 8 --stored-size 12 --steps 2 --run-dir whole --overwrite
+holds whole/recipe.yaml '^stored-size: "8x8"'
 expect 0 "" "$strata" data show pictures --size 8 --stored-size 12 --augment fastai,cutmix=1 --images 4 --out grid.png
 expect 2 "stored-size wants --size" "$strata" train pictures --stored-size 12 --run-dir none
 expect 2 "at least --size, 8x8, got 7x9" "$strata" train pictures --size 8 --stored-size 7x9 --run-dir none

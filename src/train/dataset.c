@@ -58,12 +58,25 @@ strata_status recipe_stored_size(uint32_t h_w[2], const strata_recipe *r, uint32
     return STRATA_OK;
 }
 
-strata_status recipe_keep_stored(strata_recipe *r, const strata_data *data)
+static strata_status set_size(strata_recipe *r, const char *key, uint32_t h, uint32_t w)
 {
     char text[32];
-    if (!data->seen_h || *strata_recipe_get(r, "stored-size")) return STRATA_OK;
-    snprintf(text, sizeof text, "%ux%u", (unsigned)data->train.h, (unsigned)data->train.w);
-    return strata_recipe_set(r, "stored-size", text);
+    snprintf(text, sizeof text, "%ux%u", (unsigned)h, (unsigned)w);
+    return strata_recipe_set(r, key, text);
+}
+
+/* Who knows the network's images alone must come to the same pixels: of images that are no pictures, or
+ * pictures that no size was asked for, the keys would say others. */
+strata_status recipe_keep_stored(strata_recipe *r, const strata_data *data)
+{
+    const strata_image_set *set = &data->train;
+    const strata_task seen = recipe_task(data);
+    uint32_t stored[2];
+    const bool same = recipe_stored_size(stored, r, seen.h, seen.w) == STRATA_OK && stored[0] == set->h &&
+                      stored[1] == set->w;
+    if (same && (!data->seen_h || *strata_recipe_get(r, "stored-size"))) return STRATA_OK;
+    if (!data->seen_h) STRATA_TRY(set_size(r, "size", seen.h, seen.w));
+    return set_size(r, "stored-size", set->h, set->w);
 }
 
 strata_task recipe_task(const strata_data *d)

@@ -19,8 +19,11 @@ strata_status recipe_data(strata_data **out, const char *source, const strata_re
  * Errors: STRATA_BAD_ARG where they are less. */
 strata_status recipe_stored_size(uint32_t h_w[2], const strata_recipe *r, uint32_t h, uint32_t w);
 
-/* Write down what was left to that, and the images that a network is given of a data set. */
+/* Write down the pixels that a data set is kept at, where they were left to that or are others: then it holds
+ * for every picture that the network is given later. */
 strata_status recipe_keep_stored(strata_recipe *r, const strata_data *data);
+
+/* The images that a network is given of a data set. */
 strata_task recipe_task(const strata_data *data);
 
 /* Take the loss that the data is for, where the recipe leaves it open.
