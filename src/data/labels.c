@@ -47,17 +47,12 @@ static strata_status read_head(reading *r)
 static strata_status add_word(reading *r, const char *word, size_t length)
 {
     label_table *t = r->table;
-    const label_row *row = &t->row[t->n];
     if (t->n_labels == r->room) {
         r->room = r->room ? 2 * r->room : 1024;
         const char **grown = r->room < UINT32_MAX / 4 ? realloc(r->word, r->room * sizeof *grown) : NULL;
         if (!grown) return no_memory(t->path);
         r->word = grown;
     }
-    for (uint32_t i = row->first; i < t->n_labels; i++)
-        if (strlen(r->word[i]) == length && strncmp(r->word[i], word, length) == 0)
-            return strata_fail(STRATA_FILE, "%s:%u: %s has the label '%s' twice", t->path,
-                               (unsigned)row->line, row->file, r->word[i]);
     r->word[t->n_labels] = strata_arena_text_n(&t->arena, word, length);
     return r->word[t->n_labels++] ? STRATA_OK : no_memory(t->path);
 }
@@ -115,6 +110,17 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static strata_status sort_labels(const label_table *t, const label_row *row)
+{
+    uint32_t *label = t->label + row->first;
+    qsort(label, row->n, sizeof *label, by_number);
+    for (uint32_t i = 1; i < row->n; i++)
+        if (label[i] == label[i - 1])
+            return strata_fail(STRATA_FILE, "%s:%u: %s has the label '%s' twice", t->path,
+                               (unsigned)row->line, row->file, t->class_name[label[i]]);
+    return STRATA_OK;
+}
+
 /* The classes, and each row's by number. */
 static strata_status number_labels(reading *r)
 {
@@ -134,8 +140,7 @@ static strata_status number_labels(reading *r)
         const char **at = bsearch(&r->word[i], t->class_name, t->classes, sizeof *at, by_text);
         t->label[i] = (uint32_t)(at - t->class_name);
     }
-    for (uint32_t i = 0; i < t->n; i++)
-        qsort(t->label + t->row[i].first, t->row[i].n, sizeof *t->label, by_number);
+    for (uint32_t i = 0; i < t->n; i++) STRATA_TRY(sort_labels(t, &t->row[i]));
     return STRATA_OK;
 }
 
