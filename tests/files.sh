@@ -189,6 +189,10 @@ rm -rf run
 expect 0 "" "${train[@]}" pictures --size 8 --sample balanced
 rm -rf run
 
+# A line about a run is whole, however long its path is.
+long=$(printf 'x%.0s' {1..200})
+expect 0 "" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir "$long/$long/$long/$long/$long/$long/end"
+holds err '^run +x+/.*/end$'
 # ---- A CSV of labels: any number a picture ----
 mkdir labelled
 cp "$golden/rgb.png" labelled/one.png

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,12 +14,18 @@ static strata_status tell(const introduction *i, strata_event_kind kind, const c
     STRATA_FORMAT(3, 4);
 static strata_status tell(const introduction *i, strata_event_kind kind, const char *format, ...)
 {
-    char line[1024];
     va_list values;
     va_start(values, format);
-    vsnprintf(line, sizeof line, format, values);
+    const int n = vsnprintf(NULL, 0, format, values);
     va_end(values);
-    return i->say(i->context, kind, line);
+    char *line = n < 0 ? NULL : malloc((size_t)n + 1);
+    if (!line) return strata_fail(STRATA_NO_MEMORY, "no memory for a line about the run");
+    va_start(values, format);
+    vsnprintf(line, (size_t)n + 1, format, values);
+    va_end(values);
+    const strata_status status = i->say(i->context, kind, line);
+    free(line);
+    return status;
 }
 
 #define note(i, ...) tell(i, STRATA_EVENT_NOTE, __VA_ARGS__)
