@@ -3,15 +3,14 @@
  * shows. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "check/judge.h"
+#include "check/guarded.h"
 #include "core/random.h"
 #include "core/sample.h"
 #include "ops/augment.h"
 
-enum { GUARD = 256, EPOCH = 3 };
+enum { EPOCH = 3 };
 enum { PIXELS, SAMPLES, VALUES, RECORDS, OUT, OTHERS, OTHER_SAMPLES, OTHER_RECORDS, PARTS };
 static const char *const part_names[] = {
     "stored pixels",  "samples",         "step values",    "records", "y",
@@ -141,17 +140,13 @@ static const augment_case cases[] = {
 };
 
 typedef struct rig {
-    strata_judge *judge;
     const augment_case *c;
     strata_augment augment;
     strata_shape shape;
-    uint64_t offset[PARTS], bytes[PARTS], total;
-    char *before, *want, *got, *again;
+    guarded m; /* of PARTS */
 } rig;
 
-static const uint32_t guard = 0x7fe0bad0; /* NaN as a float */
-
-static void place(rig *r)
+static strata_status place(rig *r)
 {
     const augment_case *c = r->c;
     const uint64_t stored = c->n * strata_stored_bytes(c->h, c->w, c->c),
@@ -161,21 +156,15 @@ static void place(rig *r)
         stored,  samples, sizeof(strata_step_values), records, 4 * strata_shape_floats(r->shape), stored,
         samples, records,
     };
-    r->total = 0;
-    for (int i = 0; i < PARTS; i++) {
-        r->offset[i] = strata_align(r->total + GUARD);
-        r->bytes[i] = bytes[i];
-        r->total = r->offset[i] + bytes[i];
-    }
-    r->total = strata_align(r->total + GUARD);
+    return guarded_init(&r->m, part_names, bytes, PARTS);
 }
 
 /* Every second image is mixed all over, others in a box, some not at all. */
 static void fill_samples(rig *r)
 {
     const uint32_t w = r->shape.w, h = r->shape.h;
-    strata_sample *own = (strata_sample *)(void *)(r->before + r->offset[SAMPLES]);
-    strata_sample *other = (strata_sample *)(void *)(r->before + r->offset[OTHER_SAMPLES]);
+    strata_sample *own = (strata_sample *)(void *)(r->m.before + r->m.offset[SAMPLES]);
+    strata_sample *other = (strata_sample *)(void *)(r->m.before + r->m.offset[OTHER_SAMPLES]);
     for (uint32_t i = 0; i < r->c->n; i++) {
         own[i] = (strata_sample) {
             .image = 1000 * i + 7, .draw = i % 3, .share = 0.3F, .box = { 0, 0, w, h }
@@ -189,79 +178,47 @@ static void fill_samples(rig *r)
 
 static void fill(rig *r)
 {
-    for (uint64_t i = 0; i < r->total / 4; i++) memcpy(r->before + 4 * i, &guard, sizeof guard);
     for (int k = 0; k < 2; k++) {
-        uint8_t *pixels = (uint8_t *)(r->before + r->offset[k ? OTHERS : PIXELS]);
-        for (uint32_t i = 0; i < r->bytes[PIXELS]; i++)
+        uint8_t *pixels = (uint8_t *)(r->m.before + r->m.offset[k ? OTHERS : PIXELS]);
+        for (uint32_t i = 0; i < r->m.bytes[PIXELS]; i++)
             pixels[i] = (uint8_t)strata_philox(i, (uint32_t)k, 0, 5, 0, STRATA_RANDOM_TEST).v[0];
     }
     fill_samples(r);
-    *(strata_step_values *)(void *)(r->before + r->offset[VALUES]) = (strata_step_values) { .seed_low = 9,
-                                                                                            .seed_high = 1,
-                                                                                            .epoch = EPOCH };
+    strata_step_values *values = (strata_step_values *)(void *)(r->m.before + r->m.offset[VALUES]);
+    *values = (strata_step_values) { .seed_low = 9, .seed_high = 1, .epoch = EPOCH };
 }
 
-static strata_slice part(const rig *r, const strata_block *block, int i)
+static strata_status record(const void *context, strata_stream *s, const strata_block *block)
 {
-    return (strata_slice) { block, r->offset[i], r->bytes[i], false };
-}
-
-static strata_status run(rig *r, strata_device *d, void *after)
-{
-    strata_status status = STRATA_OK;
-    strata_block block = { 0 };
-    strata_stream *s = NULL;
-    strata_tensor out = { .name = "input", .shape = r->shape };
-    STRATA_GO(strata_block_open(&block, d, r->total, STRATA_MEMORY_DEVICE));
-    STRATA_GO(strata_device_write(d, (strata_slice) { &block, 0, r->total, false }, r->before));
-    STRATA_GO(strata_stream_open(&s, d));
-    strata_stream_label(s, "input");
-    strata_stream_step_values(s, part(r, &block, VALUES));
-    out.data = part(r, &block, OUT);
-    strata_augment_work work = { .pixels = part(r, &block, PIXELS),
-                                 .samples = part(r, &block, SAMPLES),
-                                 .records = part(r, &block, RECORDS),
+    const rig *r = context;
+    strata_tensor out = { .name = "input", .shape = r->shape, .data = guarded_part(&r->m, block, OUT) };
+    strata_stream_step_values(s, guarded_part(&r->m, block, VALUES));
+    strata_augment_work work = { .pixels = guarded_part(&r->m, block, PIXELS),
+                                 .samples = guarded_part(&r->m, block, SAMPLES),
+                                 .records = guarded_part(&r->m, block, RECORDS),
                                  .out = &out };
     if (strata_augment_mixes(&r->augment)) {
-        work.other_pixels = part(r, &block, OTHERS);
-        work.other_samples = part(r, &block, OTHER_SAMPLES);
-        work.other_records = part(r, &block, OTHER_RECORDS);
+        work.other_pixels = guarded_part(&r->m, block, OTHERS);
+        work.other_samples = guarded_part(&r->m, block, OTHER_SAMPLES);
+        work.other_records = guarded_part(&r->m, block, OTHER_RECORDS);
     }
-    STRATA_GO(
-        strata_augment_record(s, &r->augment, &work, r->c->evaluate ? STRATA_EVALUATE_MODE : STRATA_TRAIN));
-    STRATA_GO(strata_stream_end(s));
-    STRATA_GO(strata_stream_run(s));
-    STRATA_GO(strata_device_read(d, after, (strata_slice) { &block, 0, r->total, false }));
-    const strata_recorded *launch;
-    for (uint32_t i = 0; d == r->judge->device && (launch = strata_stream_recorded(s, i)) != NULL; i++)
-        strata_judge_launched(r->judge, launch);
-done:
-    strata_stream_close(s);
-    if (block.host || block.device) strata_block_close(&block, d);
-    return status;
+    return strata_augment_record(s, &r->augment, &work, r->c->evaluate ? STRATA_EVALUATE_MODE : STRATA_TRAIN);
 }
 
-/* Everything but the records of a training pass and the output keeps its bits, guard zones included. */
-static void check_kept(const rig *r, const char *after, char *why, size_t room)
+/* The records of a training pass, and the output. */
+static bool may_write(const void *context, uint32_t i, uint64_t word)
 {
-    int i = 0;
-    for (uint64_t at = 0; at < r->total && !*why; at += 4) {
-        while (i < PARTS && at >= r->offset[i] + r->bytes[i]) i++;
-        const bool inside = i < PARTS && at >= r->offset[i];
-        if (inside && (i == OUT || (i == RECORDS && !r->c->evaluate))) continue;
-        if (inside && i == OTHER_RECORDS && strata_augment_mixes(&r->augment)) continue;
-        if (memcmp(r->before + at, after + at, 4) != 0)
-            snprintf(why, room, "%s %s changed",
-                     inside ? "what must keep its bits in" : "the guard zone before",
-                     i < PARTS ? part_names[i] : "the end");
-    }
+    const rig *r = context;
+    (void)word;
+    if (i == OTHER_RECORDS) return strata_augment_mixes(&r->augment);
+    return i == OUT || (i == RECORDS && !r->c->evaluate);
 }
 
 /* What is drawn, and where pixels are taken from, has the same bits. */
 static void check_records(const rig *r, int which, char *why, size_t room)
 {
-    const char *want = r->want + r->offset[which], *got = r->got + r->offset[which];
-    for (uint64_t at = 0; at < r->bytes[RECORDS] && !*why; at += 4) {
+    const char *want = r->m.want + r->m.offset[which], *got = r->m.got + r->m.offset[which];
+    for (uint64_t at = 0; at < r->m.bytes[RECORDS] && !*why; at += 4) {
         float a, b;
         memcpy(&a, want + at, 4);
         memcpy(&b, got + at, 4);
@@ -287,9 +244,9 @@ static double roundings(const strata_augment *a)
 /* A value may be off by so many roundings of the largest that there are. */
 static void check_pixels(const rig *r, strata_doctor_line *line, char *why, size_t room)
 {
-    const float *want = (const float *)(void *)(r->want + r->offset[OUT]);
-    const float *got = (const float *)(void *)(r->got + r->offset[OUT]);
-    const uint64_t n = r->bytes[OUT] / 4;
+    const float *want = (const float *)(void *)(r->m.want + r->m.offset[OUT]);
+    const float *got = (const float *)(void *)(r->m.got + r->m.offset[OUT]);
+    const uint64_t n = r->m.bytes[OUT] / 4;
     line->bound = 0;
     for (uint64_t i = 0; i < n; i++)
         line->bound = fmax(line->bound, JUDGE_FACTOR * 0x1p-24 * fabs((double)want[i]));
@@ -306,7 +263,7 @@ static void check_pixels(const rig *r, strata_doctor_line *line, char *why, size
 static strata_status judge_case(strata_judge *j, const augment_case *c)
 {
     strata_status status = STRATA_OK;
-    rig r = { .judge = j, .c = c, .augment = c->what, .shape = { c->n, c->out_h, c->out_w, c->c } };
+    rig r = { .c = c, .augment = c->what, .shape = { c->n, c->out_h, c->out_w, c->c } };
     char why[200] = "", sizes[64];
     r.augment.h = c->h;
     r.augment.w = c->w;
@@ -317,32 +274,24 @@ static strata_status judge_case(strata_judge *j, const augment_case *c)
         r.augment.std[k] = 0.3F - 0.05F * (float)k;
         r.augment.background[k] = (uint8_t)(60 + 50 * k);
     }
-    place(&r);
-    r.before = malloc(4 * r.total);
-    if (!r.before) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
-    r.want = r.before + r.total;
-    r.got = r.want + r.total;
-    r.again = r.got + r.total;
+    STRATA_GO(place(&r));
     fill(&r);
-    STRATA_GO(run(&r, j->reference, r.want));
-    STRATA_GO(run(&r, j->device, r.got));
-    STRATA_GO(run(&r, j->device, r.again));
+    STRATA_GO(guarded_run(&r.m, j, "input", record, &r));
     snprintf(sizes, sizeof sizes, "%u of %ux%ux%u to %ux%u", (unsigned)c->n, (unsigned)c->h, (unsigned)c->w,
              (unsigned)c->c, (unsigned)c->out_h, (unsigned)c->out_w);
     strata_doctor_line line = {
         .op = "augment", .options = c->name, .variant = "plain", .tensor = "y", .sizes = sizes
     };
-    check_kept(&r, r.want, why, sizeof why);
-    check_kept(&r, r.got, why, sizeof why);
+    guarded_check_kept(&r.m, may_write, &r, why, sizeof why);
     check_records(&r, RECORDS, why, sizeof why);
     check_records(&r, OTHER_RECORDS, why, sizeof why);
     check_pixels(&r, &line, why, sizeof why);
-    if (!why[0] && memcmp(r.got, r.again, r.total) != 0) snprintf(why, sizeof why, "not the same bits twice");
+    guarded_check_twice(&r.m, why, sizeof why);
     line.passed = why[0] == '\0';
     line.why = why;
     strata_judge_tell(j, &line);
 done:
-    free(r.before);
+    guarded_free(&r.m);
     return status;
 }
 

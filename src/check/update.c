@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check/judge.h"
+#include "check/guarded.h"
 #include "core/random.h"
 #include "graph/plan.h"
 #include "ops/update.h"
 
-enum { ROWS = 7, LOSSES = 70, GUARD = 256, STATES = 6 /* words of the state that are in use */ };
+enum { ROWS = 7, LOSSES = 70, STATES = 6 /* words of the state that are in use */ };
 enum {
     WEIGHTS,
     GRADS,
@@ -87,17 +87,13 @@ static const flat_case cases[] = {
 };
 
 typedef struct flat {
-    strata_judge *judge;
     const flat_case *c;
     strata_piece *piece;
     uint32_t n_pieces;
-    uint64_t offset[PARTS], bytes[PARTS], total;
-    char *before, *want, *got, *again;
+    guarded m; /* of PARTS */
 } flat;
 
-static const uint32_t guard = 0x7fe0bad0;
-
-static void place(flat *f)
+static strata_status place(flat *f)
 {
     const uint64_t floats = 4 * (uint64_t)f->c->blocks * STRATA_RATE_BLOCK;
     const uint64_t bytes[PARTS] = { floats,
@@ -114,13 +110,7 @@ static void place(flat *f)
                                     8 * ROWS,
                                     floats / 2,
                                     4 * (uint64_t)strata_lanes(LOSSES) };
-    f->total = 0;
-    for (int i = 0; i < PARTS; i++) {
-        f->offset[i] = strata_align(f->total + GUARD);
-        f->bytes[i] = bytes[i];
-        f->total = f->offset[i] + bytes[i];
-    }
-    f->total = strata_align(f->total + GUARD);
+    return guarded_init(&f->m, part_names, bytes, PARTS);
 }
 
 /* One run of blocks is longer than a piece. */
@@ -161,28 +151,28 @@ static void fill_rates(strata_rate *rates, int what)
 static void fill(flat *f)
 {
     const flat_case *c = f->c;
-    for (uint64_t i = 0; i < f->total / 4; i++) memcpy(f->before + 4 * i, &guard, sizeof guard);
     for (int part = WEIGHTS; part <= MOMENT2; part++) {
-        float *v = (float *)(f->before + f->offset[part]);
-        for (uint64_t i = 0; i < f->bytes[part] / 4; i++) {
+        float *v = (float *)(f->m.before + f->m.offset[part]);
+        for (uint64_t i = 0; i < f->m.bytes[part] / 4; i++) {
             strata_random4 r = strata_philox((uint32_t)i, (uint32_t)part, 0, 2, 0, STRATA_RANDOM_TEST);
             v[i] = strata_uniform(r.v[0]) * 2 - 1;
             if (part == MOMENT2) v[i] = fabsf(v[i]);
             if (i % STRATA_RATE_BLOCK > 250) v[i] = 0; /* the pads of a parameter */
         }
     }
-    uint32_t *owner = (uint32_t *)(f->before + f->offset[OWNER]);
-    float *grads = (float *)(f->before + f->offset[GRADS]), *loss = (float *)(f->before + f->offset[LOSS]);
+    uint32_t *owner = (uint32_t *)(f->m.before + f->m.offset[OWNER]);
+    float *grads = (float *)(f->m.before + f->m.offset[GRADS]);
+    float *loss = (float *)(f->m.before + f->m.offset[LOSS]);
     for (uint32_t b = 0; b < c->blocks; b++) {
         owner[b] = owner_of(b);
         if ((owner[b] == 3 && c->bad_frozen_gradient) || (b == 60 && c->bad_gradient))
             grads[b * STRATA_RATE_BLOCK + 77] = NAN;
     }
-    fill_rates((strata_rate *)(f->before + f->offset[RATES]), c->what);
-    memcpy(f->before + f->offset[PIECES], f->piece, f->bytes[PIECES]);
-    memset(f->before + f->offset[TRUST], 0, f->bytes[TRUST]);
+    fill_rates((strata_rate *)(f->m.before + f->m.offset[RATES]), c->what);
+    memcpy(f->m.before + f->m.offset[PIECES], f->piece, f->m.bytes[PIECES]);
+    memset(f->m.before + f->m.offset[TRUST], 0, f->m.bytes[TRUST]);
     for (uint32_t i = 0; i < LOSSES; i++) loss[i] = i == 66 && c->bad_loss ? INFINITY : 0.25F * (float)i;
-    strata_state *state = (strata_state *)(f->before + f->offset[STATE]);
+    strata_state *state = (strata_state *)(f->m.before + f->m.offset[STATE]);
     *state = (strata_state) { .not_finite = c->was_bad      ? 1
                                             : c->overflowed ? 2
                                                             : 0,
@@ -193,41 +183,37 @@ static void fill(flat *f)
                               .good_steps = c->good_steps };
 }
 
-static strata_slice part(const flat *f, const strata_block *block, int i)
+static strata_status record(const void *context, strata_stream *s, const strata_block *block)
 {
-    return (strata_slice) { .block = block, .offset = f->offset[i], .bytes = f->bytes[i] };
-}
-
-static strata_status record(const flat *f, strata_stream *s, const strata_block *block)
-{
+    const flat *f = context;
     strata_update u = {
-        .weights = part(f, block, WEIGHTS),
-        .grads = part(f, block, GRADS),
-        .owner = part(f, block, OWNER),
-        .rates = part(f, block, RATES),
-        .state = part(f, block, STATE),
-        .loss = part(f, block, LOSS),
-        .scratch = part(f, block, SCRATCH),
+        .weights = guarded_part(&f->m, block, WEIGHTS),
+        .grads = guarded_part(&f->m, block, GRADS),
+        .owner = guarded_part(&f->m, block, OWNER),
+        .rates = guarded_part(&f->m, block, RATES),
+        .state = guarded_part(&f->m, block, STATE),
+        .loss = guarded_part(&f->m, block, LOSS),
+        .scratch = guarded_part(&f->m, block, SCRATCH),
         .blocks = f->c->blocks,
         .n = LOSSES,
         .clip_norm = f->c->clip_norm,
-        .pieces = part(f, block, PIECES),
+        .pieces = guarded_part(&f->m, block, PIECES),
         .piece = f->piece,
         .n_pieces = f->n_pieces,
         .rows = ROWS,
-        .trust = part(f, block, TRUST),
+        .trust = guarded_part(&f->m, block, TRUST),
         .trust_coefficient = 0.3F,
         .trust_clip = f->c->trust_clip,
     };
-    if (!f->c->no_momentum) u.moment1 = part(f, block, MOMENT1);
-    if (has_moment2(f->c)) u.moment2 = part(f, block, MOMENT2);
-    if (f->c->measured) u.moved = part(f, block, MOVED);
+    if (!f->c->no_momentum) u.moment1 = guarded_part(&f->m, block, MOMENT1);
+    if (has_moment2(f->c)) u.moment2 = guarded_part(&f->m, block, MOMENT2);
+    if (f->c->measured) u.moved = guarded_part(&f->m, block, MOVED);
     u.scaled = f->c->scale > 0;
     if (f->c->what == CAST) {
-        u.copies = part(f, block, COPIES);
+        u.copies = guarded_part(&f->m, block, COPIES);
         u.copies.half = true;
-        u.counts[0] = strata_slice_part(u.weights, 0, f->bytes[COUNTS]); /* any floats */
-        u.counts[1] = part(f, block, COUNTS);
+        u.counts[0] = strata_slice_part(u.weights, 0, f->m.bytes[COUNTS]); /* any floats */
+        u.counts[1] = guarded_part(&f->m, block, COUNTS);
         STRATA_TRY(strata_update_copy(s, &u));
         return strata_update_scale(s, &u);
     }
@@ -235,31 +221,10 @@ static strata_status record(const flat *f, strata_stream *s, const strata_block 
                               : strata_update_step(s, &u, (strata_optimizer)f->c->what);
 }
 
-static strata_status run(flat *f, strata_device *d, void *after)
-{
-    strata_status status = STRATA_OK;
-    strata_block block = { 0 };
-    strata_stream *s = NULL;
-    STRATA_GO(strata_block_open(&block, d, f->total, STRATA_MEMORY_DEVICE));
-    STRATA_GO(strata_device_write(d, (strata_slice) { .block = &block, .bytes = f->total }, f->before));
-    STRATA_GO(strata_stream_open(&s, d));
-    strata_stream_label(s, "update");
-    STRATA_GO(record(f, s, &block));
-    STRATA_GO(strata_stream_end(s));
-    STRATA_GO(strata_stream_run(s));
-    STRATA_GO(strata_device_read(d, after, (strata_slice) { .block = &block, .bytes = f->total }));
-    const strata_recorded *launch;
-    for (uint32_t i = 0; d == f->judge->device && (launch = strata_stream_recorded(s, i)) != NULL; i++)
-        strata_judge_launched(f->judge, launch);
-done:
-    strata_stream_close(s);
-    if (block.host || block.device) strata_block_close(&block, d);
-    return status;
-}
-
 /* Which parts may be written, and which floats of them: rows that are active. */
-static bool may_write(const flat *f, int i, uint64_t element)
+static bool may_write(const void *context, uint32_t i, uint64_t element)
 {
+    const flat *f = context;
     const flat_case *c = f->c;
     if (i == SCRATCH) return c->what == NORM || by_pieces(c);
     if (i == STATE) return c->what == NORM && element < STATES;
@@ -272,21 +237,6 @@ static bool may_write(const flat *f, int i, uint64_t element)
            owner_of((uint32_t)(element / STRATA_RATE_BLOCK)) != 3;
 }
 
-/* Everything else keeps its bits, guard zones included. */
-static void check_kept(const flat *f, const char *after, char *why, size_t room)
-{
-    int i = 0;
-    for (uint64_t at = 0; at < f->total && !*why; at += 4) {
-        while (i < PARTS && at >= f->offset[i] + f->bytes[i]) i++;
-        bool inside = i < PARTS && at >= f->offset[i];
-        if (inside && may_write(f, i, (at - f->offset[i]) / 4)) continue;
-        if (memcmp(f->before + at, after + at, 4) != 0)
-            snprintf(why, room, "%s %s changed",
-                     inside ? "what must keep its bits in" : "the guard zone before",
-                     i < PARTS ? part_names[i] : "the end");
-    }
-}
-
 /* How many units of 2^-24 a norm or trust ratio may be off: the root of a sum of up to 256 terms of an
  * invocation's share of a piece, of as many again over the pieces, and of the trees over a workgroup. */
 static double norm_units(const flat *f) { return sqrt(256 + f->n_pieces); }
@@ -294,8 +244,8 @@ static double norm_units(const flat *f) { return sqrt(256 + f->n_pieces); }
 /* Norms: of the step, which is a difference of weights that each were rounded, and of the weights. */
 static void check_moved(const flat *f, double unit, char *why, size_t room)
 {
-    const float *want = (const float *)(f->want + f->offset[MOVED]),
-                *got = (const float *)(f->got + f->offset[MOVED]);
+    const float *want = (const float *)(f->m.want + f->m.offset[MOVED]),
+                *got = (const float *)(f->m.got + f->m.offset[MOVED]);
     for (uint32_t row = 0; row < ROWS && !*why; row++)
         for (uint32_t k = 2 * row; k < 2 * row + 2 && !*why; k++) {
             const double size = (k % 2 ? 0 : (double)want[k + 1]) + norm_units(f) * (double)want[k];
@@ -310,10 +260,10 @@ static void check_moved(const flat *f, double unit, char *why, size_t room)
  * multiplies what moves. */
 static void check_part(const flat *f, int i, double unit, strata_doctor_line *line, char *why, size_t room)
 {
-    const float *was = (const float *)(f->before + f->offset[i]),
-                *want = (const float *)(f->want + f->offset[i]);
-    const float *got = (const float *)(f->got + f->offset[i]);
-    const uint64_t n = i == STATE ? STATES : f->bytes[i] / 4;
+    const float *was = (const float *)(f->m.before + f->m.offset[i]),
+                *want = (const float *)(f->m.want + f->m.offset[i]);
+    const float *got = (const float *)(f->m.got + f->m.offset[i]);
+    const uint64_t n = i == STATE ? STATES : f->m.bytes[i] / 4;
     double rms = 0;
     for (uint64_t k = 0; k < n && i != STATE; k++) rms += (double)want[k] * (double)want[k] / (double)n;
     for (uint64_t k = 0; k < n && !*why; k++) {
@@ -337,26 +287,19 @@ static void check_part(const flat *f, int i, double unit, strata_doctor_line *li
 static void check_same(const flat *f, char *why, size_t room)
 {
     for (int i = COPIES; i <= COUNTS && !*why; i++)
-        if (memcmp(f->got + f->offset[i], f->want + f->offset[i], f->bytes[i]) != 0)
+        if (memcmp(f->m.got + f->m.offset[i], f->m.want + f->m.offset[i], f->m.bytes[i]) != 0)
             snprintf(why, room, "%s: other bits than the reference's", part_names[i]);
 }
 
 static strata_status judge_case(strata_judge *j, const flat_case *c)
 {
     strata_status status = STRATA_OK;
-    flat f = { .judge = j, .c = c };
+    flat f = { .c = c };
     char why[200] = "", sizes[32];
     STRATA_GO(make_pieces(&f));
-    place(&f);
-    f.before = malloc(4 * f.total);
-    if (!f.before) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
-    f.want = f.before + f.total;
-    f.got = f.want + f.total;
-    f.again = f.got + f.total;
+    STRATA_GO(place(&f));
     fill(&f);
-    STRATA_GO(run(&f, j->reference, f.want));
-    STRATA_GO(run(&f, j->device, f.got));
-    STRATA_GO(run(&f, j->device, f.again));
+    STRATA_GO(guarded_run(&f.m, j, "update", record, &f));
     snprintf(sizes, sizeof sizes, "%u floats", c->blocks * STRATA_RATE_BLOCK);
     strata_doctor_line line = { .op = "update",
                                 .options = c->name,
@@ -365,8 +308,7 @@ static strata_status judge_case(strata_judge *j, const flat_case *c)
                                 .sizes = sizes,
                                 .error = 0,
                                 .bound = 1e-30 };
-    check_kept(&f, f.want, why, sizeof why);
-    check_kept(&f, f.got, why, sizeof why);
+    guarded_check_kept(&f.m, may_write, &f, why, sizeof why);
     /* The norm is a root: half the relative error of its sum. */
     double norm_unit = JUDGE_FACTOR * sqrt((double)c->blocks * STRATA_RATE_BLOCK) * 0x1p-25;
     if (c->what == NORM)
@@ -378,12 +320,12 @@ static strata_status judge_case(strata_judge *j, const flat_case *c)
             check_part(&f, i, JUDGE_FACTOR * 0x1p-24, &line, why, sizeof why);
     if (has_trust(c)) check_part(&f, TRUST, JUDGE_FACTOR * norm_units(&f) * 0x1p-24, &line, why, sizeof why);
     if (c->measured) check_moved(&f, JUDGE_FACTOR * 0x1p-24, why, sizeof why);
-    if (!why[0] && memcmp(f.got, f.again, f.total) != 0) snprintf(why, sizeof why, "not the same bits twice");
+    guarded_check_twice(&f.m, why, sizeof why);
     line.passed = why[0] == '\0';
     line.why = why;
     strata_judge_tell(j, &line);
 done:
-    free(f.before);
+    guarded_free(&f.m);
     free(f.piece);
     return status;
 }
