@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The command line without a network: texts, options, lists, and what works without Vulkan.
 #   cli.sh PROGRAM
-. "$(dirname "$0")/lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
 
 # ---- Texts ----
 expect 0 "" "$strata" --help
@@ -183,6 +184,14 @@ rm -r first second
 # ---- The bench, where no device is wanted ----
 expect 2 "--size wants" "$strata" bench --size 0
 expect 2 "'--sise'.*did you mean '--size'" "$strata" bench --sise 9
+small=("$strata" bench --device cpu --model small-cnn --size 8 --channels 1 --steps 2 --batch 6)
+expect 2 "--micro-batch wants a divisor of --batch 6, got 4" "${small[@]}" --micro-batch 4
+expect 0 "" "${small[@]}" --micro-batch 2
+holds out '^model +small-cnn, batch 6 in parts of 2, 8x8x1, 10 classes'
+expect 0 "" "${small[@]}" --micro-batch 2 --json
+mv out bench.json
+expect 0 "" "$strata" bench --help
+python3 "$here/bench_keys.py" bench.json out > keys || fail "bench --json: $(cat keys)"
 
 # ---- Words and options ----
 expect 2 "'trian'.*did you mean 'train'" "$strata" trian

@@ -174,6 +174,48 @@ static void work_is_what_shapes_say(void **state)
     strata_recipe_close(r);
 }
 
+static const strata_bench *open_bench(const strata_recipe *r)
+{
+    const strata_bench *b = NULL;
+    OK(strata_bench_open(&b, &(strata_bench_config) { .recipe = r, .h = 8, .w = 8, .c = 1, .steps = 2 }));
+    return b;
+}
+
+/* A step in three parts is the work of a whole one, in three times its launches, but one update. */
+static void micro_batches_add_up(void **state)
+{
+    (void)state;
+    strata_recipe *r = NULL;
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "device", device_name()));
+    OK(strata_recipe_set(r, "model", "small-cnn"));
+    OK(strata_recipe_set(r, "opt", "sgd"));
+    OK(strata_recipe_set(r, "batch", "6"));
+    OK(strata_recipe_set(r, "validate", "true"));
+    const strata_bench *whole = open_bench(r);
+    OK(strata_recipe_set(r, "micro-batch", "2"));
+    const strata_bench *parts = open_bench(r);
+    assert_int_equal(whole->micro_batch, 6);
+    assert_int_equal(parts->batch, 6);
+    assert_int_equal(parts->micro_batch, 2);
+    assert_int_equal(parts->n_lines, whole->n_lines);
+    assert_true(parts->train_images_per_s == 6 / parts->train_s);
+    assert_true(parts->infer_images_per_s == 6 / parts->infer_s);
+    for (uint32_t i = 0; i < whole->n_lines; i++) {
+        const strata_bench_line *w = &whole->line[i], *p = &parts->line[i];
+        const bool update = strcmp(w->node, "update") == 0;
+        assert_string_equal(p->node, w->node);
+        assert_int_equal(p->launches, update ? w->launches : 3 * w->launches);
+        assert_true(p->seconds > 0);
+        if (update || strcmp(w->pass, "BACKWARD_W") == 0) continue; /* the parameters are read by each part */
+        if (!(p->flops == w->flops && p->bytes >= w->bytes))
+            fail_msg("%s %s: %g flops in parts, %g whole", w->node, w->pass, p->flops, w->flops);
+    }
+    strata_bench_close(parts);
+    strata_bench_close(whole);
+    strata_recipe_close(r);
+}
+
 /* Three that live at once, and one that comes when they are gone. */
 static void least_memory_is_what_lives_at_once(void **state)
 {
@@ -193,6 +235,7 @@ int main(void)
         cmocka_unit_test(times_of_a_device),
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),
+        cmocka_unit_test(micro_batches_add_up),
         cmocka_unit_test(least_memory_is_what_lives_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

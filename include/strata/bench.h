@@ -37,12 +37,12 @@ typedef struct strata_bench_config {
     const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
 } strata_bench_config;
 
-/* The launches of one pass of one layer. */
+/* The launches of one pass of one layer: those of all micro-batches of a step, or of a batch of inference. */
 typedef struct strata_bench_line {
     const char *node, *op;      /* "layer1.0.conv1", "conv2d"; "update", "sgd" or "grad_norm" */
     const char *phase;          /* "train" or "infer" */
     const char *pass, *variant; /* "FORWARD", "BACKWARD_X"; the main kernel's variant */
-    const char *shape;          /* "64x32x32x64 -> 64x32x32x64, kernel 3x3" */
+    const char *shape;          /* "[64,32,32,64] -> [64,32,32,64] kernel=3 pad=1": of a micro-batch */
     uint32_t launches;
     double seconds;      /* the least of all rounds */
     double flops, bytes; /* the least that the pass has to do, from its shapes: see strata_limits */
@@ -52,7 +52,8 @@ typedef struct strata_bench {
     strata_caps caps;
     strata_limits limits;
     const char *model; /* "resnet18" */
-    uint32_t batch, h, w, c, classes, steps;
+    uint32_t batch, micro_batch; /* images of a step or of a batch of inference; of each part of it */
+    uint32_t h, w, c, classes, steps;
     bool processor_time; /* of lines and limits */
     uint64_t parameters;
     double train_images_per_s, infer_images_per_s; /* with steps in flight as in a run; medians */

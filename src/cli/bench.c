@@ -127,9 +127,10 @@ static void whole_json(const strata_bench *b, const char *op)
     device_json(&b->caps);
     cli_json_key("model", false);
     cli_json_text(b->model);
-    printf(", \"batch\": %u, \"image\": [%u, %u, %u], \"classes\": %u, \"steps\": %u, \"parameters\": %llu",
-           (unsigned)b->batch, (unsigned)b->h, (unsigned)b->w, (unsigned)b->c, (unsigned)b->classes,
-           (unsigned)b->steps, (unsigned long long)b->parameters);
+    printf(", \"batch\": %u, \"micro_batch\": %u, \"image\": [%u, %u, %u]", (unsigned)b->batch,
+           (unsigned)b->micro_batch, (unsigned)b->h, (unsigned)b->w, (unsigned)b->c);
+    printf(", \"classes\": %u, \"steps\": %u, \"parameters\": %llu", (unsigned)b->classes, (unsigned)b->steps,
+           (unsigned long long)b->parameters);
     printf(", \"processor_time\": %s", b->processor_time ? "true" : "false");
     number_json("train_images_per_s", b->train_images_per_s);
     number_json("infer_images_per_s", b->infer_images_per_s);
@@ -229,9 +230,10 @@ static strata_status whole_text(const strata_bench *b, const char *op)
 {
     device_text(&b->caps);
     limits_text(&b->limits);
-    printf("model      %s, batch %u, %ux%ux%u, %u classes: %llu parameters\n", b->model, (unsigned)b->batch,
-           (unsigned)b->h, (unsigned)b->w, (unsigned)b->c, (unsigned)b->classes,
-           (unsigned long long)b->parameters);
+    printf("model      %s, batch %u", b->model, (unsigned)b->batch);
+    if (b->micro_batch < b->batch) printf(" in parts of %u", (unsigned)b->micro_batch);
+    printf(", %ux%ux%u, %u classes: %llu parameters\n", (unsigned)b->h, (unsigned)b->w, (unsigned)b->c,
+           (unsigned)b->classes, (unsigned long long)b->parameters);
     printf("training   %.1f images/s: %.1f ms a step (%.2f s of processor time), %.1f %% of it in no kernel, "
            "%.0f us host work\n",
            b->train_images_per_s, 1e3 * b->train_s, b->cpu_s, 100 * b->outside, 1e6 * b->host_s);
@@ -306,9 +308,19 @@ const cli_command cli_bench = {
         "however it is computed; limit is the larger share of the two in what shaders that only multiply and "
         "add, or only copy, were seen to do on this device. On a software device the processor time of a "
         "step is its work, whatever else the machine is doing. Inference is timed as a run validates; "
-        "evaluate and predict add up as --exact does.",
+        "evaluate and predict add up as --exact does.\n"
+        "\n"
+        "With --json: device, driver, strata; model, batch, micro_batch, image (height, width, channels), "
+        "classes, steps, parameters, processor_time (of lines and limits); train_images_per_s and "
+        "infer_images_per_s, medians; train_s and infer_s of a step and of a batch, train_cpu_s and "
+        "infer_cpu_s in processor time, host_s of it the host's own work; train_kernel_s and infer_kernel_s, "
+        "the sums of the lines, outside_kernels, the share of a step in none; open_s and start_s; "
+        "memory_bytes and least_memory_bytes; limits (flops_per_s, bytes_per_s, submit_s, dispatch_s, "
+        "timestamps); and lines, each of one pass of one layer: node, op, phase (train, infer), pass, "
+        "variant, shape, launches, seconds, flops, bytes, of_limit. Seconds, launches, flops and bytes are "
+        "of a whole step, or batch, and a shape is of a micro-batch. Keys may be added, and none is renamed.",
     .options = options,
-    .keys = "model stem head opt momentum lr clip-norm batch recompute seed precision device variants tune "
-            "exact no-fuse shader-dir validate",
+    .keys = "model stem head opt momentum lr clip-norm batch micro-batch recompute seed precision device "
+            "variants tune exact no-fuse shader-dir validate",
     .run = run,
 };

@@ -23,20 +23,21 @@ static const char environment[] = "STRATA_DEVICE is the default of --device. NO_
 
 /* ---- Lines of a terminal ------------------------------------------------------------------------ */
 
-/* Print words from column `at`, indented by `indent` on the lines that follow. */
+/* Print words from column `at`, indented by `indent` on the lines that follow; a newline ends one. */
 static void wrap(const char *text, int at, int indent)
 {
     int width = cli_columns(stdout) < 100 ? cli_columns(stdout) : 100;
     while (*text) {
-        const int word = (int)strcspn(text, " ");
-        if (at > indent && at + 1 + word > width) {
+        const int word = (int)strcspn(text, " \n");
+        const bool ends = *text == '\n';
+        if (ends || (at > indent && at + 1 + word > width)) {
             printf("\n%*s", indent, "");
             at = indent;
         }
         if (at > indent) putchar(' '), at++;
         printf("%.*s", word, text);
         at += word;
-        text += word + (int)strspn(text + word, " ");
+        text += word + (ends ? 1 : (int)strspn(text + word, " "));
     }
     putchar('\n');
 }

@@ -20,8 +20,8 @@ typedef struct bench_inside {
     speed_table table;
     const volatile int *interrupt;
     double host; /* processor time of the host's work so far */
-    uint64_t host_steps, batches;
-    float *pixels; /* [batch, h, w, c] */
+    uint64_t host_steps, trained, inferred; /* steps; micro-batches submitted */
+    float *pixels;                          /* [batch, h, w, c] */
     int32_t *labels;
 } bench_inside;
 
@@ -29,21 +29,32 @@ static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no 
 
 /* ---- Steps -------------------------------------------------------------------------------------- */
 
+/* Fill a ring's slot while it is new. A loader thread does this beside a run's steps; the slots keep what was
+ * written. */
+static void fill(const bench_inside *b, const engine_input *in, uint64_t submitted, uint32_t part)
+{
+    const strata_trainer *t = b->trainer;
+    const size_t first = (size_t)part * t->micro, image = (size_t)b->shown.h * b->shown.w * b->shown.c;
+    if (submitted < STRATA_RING_SLOTS)
+        engine_put(&t->main, in, b->pixels + first * image, b->labels + first, t->micro,
+                   1.0f / (float)t->batch);
+}
+
 static strata_status one_step(bench_inside *b)
 {
     strata_trainer *t = b->trainer;
     engine_input in;
     trainer_result result;
-    double from = strata_thread_time();
-    STRATA_TRY(trainer_begin(t, t->batch, t->batch, true, 0, &in));
-    b->host += strata_thread_time() - from;
-    /* A loader thread does this beside a run's steps; the slots keep what was written. */
-    if (b->host_steps < STRATA_RING_SLOTS)
-        engine_put(&t->main, &in, b->pixels, b->labels, t->batch, 1.0f / (float)t->batch);
-    from = strata_thread_time();
-    STRATA_TRY(trainer_submit(t));
-    for (bool got = true; got;) STRATA_TRY(trainer_take(t, false, &result, &got));
-    b->host += strata_thread_time() - from;
+    for (uint32_t part = 0; part < t->parts; part++) {
+        double from = strata_thread_time();
+        STRATA_TRY(trainer_begin(t, t->micro, t->batch, part + 1 == t->parts, 0, &in));
+        b->host += strata_thread_time() - from;
+        fill(b, &in, b->trained++, part);
+        from = strata_thread_time();
+        STRATA_TRY(trainer_submit(t));
+        for (bool got = true; got;) STRATA_TRY(trainer_take(t, false, &result, &got));
+        b->host += strata_thread_time() - from;
+    }
     b->host_steps++;
     return STRATA_OK;
 }
@@ -61,15 +72,15 @@ static strata_status infer(bench_inside *b, uint32_t batches)
     engine *e = &b->trainer->main;
     const void *bytes;
     uint64_t number;
+    const uint32_t parts = b->trainer->parts;
     STRATA_TRY(engine_evaluate_ring(e));
-    for (uint32_t i = 0; i < batches; i++) {
+    for (uint32_t i = 0; i < batches * parts; i++) {
         void *in;
         STRATA_TRY(strata_ring_begin(e->evaluate, &in));
         do STRATA_TRY(strata_ring_result(e->evaluate, false, &number, &bytes));
         while (bytes);
-        const engine_input parts = engine_parts(e, in);
-        if (b->batches++ < STRATA_RING_SLOTS)
-            engine_put(e, &parts, b->pixels, b->labels, b->trainer->batch, 1);
+        const engine_input input = engine_parts(e, in);
+        fill(b, &input, b->inferred++, i % parts);
         STRATA_TRY(strata_plan_submit_evaluate(e->plan, e->evaluate));
     }
     do STRATA_TRY(strata_ring_result(e->evaluate, true, &number, &bytes));
@@ -130,11 +141,10 @@ static strata_status open_trainer(bench_inside *b)
     STRATA_TRY(strata_device_open(&b->device, &device));
     STRATA_TRY(strata_trainer_open(&b->trainer, b->device, r, &task));
     const strata_trainer *t = b->trainer;
-    if (t->parts != 1)
-        return strata_fail(STRATA_BAD_ARG, "a bench takes whole batches: leave micro-batch away");
     s->open_s = strata_now() - from;
     s->caps = *strata_device_caps(b->device);
     s->batch = t->batch;
+    s->micro_batch = t->micro;
     s->model = t->main.model->name;
     s->parameters = strata_graph_param_count(t->main.model->graph);
     STRATA_TRY(make_images(b));

@@ -6,12 +6,12 @@
 #include "graph/plan.h"
 #include "strata/bench.h"
 
-enum { SPEED_ROUNDS = 64, SPEED_PARTS = 3 };
+enum { SPEED_ROUNDS = 64, SPEED_PARTS = 4 };
 
 typedef struct speed_part {
     const strata_part *part;
-    uint32_t n;
-    uint32_t *line; /* [n] of each launch */
+    uint32_t n, times; /* launches; how often a step, or a batch of inference, runs them */
+    uint32_t *line;    /* [n] of each launch */
 } speed_part;
 
 /* The lines of a plan's recordings and the times they took. */

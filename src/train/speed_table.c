@@ -5,7 +5,14 @@
 #include "ops/update.h"
 #include "train/speed.h"
 
-static const int parts[SPEED_PARTS] = { STRATA_PART_FIRST, STRATA_PART_UPDATE, STRATA_PART_EVALUATE };
+static const int parts[SPEED_PARTS] = { STRATA_PART_FIRST, STRATA_PART_NEXT, STRATA_PART_UPDATE,
+                                        STRATA_PART_EVALUATE };
+
+/* Micro-batches of a step: how often a pass of a layer runs in it. */
+static uint32_t micro_batches(const strata_plan *p)
+{
+    return p->config.micro_batches ? p->config.micro_batches : 1;
+}
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the times"); }
 
@@ -73,13 +80,14 @@ static strata_status describe_node(speed_table *t, strata_bench_line *l, const s
     const strata_work w = strata_node_work(n, pass == STRATA_FORWARD && !train ? STRATA_EVALUATE : pass);
     l->op = n->op->name;
     l->pass = strata_pass_name(pass);
-    l->flops = w.flops;
-    l->bytes = w.bytes;
+    l->flops = w.flops * micro_batches(t->plan);
+    l->bytes = w.bytes * micro_batches(t->plan);
     l->shape = shape_of(&t->arena, n);
     return l->shape ? STRATA_OK : no_memory();
 }
 
-/* The line that a launch belongs to, among those from `from` on; a new one where there is none yet. */
+/* The line that a launch belongs to, among those from `from` on; a new one, without launches, where there is
+ * none yet. */
 static strata_status take_line(speed_table *t, uint32_t *out, uint32_t from, bool train,
                                const strata_recorded *r)
 {
@@ -100,7 +108,6 @@ static strata_status take_line(speed_table *t, uint32_t *out, uint32_t from, boo
     const bool main = r->pass == pass && !t->main[*out]; /* a helper's variant is not the pass's */
     if (main) l->variant = r->variant;
     t->main[*out] = t->main[*out] || main;
-    l->launches++;
     return STRATA_OK;
 }
 
@@ -116,13 +123,17 @@ static strata_status take_part(speed_table *t, speed_part *out, int part, uint32
 {
     const strata_part *p = &t->plan->part[part];
     const strata_recorded *r;
-    *out = (speed_part) { .part = p, .n = launches_of(p) };
+    *out = (speed_part) { .part = p, .n = launches_of(p), .times = 1 };
+    if (part == STRATA_PART_NEXT) out->times = micro_batches(t->plan) - 1;
+    if (part == STRATA_PART_EVALUATE) out->times = micro_batches(t->plan);
     out->line = strata_arena_take(&t->arena, (out->n + 1) * sizeof *out->line);
     if (!out->line) return no_memory();
     uint32_t at = 0;
     for (uint32_t s = 0; s < p->n; s++)
-        for (uint32_t i = 0; (r = strata_stream_recorded(p->segment[s], i)); i++)
-            STRATA_TRY(take_line(t, &out->line[at++], from, part != STRATA_PART_EVALUATE, r));
+        for (uint32_t i = 0; (r = strata_stream_recorded(p->segment[s], i)); i++) {
+            STRATA_TRY(take_line(t, &out->line[at], from, part != STRATA_PART_EVALUATE, r));
+            t->line[out->line[at++]].launches += out->times;
+        }
     return STRATA_OK;
 }
 
@@ -171,7 +182,9 @@ strata_status speed_table_round(speed_table *t, uint32_t round, bool train, doub
 {
     *sum = 0;
     for (int i = 0; i < SPEED_PARTS; i++)
-        if ((parts[i] != STRATA_PART_EVALUATE) == train) STRATA_TRY(time_part(t, &t->part[i], round, sum));
+        for (uint32_t k = 0; k < t->part[i].times; k++)
+            if ((parts[i] != STRATA_PART_EVALUATE) == train)
+                STRATA_TRY(time_part(t, &t->part[i], round, sum));
     return STRATA_OK;
 }
 
