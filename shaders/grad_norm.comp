@@ -11,17 +11,21 @@
 //                 the number of steps where it was not 0
 // scale is that of the losses, 1 where interval is 0. Else a BAD partial alone makes not_finite 2 for this
 // step and halves the scale, which `interval` good steps in a row double; at 1 it is no excuse any more.
+// Where rows is not 0, an active row that takes this step counts it, and its corrections are made of that
+// count and of the betas in the table: 1 / (1 - beta1^n), 1 / sqrt(1 - beta2^n).
 // Finiteness is read from the bits of each value: a sum of squares may overflow where no gradient did.
 READS(0, grads);                                            // [blocks, 64] a slice, from block `first` on
 layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [all blocks] row
 layout(binding = 2) readonly buffer B2 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 3) readonly buffer B3 { uint loss[]; };    // [n] bits of f32
 layout(binding = 4)          buffer B4 { uint partial[]; }; // [partials] bits of f32
-layout(binding = 5)          buffer B6 { uint state[]; };   // strata_state
+layout(binding = 5)          buffer B5 { uint state[]; };   // strata_state
+layout(binding = 6)          buffer B6 { uint steps[]; };   // [rows]
+layout(binding = 7)          buffer B7 { uint table[]; };   // [rows, 8] the rates again, to be corrected
 layout(push_constant) uniform Args {
     uint first, blocks, chunk, partials, n;
     float clip_norm;
-    uint interval;
+    uint interval, rows;
 };
 
 const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
@@ -61,8 +65,33 @@ void rescale(float scale, bool overflow)
     state[5] = good;
 }
 
+// 1 - beta^n from the highest bit of n on, without a difference of two that are almost alike: with
+// u = 1 - beta^k it is u (2 - u) for 2 k, and u + (1 - u) (1 - beta) for k + 1.
+float rest(float beta, uint n)
+{
+    float u = 0.0, one = 1.0 - beta;
+    for (int bit = findMSB(n); bit >= 0; bit--) {
+        u *= 2.0 - u;
+        if (((n >> bit) & 1) != 0) u += (1.0 - u) * one;
+    }
+    return u;
+}
+
+void count_step()
+{
+    for (uint row = lane; row < rows; row += GROUP) {
+        uint at = 8 * row;
+        if ((table[at + 7] & ACTIVE) == 0) continue;
+        uint n = steps[row] + 1;
+        steps[row] = n;
+        table[at + 5] = floatBitsToUint(1.0 / rest(uintBitsToFloat(table[at + 1]), n));
+        table[at + 6] = floatBitsToUint(1.0 / sqrt(rest(uintBitsToFloat(table[at + 2]), n)));
+    }
+}
+
 void finish()
 {
+    bool ended = state[0] == 1; // for good; read before the reductions' barriers, written behind them
     float sum = 0.0, worst = 0.0; // 1: a gradient, 2: a loss is not finite
     for (uint i = lane; i < partials; i += GROUP) {
         if (partial[i] == BAD) worst = 1.0;
@@ -72,13 +101,14 @@ void finish()
         if ((loss[i] & EXPONENT) == EXPONENT) worst = 2.0;
     float norm = sqrt(group_sum(sum));
     worst = group_max(worst);
+    if (worst == 0.0 && !ended) count_step();
     if (lane != 0) return;
 
     float scale = interval != 0 ? loss_scale(state[4]) : 1.0;
     bool bad = worst != 0.0, overflow = worst == 1.0 && scale > 1.0;
     uint not_finite = bad ? 1 : 0;
     if (overflow) not_finite = 2;
-    if (state[0] == 1) not_finite = 1; // for good
+    if (ended) not_finite = 1;
     norm /= scale;
     float clip = clip_norm > 0.0 ? min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
     state[0] = not_finite;

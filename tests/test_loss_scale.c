@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "train/lr_find.h"
 #include "train/trainer.h"
 
 #define OK(call)                                                                                             \
@@ -27,13 +28,16 @@ typedef struct rig {
     float *weights;
 } rig;
 
-static void open_rig(rig *r, const char *device, const char *precision)
+/* With this optimizer at constant rates; NULL: the recipe's default. */
+static void open_rig(rig *r, const char *device, const char *precision, const char *optimizer)
 {
     *r = (rig) { 0 };
     OK(strata_recipe_open(&r->recipe));
     OK(strata_recipe_set(r->recipe, "model", "small-cnn"));
     OK(strata_recipe_set(r->recipe, "batch", "8"));
     OK(strata_recipe_set(r->recipe, "precision", precision));
+    if (optimizer) OK(strata_recipe_set(r->recipe, "opt", optimizer));
+    if (optimizer) OK(strata_recipe_set(r->recipe, "schedule", "constant"));
     OK(strata_device_open(&r->device, &(strata_device_config) { .name = device, .validate = true }));
     OK(strata_trainer_open(&r->trainer, r->device, r->recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1000, 0 }));
     r->weights = malloc(r->trainer->main.plan->weights.bytes);
@@ -89,7 +93,7 @@ static void check_overflows(const char *device)
     rig r;
     uint32_t skipped = 0;
     double scale = 0x1p24;
-    open_rig(&r, device, "fp16");
+    open_rig(&r, device, "fp16", NULL);
     r.trainer->begun.loss_scale = (float)scale;
     moved(&r);
     trainer_result result = one_step(&r, 1);
@@ -116,6 +120,47 @@ static void an_overflow_costs_a_step_and_half_the_scale(void **state)
     check_overflows("auto");
 }
 
+/* Adam's t counts the steps that are taken: as soon as none overflows, weights are those of a run that began
+ * with the scale that is left. So it is for what a snapshot brings back. */
+static void check_count(const char *device, const char *optimizer)
+{
+    rig late, at_once;
+    trainer_snapshot snapshot;
+    open_rig(&late, device, "fp16", optimizer);
+    open_rig(&at_once, device, "fp16", optimizer);
+    late.trainer->begun.loss_scale = 0x1p24F;
+    trainer_result result;
+    uint32_t overflows = 0;
+    while ((result = one_step(&late, 1)).overflowed) overflows++;
+    assert_true(overflows > 1);
+    at_once.trainer->begun.loss_scale = result.state.loss_scale;
+    assert_false(one_step(&at_once, 1).overflowed);
+    moved(&at_once);
+    memcpy(late.weights, at_once.weights, late.trainer->main.plan->weights.bytes);
+    assert_false(moved(&late));
+    OK(trainer_count_rows(late.trainer));
+    assert_int_equal(late.trainer->row_steps[0], 1);
+    OK(trainer_snapshot_take(&snapshot, late.trainer));
+    for (int i = 0; i < 3; i++) one_step(&late, 1);
+    moved(&late);
+    OK(trainer_snapshot_put(&snapshot, late.trainer));
+    trainer_snapshot_free(&snapshot);
+    for (int i = 0; i < 3; i++) one_step(&late, 1);
+    assert_false(moved(&late));
+    close_rig(&late);
+    close_rig(&at_once);
+}
+
+static void overflows_do_not_count(void **state)
+{
+    (void)state;
+    static const char *const optimizers[] = { "adam", "lamb", "adamw" };
+    for (int i = 0; i < 3; i++) {
+        check_count("cpu", optimizers[i]);
+        check_count("auto", optimizers[i]);
+    }
+}
+
 /* Activations that 16 bits cannot hold make a loss that is not finite: no scale helps. */
 static void a_loss_that_is_not_finite_is_no_overflow(void **state)
 {
@@ -123,7 +168,7 @@ static void a_loss_that_is_not_finite_is_no_overflow(void **state)
     static const char *const devices[] = { "cpu", "auto" };
     for (int i = 0; i < 2; i++) {
         rig r;
-        open_rig(&r, devices[i], "fp16");
+        open_rig(&r, devices[i], "fp16", NULL);
         moved(&r);
         const trainer_result result = one_step(&r, 1e30F);
         assert_int_equal(result.state.not_finite, 1);
@@ -141,8 +186,8 @@ static void steps_are_near_those_of_fp32(void **state)
 {
     (void)state;
     rig r[2];
-    open_rig(&r[0], "auto", "fp32");
-    open_rig(&r[1], "auto", "fp16");
+    open_rig(&r[0], "auto", "fp32", NULL);
+    open_rig(&r[1], "auto", "fp16", NULL);
     for (int step = 0; step < 5; step++) {
         const trainer_result want = one_step(&r[0], 1), got = one_step(&r[1], 1);
         if (!(fabs(got.loss - want.loss) <= 0.01 * want.loss))
@@ -160,6 +205,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_overflow_costs_a_step_and_half_the_scale),
+        cmocka_unit_test(overflows_do_not_count),
         cmocka_unit_test(a_loss_that_is_not_finite_is_no_overflow),
         cmocka_unit_test(steps_are_near_those_of_fp32),
     };

@@ -25,11 +25,12 @@ enum {
     MOVED,
     COPIES,
     COUNTS,
+    ROW_STEPS,
     PARTS
 };
 static const char *const part_names[] = { "weights", "grads", "moment1", "moment2", "owner",
                                           "rates",   "state", "loss",    "scratch", "pieces",
-                                          "trust",   "moved", "copies",  "counts" };
+                                          "trust",   "moved", "copies",  "counts",  "row_steps" };
 
 /* What is run: strata_update_step's optimizers, NORM the norm, CAST what tensors of 16 bits want. */
 enum { SGD, ADAM, ADAMW, LARS, LAMB, NORM, CAST };
@@ -44,7 +45,8 @@ typedef struct flat_case {
         was_bad; /* NaN: in an active row, in another, in the loss */
     float scale; /* of the losses, which moves; 0: none */
     uint32_t good_steps;
-    bool overflowed; /* in the step before */
+    bool overflowed;    /* in the step before */
+    uint32_t row_steps; /* counted so far; 0: none are counted */
 } flat_case;
 
 static const flat_case cases[] = {
@@ -82,6 +84,15 @@ static const flat_case cases[] = {
     { "norm of an overflow at scale 1", .what = NORM, .blocks = 65, .scale = 1, .bad_gradient = true },
     { "norm of a NaN loss, scaled", .what = NORM, .blocks = 65, .scale = 8, .bad_loss = true },
     { "norm after a NaN, scaled", .what = NORM, .blocks = 65, .scale = 8, .was_bad = true },
+    { "norm, scaled, counting", .what = NORM, .blocks = 3, .scale = 2, .row_steps = 1 },
+    { "norm, scaled, counting on", .what = NORM, .blocks = 3, .scale = 2, .row_steps = 12345 },
+    { "norm of an overflow, counting",
+      .what = NORM,
+      .blocks = 65,
+      .scale = 8,
+      .row_steps = 3,
+      .bad_gradient = true },
+    { "norm after a NaN, counting", .what = NORM, .blocks = 65, .scale = 8, .row_steps = 3, .was_bad = true },
     { "copies and counts", .what = CAST, .blocks = 331, .scale = 1024 },
     { "copies and first counts", .what = CAST, .blocks = 3 },
 };
@@ -109,7 +120,8 @@ static strata_status place(flat *f)
                                     4 * ROWS,
                                     8 * ROWS,
                                     floats / 2,
-                                    4 * (uint64_t)strata_lanes(LOSSES) };
+                                    4 * (uint64_t)strata_lanes(LOSSES),
+                                    4 * ROWS };
     return guarded_init(&f->m, part_names, bytes, PARTS);
 }
 
@@ -171,6 +183,8 @@ static void fill(flat *f)
     fill_rates((strata_rate *)(f->m.before + f->m.offset[RATES]), c->what);
     memcpy(f->m.before + f->m.offset[PIECES], f->piece, f->m.bytes[PIECES]);
     memset(f->m.before + f->m.offset[TRUST], 0, f->m.bytes[TRUST]);
+    uint32_t *row_steps = (uint32_t *)(f->m.before + f->m.offset[ROW_STEPS]);
+    for (uint32_t i = 0; i < ROWS; i++) row_steps[i] = c->row_steps * (i + 1) - 1;
     for (uint32_t i = 0; i < LOSSES; i++) loss[i] = i == 66 && c->bad_loss ? INFINITY : 0.25F * (float)i;
     strata_state *state = (strata_state *)(f->m.before + f->m.offset[STATE]);
     *state = (strata_state) { .not_finite = c->was_bad      ? 1
@@ -208,6 +222,7 @@ static strata_status record(const void *context, strata_stream *s, const strata_
     if (!f->c->no_momentum) u.moment1 = guarded_part(&f->m, block, MOMENT1);
     if (has_moment2(f->c)) u.moment2 = guarded_part(&f->m, block, MOMENT2);
     if (f->c->measured) u.moved = guarded_part(&f->m, block, MOVED);
+    if (f->c->row_steps) u.row_steps = guarded_part(&f->m, block, ROW_STEPS);
     u.scaled = f->c->scale > 0;
     if (f->c->what == CAST) {
         u.copies = guarded_part(&f->m, block, COPIES);
@@ -221,6 +236,12 @@ static strata_status record(const void *context, strata_stream *s, const strata_
                               : strata_update_step(s, &u, (strata_optimizer)f->c->what);
 }
 
+static bool is_correction(uint64_t word)
+{
+    return word % STRATA_RATE_WORDS == offsetof(strata_rate, correction1) / 4 ||
+           word % STRATA_RATE_WORDS == offsetof(strata_rate, correction2) / 4;
+}
+
 /* Which parts may be written, and which floats of them: rows that are active. */
 static bool may_write(const void *context, uint32_t i, uint64_t element)
 {
@@ -230,6 +251,9 @@ static bool may_write(const void *context, uint32_t i, uint64_t element)
     if (i == STATE) return c->what == NORM && element < STATES;
     if (c->what == CAST) return i == COPIES || i == COUNTS;
     if (i == COPIES || i == COUNTS) return false;
+    if (i == ROW_STEPS || i == RATES)
+        return c->row_steps && !c->bad_gradient && !c->was_bad &&
+               (i == RATES ? element / STRATA_RATE_WORDS != 3 && is_correction(element) : element != 3);
     if (i == TRUST) return has_trust(c);
     if (i == MOVED) return c->measured;
     bool moment = (i == MOMENT1 && !c->no_momentum) || (i == MOMENT2 && has_moment2(c));
@@ -291,6 +315,21 @@ static void check_same(const flat *f, char *why, size_t room)
             snprintf(why, room, "%s: other bits than the reference's", part_names[i]);
 }
 
+/* Counts are the same; a correction is made by at most 32 doublings, each of a few roundings that do not
+ * grow, then by a root and a quotient. */
+static void check_corrections(const flat *f, char *why, size_t room)
+{
+    const float *want = (const float *)(f->m.want + f->m.offset[RATES]),
+                *got = (const float *)(f->m.got + f->m.offset[RATES]);
+    for (uint32_t k = 0; k < f->m.bytes[RATES] / 4 && !*why; k++)
+        if (is_correction(k) && !(fabs((double)got[k] - (double)want[k]) <= 0x1p-20 * (double)want[k]))
+            snprintf(why, room, "rates, element %u: %.9g, wanted %.9g", (unsigned)k, (double)got[k],
+                     (double)want[k]);
+    if (!*why && memcmp(f->m.got + f->m.offset[ROW_STEPS], f->m.want + f->m.offset[ROW_STEPS],
+                        f->m.bytes[ROW_STEPS]) != 0)
+        snprintf(why, room, "row_steps: other counts than the reference's");
+}
+
 static strata_status judge_case(strata_judge *j, const flat_case *c)
 {
     strata_status status = STRATA_OK;
@@ -311,6 +350,7 @@ static strata_status judge_case(strata_judge *j, const flat_case *c)
     guarded_check_kept(&f.m, may_write, &f, why, sizeof why);
     /* The norm is a root: half the relative error of its sum. */
     double norm_unit = JUDGE_FACTOR * sqrt((double)c->blocks * STRATA_RATE_BLOCK) * 0x1p-25;
+    if (c->row_steps) check_corrections(&f, why, sizeof why);
     if (c->what == NORM)
         check_part(&f, STATE, norm_unit, &line, why, sizeof why);
     else if (c->what == CAST)

@@ -33,6 +33,19 @@ static void chunk_sum(void *context, uint32_t i)
     if (bad) partial[(a->first / a->chunk + i) * GROUP].bits = BAD;
 }
 
+/* A step that is taken: counted for the rows that take it, which are corrected for that many. */
+static void count_step(const struct grad_norm_args *a)
+{
+    uint32_t *steps = strata_slice_host(a->steps);
+    update_rate *table = strata_slice_host(a->table);
+    for (uint32_t row = 0; row < a->rows; row++) {
+        if (!(table[row].flags & UPDATE_ACTIVE)) continue;
+        const double n = (double)++steps[row];
+        table[row].correction1 = (float)(1 / (1 - pow((double)table[row].momentum, n)));
+        table[row].correction2 = (float)(1 / sqrt(1 - pow((double)table[row].beta2, n)));
+    }
+}
+
 static void finish(const struct grad_norm_args *a)
 {
     union {
@@ -63,6 +76,7 @@ static void finish(const struct grad_norm_args *a)
         state[2].f = 1;
     }
     state[3].bits += state[0].bits != 0;
+    if (state[0].bits == 0) count_step(a);
     if (a->interval == 0) return;
     state[4].f = (float)(overflow ? scale / 2 : scale);
     state[5].bits = overflow ? 0 : state[5].bits + 1;

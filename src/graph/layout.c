@@ -25,7 +25,7 @@ const strata_tensor *layout_root(const strata_graph *g, const strata_tensor *t)
     return t;
 }
 
-uint32_t layout_room(const strata_graph *g) { return 3 * g->n_tensors + STRATA_MAX_KEPT * g->n_nodes + 16; }
+uint32_t layout_room(const strata_graph *g) { return 3 * g->n_tensors + STRATA_MAX_KEPT * g->n_nodes + 20; }
 
 typedef struct list {
     place_item *items;
@@ -189,6 +189,8 @@ static void put_lasting(strata_plan *p, list *l)
     put(l, &p->owner, "the rows of the parameters", c->train ? weights / STRATA_RATE_BLOCK : 0, 0, end);
     put(l, &p->pieces, "the pieces of the parameters", p->n_pieces * sizeof(strata_piece), 0, end);
     put(l, &p->trust, "the trust ratios", c->train && trust ? 4 * (uint64_t)g->n_rows : 0, 0, end);
+    const bool counted = c->train && c->half && adam;
+    put(l, &p->row_steps, "the steps of each row", counted ? 4 * (uint64_t)g->n_rows : 0, 0, end);
 }
 
 strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
@@ -255,6 +257,7 @@ void layout_parts(strata_plan *p)
         p->weights = share->weights, p->running = share->running, p->grads = share->grads;
         p->moment1 = share->moment1, p->moment2 = share->moment2, p->owner = share->owner;
         p->pieces = share->pieces, p->trust = share->trust, p->copies = share->copies;
+        p->row_steps = share->row_steps;
     }
     p->copies.half = p->copies.block != NULL;
     p->input.half = g->input->half;

@@ -161,7 +161,8 @@ done:
 /* Zero what sums and optimizers read beyond the tensors proper: pads, and the rest of a last block of 256. */
 static strata_status clear(strata_plan *p)
 {
-    const strata_slice zeroed[] = { p->weights, p->running, p->grads, p->moment1, p->moment2, p->state };
+    const strata_slice zeroed[] = { p->weights, p->running, p->grads,    p->moment1,
+                                    p->moment2, p->state,   p->row_steps };
     if (p->config.share) return strata_device_fill(p->device, p->state, 0);
     for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++)
         if (zeroed[i].block) STRATA_TRY(strata_device_fill(p->device, zeroed[i], 0));
@@ -319,6 +320,7 @@ static strata_status record_update(strata_plan *p, strata_part *part, bool measu
         .n = p->graph->loss->shape.n,
         .clip_norm = p->config.clip_norm,
         .scaled = p->config.half,
+        .row_steps = p->row_steps,
         .pieces = p->pieces,
         .piece = p->piece,
         .n_pieces = p->n_pieces,

@@ -16,7 +16,7 @@ typedef struct strata_rate {
     float eps;
     float weight_decay;
     float correction1; /* 1 / (1 - beta1^t), computed in double on the host; SGD: 1 */
-    float correction2; /* 1 / sqrt(1 - beta2^t) */
+    float correction2; /* 1 / sqrt(1 - beta2^t); a device that counts t, in row_steps, makes both anew */
     uint32_t flags;    /* STRATA_RATE_* */
 } strata_rate;
 
@@ -131,6 +131,7 @@ typedef struct strata_plan {
     strata_slice copies;  /* [as weights] 16 bits: of all parameters, made anew before every forward pass */
     strata_slice counts;  /* [n, to a multiple of 4] f32: sample_weights times the loss scale */
     strata_slice trust;   /* [n_rows] f32: LARS, LAMB: the ratios of the last step */
+    strata_slice row_steps; /* [n_rows] u32: `half` with Adam and LAMB: the steps each row took: their t */
     strata_slice running; /* running statistics of all batch norms, flat */
     strata_slice state, rates, step_values, sample_weights, moved; /* parts of `in` and `result` */
     strata_augment augment;                                        /* config.augment points to it */

@@ -86,6 +86,9 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
         .n = u->n,
         .clip_norm = u->clip_norm,
         .interval = u->scaled ? GOOD_STEPS : 0,
+        .steps = u->row_steps,
+        .table = u->row_steps.block ? u->rates : NONE,
+        .rows = u->row_steps.block ? u->rows : 0,
     };
     const strata_launch how = { .pass = STRATA_STATS_FINISH, .variant = "plain", .defines = "GROUP=128" };
     return strata_stream_launch(s, &grad_norm_kernel, &how, &finish);

@@ -38,13 +38,14 @@ typedef struct strata_update {
     uint32_t blocks, n;
     float clip_norm;        /* 0: none */
     bool scaled;            /* gradients are of losses times state.loss_scale, which moves by itself */
+    strata_slice row_steps; /* [rows] u32: steps that each row took, see strata_update_norm; none: no count */
     strata_slice copies;    /* [blocks * 256] 16 bits: of the weights */
     strata_slice counts[2]; /* [n, to a multiple of 4] f32: how much each sample's loss counts, and scaled */
 
     /* For LARS, LAMB and for measured steps. */
     strata_slice pieces;       /* [n_pieces] strata_piece */
     const strata_piece *piece; /* the same, borrowed while it is recorded */
-    uint32_t n_pieces, rows;
+    uint32_t n_pieces, rows; /* rows: of the rates table */
     strata_slice trust; /* [rows] f32: LARS, LAMB: each row's ratio in this step */
     strata_slice moved; /* [rows, 2] f32, see strata_update_step; none: nothing is measured */
     float trust_coefficient, trust_clip; /* of LARS; of both, 0: none */
@@ -57,6 +58,9 @@ uint64_t strata_update_scratch(uint32_t blocks);
  * / (grad_norm + 1e-6)) as PyTorch, state.not_finite (sticky, also set by a loss that is not finite;
  * grad_norm is then NaN), state.skipped. Fixed order. `scaled`: the loss scale is taken out of the norm and
  * put into the clip, and moves.
+ * With `row_steps`, a step that is not skipped is counted there for each active row, and the row's
+ * corrections in the table are made of that count: only here it is known which steps overflow, and Adam's t
+ * does not count those (PyTorch's GradScaler does not call the optimizer).
  * Errors: STRATA_BAD_ARG when a slice of whole chunks exceeds max_range. */
 strata_status strata_update_norm(strata_stream *s, const strata_update *u);
 

@@ -84,6 +84,7 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     strata_state state;
     strata_text events = { 0 }, keys = { 0 }, ratios = { 0 };
     uint32_t n = 0, rows = t->main.model->graph->n_rows;
+    STRATA_GO(trainer_count_rows(t));
     ranges(t->main.plan, slice);
     for (int i = 0; i < RANGES; i++) {
         if (!slice[i].block) continue;
@@ -232,6 +233,7 @@ static strata_status read_state(strata_safetensors *s, strata_trainer *t, loop_s
         STRATA_TRY(status);
     }
     STRATA_TRY(read_tensor(s, "row_steps", STRATA_DTYPE_I64, t->main.model->graph->n_rows, t->row_steps));
+    STRATA_TRY(trainer_put_rows(t));
     double step = note_number(s, "step"), images = note_number(s, "epoch_images"),
            sum = note_number(s, "epoch_loss");
     if (!(step >= 0 && step <= (double)t->task.steps) || !(images >= 0 && images < 1e18) || isnan(sum))

@@ -35,8 +35,9 @@ strata_status trainer_snapshot_take(trainer_snapshot *out, strata_trainer *t)
     strata_slice slice[RANGES];
     *out = (trainer_snapshot) { .step = t->step, .row_steps = calloc(rows, sizeof *out->row_steps) };
     if (!out->row_steps) return no_memory();
-    for (uint32_t i = 0; i < rows; i++) out->row_steps[i] = t->row_steps[i];
     STRATA_GO(drain(t));
+    STRATA_GO(trainer_count_rows(t));
+    for (uint32_t i = 0; i < rows; i++) out->row_steps[i] = t->row_steps[i];
     ranges(t->main.plan, slice);
     for (int i = 0; i < RANGES; i++) {
         if (!slice[i].block) continue;
@@ -59,7 +60,7 @@ strata_status trainer_snapshot_put(const trainer_snapshot *s, strata_trainer *t)
         if (s->bytes[i]) STRATA_TRY(strata_plan_write_range(t->main.plan, slice[i], s->bytes[i]));
     for (uint32_t i = 0; i < t->main.model->graph->n_rows; i++) t->row_steps[i] = s->row_steps[i];
     t->step = s->step;
-    return STRATA_OK;
+    return trainer_put_rows(t);
 }
 
 void trainer_snapshot_free(trainer_snapshot *s)

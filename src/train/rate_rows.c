@@ -112,6 +112,29 @@ void trainer_rates_begin(strata_trainer *t)
         if (!g->param[i]->running && moves(t, t->group, g->param[i])) t->row_steps[g->param[i]->row]++;
 }
 
+/* ---- Counts that the device keeps ---------------------------------------------------------------- */
+
+static strata_status move_counts(strata_trainer *t, bool write)
+{
+    strata_plan *p = t->main.plan;
+    const uint32_t rows = t->main.model->graph->n_rows;
+    strata_status status = STRATA_OK;
+    if (!p->row_steps.block) return STRATA_OK;
+    uint32_t *steps = calloc(rows + 1, sizeof *steps);
+    if (!steps) return strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    for (uint32_t i = 0; i < rows && write; i++) steps[i] = (uint32_t)t->row_steps[i];
+    STRATA_GO(write ? strata_plan_write_range(p, p->row_steps, steps)
+                    : strata_plan_read_range(p, steps, p->row_steps));
+    for (uint32_t i = 0; i < rows; i++) t->row_steps[i] = steps[i];
+done:
+    free(steps);
+    return status;
+}
+
+strata_status trainer_count_rows(strata_trainer *t) { return move_counts(t, false); }
+
+strata_status trainer_put_rows(strata_trainer *t) { return move_counts(t, true); }
+
 /* ---- Life ------------------------------------------------------------------------------------- */
 
 static void count_parameters(double *n, const strata_model *m)

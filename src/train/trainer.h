@@ -70,7 +70,8 @@ struct strata_trainer {
     uint64_t look_every;   /* steps between two looks at the weights; 0: there are none */
     trainer_look look;
     trainer_start start;
-    uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t */
+    uint64_t *row_steps;  /* [n_rows] active steps each row has taken: Adam's t; where the device counts them,
+                             those begun, until trainer_count_rows */
     uint64_t step;        /* steps begun */
     strata_state begun;   /* the device's state before the first step: as a checkpoint left it */
     engine *current;      /* with work in flight or a step begun */
@@ -124,6 +125,11 @@ strata_status trainer_take(strata_trainer *t, bool wait, trainer_result *out, bo
 strata_status trainer_rates_open(strata_trainer *t);
 void trainer_rates_begin(strata_trainer *t);
 void trainer_rates_close(strata_trainer *t);
+
+/* Bring row_steps up to date with a device that counts them, or the device up to date with row_steps; with no
+ * step in flight. Waits. */
+strata_status trainer_count_rows(strata_trainer *t);
+strata_status trainer_put_rows(strata_trainer *t);
 
 /* Nodes at the input side of which no parameter moves at these rates. group [n_groups]
  *   norms  norms of frozen groups are counted as frozen, too, whatever the recipe says */
