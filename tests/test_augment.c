@@ -374,6 +374,29 @@ static void windows_are_parts_of_the_image(void **state)
     }
 }
 
+/* What is enlarged ends with the picture: a frame's black is in it only where one is asked for. */
+static void windows_of_a_white_picture_are_white(void **state)
+{
+    (void)state;
+    static ramps r;
+    static const char *const texts[] = { "resized", "imagenet", "resized,border=black" };
+    for (int k = 0; k < 3; k++) {
+        spread white = none;
+        make_ramps(&r, texts[k], 255);
+        for (uint32_t n = 0; n < RAMPS; n++)
+            for (int i = 0; i < SEEN; i++) {
+                add(&white, value(&r, n, i, 0, 2));
+                add(&white, value(&r, n, i, SEEN - 1, 2));
+                add(&white, value(&r, n, 0, i, 2));
+                add(&white, value(&r, n, SEEN - 1, i, 2));
+            }
+        if (k < 2)
+            NEAR(white.low, 1, 1e-6);
+        else
+            assert_true(white.low < 0.9);
+    }
+}
+
 /* Straight lines stay straight, corners move by up to a fifth of half a side: what was in the middle of the
  * left and of the right side stays in the middle of a side. */
 static void images_are_warped(void **state)
@@ -491,6 +514,10 @@ static void augmentation_is_read_from_words(void **state)
     OK(augment_read(&a, "imagenet,jitter"));
     assert_int_equal(a.what, STRATA_AUGMENT_RESIZED | STRATA_AUGMENT_FLIP);
     assert_true(a.area_low == 0.08f && a.area_high == 1 && a.hue == 0.1f && a.brightness == 0.4f);
+    assert_int_equal(a.border, STRATA_BORDER_REPLICATE);
+    a = (strata_augment) { .h = 224, .w = 224, .c = 3 };
+    OK(augment_read(&a, "imagenet,rotate=10,border=background"));
+    assert_int_equal(a.border, STRATA_BORDER_BACKGROUND);
     a = (strata_augment) { .h = 32, .w = 32, .c = 3 };
     OK(augment_read(&a, "cifar"));
     assert_true(a.what == (STRATA_AUGMENT_CROP | STRATA_AUGMENT_FLIP) && a.pad == 4);
@@ -540,6 +567,7 @@ int main(void)
         cmocka_unit_test(images_are_turned_scaled_and_sheared),
         cmocka_unit_test(a_share_of_images_is_left_as_it_is),
         cmocka_unit_test(windows_are_parts_of_the_image),
+        cmocka_unit_test(windows_of_a_white_picture_are_white),
         cmocka_unit_test(images_are_warped),
         cmocka_unit_test(boxes_are_erased),
         cmocka_unit_test(colours_change_as_said),

@@ -225,6 +225,10 @@ strata_status augment_read(strata_augment *a, const char *text)
                            "--augment: crop and resized both say which part is taken, got '%s'", text);
     if (strstr(text, "ratio=") && !(a->what & STRATA_AUGMENT_RESIZED))
         return strata_fail(STRATA_BAD_ARG, "--augment: ratio is that of resized, which '%s' has not", text);
+    /* The outermost pixels of a window that is enlarged lie up to half a pixel beyond the picture, which must
+     * not mix a frame's colour into them: torchvision's end with the picture. */
+    if (a->what & STRATA_AUGMENT_RESIZED && a->border == STRATA_BORDER_BACKGROUND && !strstr(text, "border="))
+        a->border = STRATA_BORDER_REPLICATE;
     return STRATA_OK;
 }
 

@@ -100,8 +100,9 @@ const option_rule option_rules[] = {
     { { "augment", "NAME[=X],..", "", "data",
         "of each image anew, each epoch: none, or flip, vflip, crop[=PIXELS around, 1/8], "
         "resized[=AREA:AREA], ratio=LOW:HIGH, rotate=DEGREES, scale=LOW:HIGH, zoom=MOST, shear=DEGREES, "
-        "warp=X, border=background|black|reflect|replicate, brightness=X, contrast=X, saturation=X, hue=X, "
-        "lighting=X, erase=P, mixup=ALPHA, cutmix=ALPHA, p-affine=P, p-colour=P; presets: fastai, imagenet, "
+        "warp=X, border=background|black|reflect|replicate (the first; of resized the last), brightness=X, "
+        "contrast=X, saturation=X, hue=X, lighting=X, erase=P, mixup=ALPHA, cutmix=ALPHA, p-affine=P, "
+        "p-colour=P; presets: fastai, imagenet, "
         "cifar, jitter; default: "
         "crop, flip,crop for colour" },
       OPTION_TEXT,
