@@ -143,6 +143,10 @@ expect 4 'cannot write .*/full/strata/pixels-.*: File too large; 7744 bytes of p
 [ -z "$(ls full/strata | grep pixels)" ] || fail "left behind: $(ls full/strata)"
 expect 0 '^cache  its pixels are mapped from .*/cache/strata/pixels-' env XDG_CACHE_HOME="$PWD/cache" "$strata" train pictures \
   --size 8 --device cpu --model small-cnn --steps 1 --batch 4 --run-dir cached
+expect 0 "" env XDG_CACHE_HOME="$PWD/cache" "$strata" data cache pictures --size 8 --augment imagenet
+holds out '[0-9] images of 9x9x3'
+expect 0 '^cache  its pixels are mapped from .*/cache/strata/pixels-' env XDG_CACHE_HOME="$PWD/cache" "$strata" train pictures \
+  --size 8 --augment imagenet --device cpu --model small-cnn --steps 1 --batch 4 --run-dir cached --overwrite
 expect 0 "" "$strata" predict run pictures/valid/a/x.jpg --device cpu
 cp -r pictures unread
 for class in a b; do head -c 100 "$golden/rgb.png" > unread/valid/$class/x.jpg; done

@@ -7,7 +7,8 @@
 #include "cli/terminal.h"
 
 #define KEYS                                                                                                 \
-    "labels size stored-size channels fit filter background max-pixels valid-fraction data-threads seed"
+    "labels size stored-size channels fit filter background max-pixels valid-fraction data-threads augment " \
+    "seed"
 
 /* ---- Info ------------------------------------------------------------------------------------- */
 
@@ -200,8 +201,9 @@ const cli_command cli_data_cache = {
     .text =
         "Writes the pixels to a file under XDG_CACHE_HOME, where training, evaluation and data info find it "
         "and map it into memory. It is for these contents at this size: a file that changes, comes or "
-        "goes, or another size, fit, filter or background makes another. Prints the file's name; to remove "
-        "it is safe. A set that is too large for memory gets its file without being asked for it.",
+        "goes, or another size, fit, filter or background makes another. Training with --augment resized or "
+        "imagenet keeps larger pixels: say so here, too. Prints the file's name; to remove it is safe. A "
+        "set that is too large for memory gets its file without being asked for it.",
     .options = info_options + 1,
     .keys = KEYS,
     .least = 1,
@@ -237,7 +239,7 @@ const cli_command cli_data_show = {
         "Draws the images in the order of the run's first epoch, as they are when they are augmented. Keys "
         "are those that training takes.",
     .options = show_options,
-    .keys = KEYS " augment order sample class-weights normalize",
+    .keys = KEYS " order sample class-weights normalize",
     .least = 1,
     .most = 1,
     .run = run_show,
