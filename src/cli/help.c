@@ -135,6 +135,16 @@ void cli_help(void)
     printf("\nstrata COMMAND --help says more.\n");
 }
 
+void cli_family_help(const char *first)
+{
+    const size_t n = strlen(first);
+    printf("%sCommands:%s\n", cli_style_begin(stdout, CLI_BOLD), cli_style_end(stdout));
+    for (int i = 0; cli_commands[i]; i++)
+        if (strncmp(cli_commands[i]->name, first, n) == 0 && cli_commands[i]->name[n] == ' ')
+            printf("  strata %-13s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    printf("\nstrata %s WORD --help says more.\n", first);
+}
+
 /* ---- The man page ------------------------------------------------------------------------------ */
 
 /* Text in roff: dashes stay dashes, a line cannot begin with a request. */

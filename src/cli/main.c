@@ -110,18 +110,24 @@ static strata_status run_command(const cli_command *command, int argc, char **ar
     return status;
 }
 
+static bool asks_for_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
+
 static strata_status run(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "--help";
     int n_words;
     const cli_command *command = find_command(argc - 1, argv + 1, &n_words);
     if (command) return run_command(command, argc - 1 - n_words, argv + 1 + n_words);
-    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+    if (asks_for_help(first) || strcmp(first, "help") == 0) {
         const cli_command *about = find_command(argc - 2, argv + 2, &n_words);
         if (about)
             cli_command_help(about);
+        else if (argc == 3 && second_words(argv[2]))
+            cli_family_help(argv[2]);
         else
             cli_help();
+    } else if (argc > 2 && asks_for_help(argv[2]) && second_words(first)) {
+        cli_family_help(first);
     } else if (strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0) {
         printf("strata %s\n", strata_version());
     } else if (strcmp(first, "--licenses") == 0) {
