@@ -148,6 +148,11 @@ holds out '[0-9] images of 9x9x3'
 expect 0 '^cache  its pixels are mapped from .*/cache/strata/pixels-' env XDG_CACHE_HOME="$PWD/cache" "$strata" train pictures \
   --size 8 --augment imagenet --device cpu --model small-cnn --steps 1 --batch 4 --run-dir cached --overwrite
 expect 0 "" "$strata" predict run pictures/valid/a/x.jpg --device cpu
+mv pictures/train/b pictures/train/c; mv pictures/valid/b pictures/valid/c
+expect 0 "class 1 is 'b' to the weights, and 'c' in pictures" "$strata" evaluate run pictures --device cpu
+mv pictures/train/c pictures/train/b; mv pictures/valid/c pictures/valid/b
+expect 0 "" "$strata" evaluate run pictures --device cpu
+if grep -q "to the weights" err; then fail "names are the same: $(cat err)"; fi
 cp -r pictures unread
 for class in a b; do head -c 100 "$golden/rgb.png" > unread/valid/$class/x.jpg; done
 expect 4 "unread: no picture of its validation part can be read; the first: valid/a/x.jpg" "$strata" evaluate run unread --device cpu

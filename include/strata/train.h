@@ -195,7 +195,8 @@ STRATA_API strata_status strata_resume(const char *run_dir, const char *device,
  *   what      a run folder, or a weights file; the latter with the recipe's model keys
  *   data      as `strata train DATA`; NULL: the run's own
  *   recipe    keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
- *   observer  its event is given one note; may be NULL
+ *   observer  its event is given a note, and one more where classes have other names than the run's; may be
+ *             NULL
  * Owner:  caller; release with strata_score_free. On failure *out is zeroed.
  * Errors: STRATA_FILE, STRATA_BAD_SHAPE where network and data do not fit, those of strata_device_open. */
 STRATA_API strata_status strata_evaluate(strata_score *out, const char *what, const char *data,

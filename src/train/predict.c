@@ -24,11 +24,30 @@ static strata_status fit_data(weights_source *s, const strata_data *d)
     return STRATA_OK;
 }
 
+static void note(const strata_observer *o, const char *line)
+{
+    if (o && o->event) o->event(o->context, &(strata_event) { .kind = STRATA_EVENT_NOTE, .text = line });
+}
+
 static void tell(const strata_observer *o, const strata_device *d, const char *weights)
 {
     char line[1024];
     snprintf(line, sizeof line, "strata " STRATA_VERSION " | %s | %s", strata_device_caps(d)->name, weights);
-    if (o && o->event) o->event(o->context, &(strata_event) { .kind = STRATA_EVENT_NOTE, .text = line });
+    note(o, line);
+}
+
+/* Classes go by number, which by the names of folders is their place in the alphabet: one folder more and one
+ * less would pass for a bad network. */
+static void tell_classes(const strata_observer *o, const weights_source *s, const strata_data *d)
+{
+    char line[1024];
+    for (uint32_t k = 0; s->class_names && k < s->task.classes; k++) {
+        if (strcmp(s->class_names[k], d->train.class_names[k]) == 0) continue;
+        snprintf(line, sizeof line, "class %u is '%.200s' to the weights, and '%.200s' in %s", (unsigned)k,
+                 s->class_names[k], d->train.class_names[k], d->name);
+        note(o, line);
+        return;
+    }
 }
 
 strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
@@ -61,6 +80,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     STRATA_GO(score_augment(&augment, set, s.recipe));
     STRATA_GO(source_engine(&e, &device, &s, batch, &augment));
     tell(observer, device, s.weights);
+    tell_classes(observer, &s, set);
     const strata_batcher batcher = score_batcher(set, true, s.recipe, batch);
     const grade_rule rule = grade_rule_of(s.recipe);
     STRATA_GO(score_set(out, &e, &batcher, &rule));
