@@ -250,6 +250,9 @@ if wide && grep -q llvmpipe out && grep -q avx512f /proc/cpuinfo; then
   wide LP_NATIVE_VECTOR_WIDTH=128
   holds out 'llvmpipe.* 128 bits'
   absent wide/strata/mesa-512
+  mkdir -p near # a home that is no path of its own is none, as for Strata's cache
+  wide XDG_CACHE_HOME= HOME=near
+  absent near/.cache
   wide MESA_SHADER_CACHE_DIR="$work/mesa"
   holds out 'llvmpipe.* 512 bits'
   absent wide/strata/mesa-512

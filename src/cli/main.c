@@ -71,7 +71,7 @@ static void keep_wide_shaders_apart(void)
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char path[1024];
     const bool given = xdg && xdg[0] == '/';
-    if (getenv("MESA_SHADER_CACHE_DIR") || (!given && !home)) return;
+    if (getenv("MESA_SHADER_CACHE_DIR") || (!given && !(home && home[0] == '/'))) return;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const int n = snprintf(path, sizeof path, "%s%s%s", given ? xdg : home, given ? "" : "/.cache",
                                parts[i]);
