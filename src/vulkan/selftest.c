@@ -27,9 +27,11 @@ static strata_status run(bool *right, strata_gpu *g, strata_block *block, uint32
     const uint64_t bytes = n * sizeof *x;
     char defines[96];
     for (uint32_t i = 0; i < n; i++) x[i] = i * 2654435761u; /* Knuth's: no two alike */
-    const struct selftest_args args = {
-        .x = { block, 0, bytes }, .y = { block, sizeof x, bytes }, .n = n, .add = 7, .size = size
-    };
+    const struct selftest_args args = { .x = { .block = block, .bytes = bytes },
+                                        .y = { .block = block, .offset = sizeof x, .bytes = bytes },
+                                        .n = n,
+                                        .add = 7,
+                                        .size = size };
     snprintf(defines, sizeof defines, "PASS=REDUCE GROUP=%u SG=%u SHUFFLE=%d", size, size, g->caps.shuffle);
     const strata_gpu_launch launch = {
         .layout = &selftest_layout, .defines = defines, .args = &args, .groups = { GROUPS, 1, 1 }
