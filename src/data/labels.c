@@ -20,7 +20,7 @@ typedef struct reading {
     strata_csv csv;
     const char **word; /* [n_labels] the label behind each place of table->label */
     uint32_t room;
-    uint32_t labels, valid; /* their columns; no is_valid: 0 */
+    uint32_t columns, labels, valid; /* of the header; which of them; no is_valid: 0 */
 } reading;
 
 static strata_status read_head(reading *r)
@@ -30,8 +30,11 @@ static strata_status read_head(reading *r)
     uint32_t n;
     STRATA_TRY(strata_csv_next(&r->csv, field, COLUMNS, &n));
     if (n < 2)
-        return strata_fail(STRATA_FILE, "%s:%u: wanted a header and lines FILE,\"LABEL LABEL ...\", came %s",
-                           t->path, (unsigned)r->csv.line, n ? "one field" : "nothing");
+        return strata_fail(STRATA_FILE,
+                           "%s:%u: wanted a header and lines FILE,\"LABEL LABEL ...\", came %s%.60s%s",
+                           t->path, (unsigned)r->csv.line, n ? "one field '" : "nothing", n ? field[0] : "",
+                           n ? "'" : "");
+    r->columns = n;
     t->head = strata_arena_text(&t->arena, field[0]);
     if (!t->head) return no_memory(t->path);
     for (uint32_t i = 1; i < n; i++)
@@ -83,6 +86,12 @@ static strata_status read_row(reading *r, const char *const *field, uint32_t n)
     if (!*field[0] || n <= r->labels || n <= r->valid)
         return strata_fail(STRATA_FILE, "%s:%u: wanted FILE,\"LABEL LABEL ...\"%s, came %s", t->path, line,
                            r->valid ? " and is_valid" : "", *field[0] ? "fewer fields" : "no file");
+    for (uint32_t i = r->columns; i < n; i++)
+        if (*field[i])
+            return strata_fail(STRATA_FILE,
+                               "%s:%u: wanted %u fields, as the header has, came '%s' behind them: several "
+                               "labels are one field, \"LABEL LABEL ...\"",
+                               t->path, line, (unsigned)r->columns, field[i]);
     label_row *row = &t->row[t->n];
     *row = (label_row) { .file = strata_arena_text(&t->arena, field[0]), .line = line, .first = t->n_labels };
     if (!row->file) return no_memory(t->path);
@@ -93,7 +102,9 @@ static strata_status read_row(reading *r, const char *const *field, uint32_t n)
         at += length;
     }
     row->n = t->n_labels - row->first;
-    if (row->n == 0) return strata_fail(STRATA_FILE, "%s:%u: %s has no label", t->path, line, row->file);
+    if (row->n == 0)
+        return strata_fail(STRATA_FILE, "%s:%u: %s has no label: give it one, or leave its line away",
+                           t->path, line, row->file);
     t->many = t->many || row->n > 1;
     t->n++;
     return r->valid ? read_valid(&row->valid, r, field[r->valid]) : STRATA_OK;

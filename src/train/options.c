@@ -34,8 +34,9 @@ const option_rule option_rules[] = {
       0,
       NULL },
     { { "labels", "FILE.csv|none", "", "data",
-        "pictures: a header, then FILE,\"LABEL LABEL ...\" for each, and perhaps a column is_valid; default: "
-        "DATA/labels.csv or DATA/train.csv where it is, else none: folders are classes" },
+        "pictures: a header, then FILE,\"LABEL LABEL ...\" for each, words with blanks between, and perhaps "
+        "a column is_valid; default: DATA/labels.csv or DATA/train.csv where it is, else none: folders are "
+        "classes" },
       OPTION_TEXT,
       0,
       0,
