@@ -101,6 +101,29 @@ cp rewound/checkpoints/step-00000100.state.safetensors rewound/checkpoints/last.
 sed -i 's/"status": "finished"/"status": "interrupted"/' rewound/run.json
 expect 0 "resume after step 100" "$strata" train --resume rewound --progress none
 same keeping rewound
+
+# Of a strata that wrote fewer columns: its rows stand under the names they had, and those that follow are whole.
+python3 - keeping/metrics.csv rewound/metrics.csv <<'END'
+import csv, sys
+rows = list(csv.reader(open(sys.argv[1])))
+kept = [i for i, name in enumerate(rows[0]) if not name.startswith("valid_f_")]
+csv.writer(open(sys.argv[2], "w"), lineterminator="\n").writerows([row[i] for i in kept] for row in rows)
+END
+cp rewound/checkpoints/step-00000100.state.safetensors rewound/checkpoints/last.state.safetensors
+sed -i 's/"status": "finished"/"status": "interrupted"/' rewound/run.json
+expect 0 "metrics.csv: rows so far have nothing in valid_f_macro, valid_f_micro, valid_f_samples: an earlier" \
+  "$strata" train --resume rewound --progress none
+python3 - keeping/metrics.csv rewound/metrics.csv <<'END' || fail "metrics.csv of an earlier strata: $(cat rewound/metrics.csv)"
+import csv, sys
+whole, fitted = (list(csv.DictReader(open(path))) for path in sys.argv[1:])
+assert len(whole) == len(fitted) == 3
+for want, got in zip(whole, fitted):
+    for name, value in want.items():
+        if name in ("time_s", "images_per_s"):
+            continue
+        early = name.startswith("valid_f_") and int(want["step"]) <= 100
+        assert got[name] == ("" if early else value), (name, value, got[name])
+END
 expect 0 "" "$strata" train builtin:digits "${common[@]}" --keep 1 --run-dir rewound --overwrite
 [ "$(names rewound)" = "best.safetensors last.safetensors last.state.safetensors" ] || fail "--overwrite leaves $(names rewound)"
 

@@ -80,3 +80,14 @@ strata_status strata_csv_next(strata_csv *c, const char **field, uint32_t room, 
         *at++ = '\0';
     }
 }
+
+void strata_csv_put(strata_text *out, const char *field)
+{
+    const bool quoted = strpbrk(field, ",\"\r\n") != NULL;
+    if (quoted) strata_text_append(out, "\"", 1);
+    for (; *field; field++) {
+        if (*field == '"') strata_text_append(out, "\"", 1);
+        strata_text_append(out, field, 1);
+    }
+    if (quoted) strata_text_append(out, "\"", 1);
+}

@@ -4,7 +4,7 @@
 #ifndef STRATA_CORE_CSV_H
 #define STRATA_CORE_CSV_H
 
-#include "core/status.h"
+#include "core/text.h"
 
 #include <stdint.h>
 
@@ -26,5 +26,8 @@ void strata_csv_close(strata_csv *c);
  * Errors: STRATA_FILE with file and line: more than `room` fields, quotes that do not close, or what stands
  * beside them. */
 strata_status strata_csv_next(strata_csv *c, const char **field, uint32_t room, uint32_t *n);
+
+/* Append a field, in quotes where it needs them. */
+void strata_csv_put(strata_text *out, const char *field);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "train/columns.h"
 #include "train/keep.h"
 #include "train/recipe.h"
 
@@ -215,19 +216,25 @@ static strata_status open_logs(run_folder *f, bool rates)
     return rates ? open_log(f, &f->rates, "rates.csv") : STRATA_OK;
 }
 
-strata_status folder_begin_logs(run_folder *f, const strata_trainer *t)
+static strata_status metrics_header(strata_text *line, const strata_trainer *t)
 {
     const strata_model *m = t->main.model;
+    strata_text_format(line, "epoch,step,time_s,train_loss,valid_loss,valid_top1,valid_top5");
+    for (uint32_t g = 0; g < m->n_groups; g++) strata_text_format(line, ",lr_%s", m->group_name[g]);
+    strata_text_format(line, ",images_per_s");
+    for (uint32_t i = 0; i < t->ratios.n_layers; i++)
+        strata_text_format(line, ",update_%s", t->ratios.layer_name[i]);
+    strata_text_format(line, ",valid_f_macro,valid_f_micro,valid_f_samples,valid_map,events");
+    return line->failed ? no_memory() : STRATA_OK;
+}
+
+strata_status folder_begin_logs(run_folder *f, const strata_trainer *t)
+{
     strata_text line = { 0 };
     strata_status status = STRATA_OK;
-    STRATA_TRY(open_logs(f, recipe_flag(t->recipe, "log-rates")));
-    strata_text_format(&line, "epoch,step,time_s,train_loss,valid_loss,valid_top1,valid_top5");
-    for (uint32_t g = 0; g < m->n_groups; g++) strata_text_format(&line, ",lr_%s", m->group_name[g]);
-    strata_text_format(&line, ",images_per_s");
-    for (uint32_t i = 0; i < t->ratios.n_layers; i++)
-        strata_text_format(&line, ",update_%s", t->ratios.layer_name[i]);
-    strata_text_format(&line, ",valid_f_macro,valid_f_micro,valid_f_samples,valid_map,events");
-    STRATA_GO(line.failed ? no_memory() : strata_log_line(&f->metrics, line.s));
+    STRATA_GO(open_logs(f, recipe_flag(t->recipe, "log-rates")));
+    STRATA_GO(metrics_header(&line, t));
+    STRATA_GO(strata_log_line(&f->metrics, line.s));
     if (f->rates.file)
         STRATA_GO(strata_log_line(
             &f->rates, "step,parameter,lr,momentum,beta2,eps,weight_decay,correction1,correction2,flags"));
@@ -265,12 +272,26 @@ done:
     return status;
 }
 
-strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step)
+/* The run may have been begun by a strata that wrote fewer columns. */
+static strata_status fit_metrics(run_folder *f, const strata_trainer *t, strata_text *added)
+{
+    char *path = folder_file(f, "metrics.csv");
+    strata_text header = { 0 };
+    strata_status status = path ? metrics_header(&header, t) : no_memory();
+    if (status == STRATA_OK) status = columns_fit(added, path, header.s);
+    strata_text_free(&header);
+    free(path);
+    return status;
+}
+
+strata_status folder_cut(run_folder *f, const strata_trainer *t, uint64_t step, strata_text *added)
 {
     STRATA_TRY(cut_file(f, "steps.jsonl", step));
     STRATA_TRY(cut_file(f, "metrics.csv", step));
     STRATA_TRY(cut_file(f, "rates.csv", step));
-    return step > 0 ? open_logs(f, recipe_flag(r, "log-rates")) : STRATA_OK;
+    if (step == 0) return STRATA_OK;
+    STRATA_TRY(fit_metrics(f, t, added));
+    return open_logs(f, recipe_flag(t->recipe, "log-rates"));
 }
 
 strata_status folder_step(run_folder *f, const trainer_result *r, const strata_event *e, double momentum)

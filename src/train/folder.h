@@ -33,9 +33,10 @@ strata_status folder_make(run_folder *out, const strata_recipe *r, const char *d
 strata_status folder_check(const strata_recipe *r);
 
 /* Open the folder of an earlier run: reads run.json; folder_cut cuts the logs back to what lies before `step`
- * and opens them to append; before step 0 lies nothing, and folder_begin_logs follows. */
+ * and opens them to append; before step 0 lies nothing, and folder_begin_logs follows.
+ *   added  out: appended columns of metrics.csv that rows so far do not have: see columns_fit */
 strata_status folder_reopen(run_folder *out, const char *path);
-strata_status folder_cut(run_folder *f, const strata_recipe *r, uint64_t step);
+strata_status folder_cut(run_folder *f, const strata_trainer *t, uint64_t step, strata_text *added);
 void folder_close(run_folder *f);
 
 /* Remove what the run wrote and the folder, if it then is empty: a run that never began leaves nothing. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/csv.h"
+
 /* ---- Counts ------------------------------------------------------------------------------------- */
 
 void metrics_count_labels(metrics_count *out, uint32_t K, const int32_t *label, const uint32_t *predicted,
@@ -129,18 +131,6 @@ double metrics_average_precision(metrics_item *item, uint32_t n)
 
 /* ---- Confusion ------------------------------------------------------------------------------------ */
 
-/* RFC 4180: what holds a comma, a quote or a line's end stands in quotes, its quotes doubled. */
-static void add_cell(strata_text *out, const char *s)
-{
-    const bool quoted = strpbrk(s, ",\"\r\n") != NULL;
-    if (quoted) strata_text_append(out, "\"", 1);
-    for (; *s; s++) {
-        if (*s == '"') strata_text_append(out, "\"", 1);
-        strata_text_append(out, s, 1);
-    }
-    if (quoted) strata_text_append(out, "\"", 1);
-}
-
 void metrics_confusion_csv(strata_text *out, const char *const *name, uint32_t K, const int32_t *label,
                            const uint32_t *predicted, uint32_t n)
 {
@@ -153,14 +143,14 @@ void metrics_confusion_csv(strata_text *out, const char *const *name, uint32_t K
     strata_text_append(out, "label", 5);
     for (uint32_t k = 0; k < K; k++) {
         strata_text_append(out, ",", 1);
-        add_cell(out, name[k]);
+        strata_csv_put(out, name[k]);
     }
     for (uint32_t k = 0; k < K; k++) {
         memset(row, 0, K * sizeof *row);
         for (uint32_t i = 0; i < n; i++)
             if ((uint32_t)label[i] == k && predicted[i] != METRICS_NONE) row[predicted[i]]++;
         strata_text_append(out, "\n", 1);
-        add_cell(out, name[k]);
+        strata_csv_put(out, name[k]);
         for (uint32_t j = 0; j < K; j++) strata_text_format(out, ",%u", (unsigned)row[j]);
     }
     strata_text_append(out, "\n", 1);

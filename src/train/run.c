@@ -508,6 +508,18 @@ static strata_status open_same(run *r)
     return status;
 }
 
+static strata_status reopen_logs(run *r)
+{
+    strata_text added = { 0 };
+    strata_status status = folder_cut(&r->folder, r->trainer, r->loop.step, &added);
+    if (status == STRATA_OK && r->loop.step == 0) status = folder_begin_logs(&r->folder, r->trainer);
+    if (status == STRATA_OK && added.length)
+        status = note(r, "metrics.csv: rows so far have nothing in %s: an earlier strata wrote them",
+                      added.s);
+    strata_text_free(&added);
+    return status;
+}
+
 static strata_status resume(run *r, const char *device)
 {
     bool found;
@@ -526,8 +538,7 @@ static strata_status resume(run *r, const char *device)
     STRATA_TRY(open_same(r));
     if (found) STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop));
     STRATA_TRY(events_gather(&r->events, r->loop.step - r->loop.step % r->steps_per_epoch, r->loop.step));
-    STRATA_TRY(folder_cut(&r->folder, r->recipe, r->loop.step));
-    if (r->loop.step == 0) STRATA_TRY(folder_begin_logs(&r->folder, r->trainer));
+    STRATA_TRY(reopen_logs(r));
     STRATA_TRY(note(
         r, found ? "resume after step %" PRIu64 : "resume: there is no checkpoint, so from step %" PRIu64,
         r->loop.step));
