@@ -1,8 +1,4 @@
 #version 460
-#ifdef SG
-#extension GL_KHR_shader_subgroup_shuffle : require
-#extension GL_KHR_shader_subgroup_ballot : require
-#endif
 #include "kernel.glsl"
 #include "tensor.glsl"
 

@@ -1,6 +1,10 @@
 // What every kernel shares. Defines come from the launcher; these are the defaults. PASS is one of the names
 // of src/core/kernel.h (FORWARD, BACKWARD_X, ...), which are defined too.
 #extension GL_EXT_control_flow_attributes : require
+#ifdef SG // one subgroup of so many lanes is a workgroup
+#extension GL_KHR_shader_subgroup_shuffle : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#endif
 
 #ifndef PASS
 #define PASS FORWARD
@@ -16,3 +20,10 @@ const float LOWEST = -3.4028234663852886e38;
 // The index of this invocation in a full grid of one dimension, which the launcher folds over x and y where
 // it has more than 65535 groups (strata_grid in src/ops/op.h).
 uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * GROUP + lane; }
+
+// What push constants end in where STORE of lane_stores.glsl is used.
+#ifdef LANE_STORES
+#define DIGITS layout(offset = 112) uint digit[4];
+#else
+#define DIGITS
+#endif

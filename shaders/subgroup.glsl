@@ -1,6 +1,6 @@
 // What kernels of one subgroup per workgroup share. SHUFFLE says which of two equal operations is the cheap
 // one: lavapipe up to 23 makes a loop of a broadcast, SwiftShader and later lavapipe one of a shuffle.
-#ifdef SG
+#if defined(SG) && !defined(FROM_LANE)
 #if SHUFFLE
 #define FROM_LANE(v, i) subgroupShuffle(v, i)
 #define EACH_OF_4(F) [[unroll]] for (uint each = 0; each < 4; each++) F(each)
@@ -23,6 +23,7 @@
 #endif
 #endif
 
+#ifdef WIDE
 // The floats of a quad that belong to column `col` of WIDE floats.
 OUT columns(vec4 quad, uint col)
 {
@@ -47,4 +48,5 @@ OUT within(OUT v, uint col, uint n)
     return col < n ? v : 0.0;
 #endif
 }
+#endif
 #endif

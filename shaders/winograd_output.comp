@@ -17,10 +17,14 @@ layout(push_constant) uniform Args {
     uint depth;  // logical channels of y
     uint m_step; // quads from one point to the next
     uint start;  // START_*
+    DIGITS
 };
+#include "lane_stores.glsl"
+STORES(2, to)
 const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
 
-void write_pixels(uvec3 at, uint c, uint m)
+// Channel c; that of the first lane is `to_c` where STORE takes it.
+void write_pixels(uvec3 at, uint c, uint to_c, uint m)
 {
     uint channels = y_quads * LANES;
     T lines[6][4]; // of columns
@@ -37,18 +41,21 @@ void write_pixels(uvec3 at, uint c, uint m)
         T pixels[4] = output_pixels(d);
         uint line = 4 * at.y + h;
         [[unroll]] for (int w = 0; w < 4; w++) {
-            uint column = 4 * at.z + w, i = ((at.x * y_h + line) * y_w + column) * channels + c;
-            if (line < y_h && column < y_w) {
-#ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
-                first = GET(to, i);
+            uint column = 4 * at.z + w, pixel = ((at.x * y_h + line) * y_w + column) * channels;
+#ifndef LANE_STORES // else no tile reaches over the edge
+            if (line < y_h && column < y_w)
 #endif
-                PUT(to, i, first + pixels[w]);
+            {
+#ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
+                first = GET(to, pixel + c);
+#endif
+                STORE(to, pixel + to_c, first + pixels[w])
             }
         }
     }
 }
 
-void write_points(uvec3 at, uint c, uint m)
+void write_points(uvec3 at, uint c, uint to_m)
 {
     uint channels = y_quads * LANES;
     T points[4][6]; // of columns
@@ -66,17 +73,26 @@ void write_points(uvec3 at, uint c, uint m)
         T d[4];
         [[unroll]] for (int w = 0; w < 4; w++) d[w] = points[w][i];
         T line[6] = output_points(d);
-        [[unroll]] for (int j = 0; j < 6; j++) PUT(to, m + (6 * i + j) * m_step * LANES, line[j]);
+        [[unroll]] for (int j = 0; j < 6; j++) STORE(to, to_m + (6 * i + j) * m_step * LANES, line[j])
     }
 }
 
 void main()
 {
-    uint channels = y_quads * LANES, i = flat_index(), t = i / channels, c = i - t * channels;
+    ALIGN_SPILLS(to, TAKE(0, from, flat_index()))
+    uint channels = y_quads * LANES, i = flat_index(), t = i / channels, c = i - t * channels, to_c = c;
+#ifdef LANE_STORES
+    if (PASS != BACKWARD_W) { // a subgroup has one tile
+        t = store_index() / channels;
+        to_c = store_index() - t * channels;
+    }
+    t = min(t, tiles - 1); // lanes behind the last tile store into the room behind it
+#else
     if (t >= tiles) return;
+#endif
     uvec3 at = tile_at(tile_first + t, tiles_h, tiles_w);
     if (PASS == BACKWARD_W)
-        write_points(at, c, t * channels + c);
+        write_points(at, c, store_index());
     else
-        write_pixels(at, c, t * channels + c);
+        write_pixels(at, c, to_c, i);
 }

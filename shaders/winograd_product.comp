@@ -1,8 +1,4 @@
 #version 460
-#ifdef SG
-#extension GL_KHR_shader_subgroup_shuffle : require
-#extension GL_KHR_shader_subgroup_ballot : require
-#endif
 #include "kernel.glsl"
 #include "winograd.glsl"
 
@@ -21,13 +17,20 @@ layout(push_constant) uniform Args {
     uint v_row;                  // the same of v
     uint v_step, u_step, m_step; // quads from one point to the next
     uint start;                  // START_*
+    DIGITS
 };
+#include "lane_stores.glsl"
+STORES(2, m)
 const uint START_ZERO = 0, START_OLD = 2; // the second: m is added to
 
 #ifdef SG
 // For CPU-type devices, see conv2d_subgroup.glsl: a workgroup is one subgroup and sums ROWS rows, a lane a
 // quad of each.
-#include "subgroup.glsl"
+#ifdef LANE_STORES // there is room for lanes and rows behind the last
+#define STORE_ROW(r) STORE(m, same_to + (r) * quads, sum[r])
+#else
+#define STORE_ROW(r) if ((r) < n_rows) m[to + (r) * quads] = sum[r];
+#endif
 
 const uint FETCHES = ROWS / SG;
 #define ADD_ROW(r)                                                                                           \
@@ -71,8 +74,12 @@ void main()
             EACH_ROW(ADD_ROW)
         }
     }
-    [[unroll]] for (uint i = 0; i < ROWS; i++)
-        if (i < n_rows) m[to + i * quads] = sum[i];
+#ifdef LANE_STORES
+    uint z = same(gl_WorkGroupID.z), same_f = z / panels;
+    uint same_to = same_f * m_step + (z - same_f * panels) * SG + same(group_index()) * ROWS * quads;
+#endif
+    EACH_ROW(STORE_ROW)
+    ALIGN_SPILLS(m, sum[0])
 }
 #elif defined(TILE_ROWS)
 #include "winograd_tile.glsl"

@@ -17,7 +17,10 @@ layout(push_constant) uniform Args {
     uint panel;           // quads
     uint u_step;          // quads from one point to the next
     uint start;           // START_*
+    DIGITS
 };
+#include "lane_stores.glsl"
+STORES(1, to)
 const uint START_ZERO = 0, START_OLD = 2; // the second: dw is added to
 
 // Tap t of the quad of w that belongs to a quad of u.
@@ -38,11 +41,12 @@ void write_points(uint row, uint quad, uint at)
                                           tap_of(6 + s, row, quad)));
     [[unroll]] for (int i = 0; i < 6; i++) {
         vec4 line[6] = weight_points(vec4[3](points[0][i], points[1][i], points[2][i]));
-        [[unroll]] for (int j = 0; j < 6; j++) to[at + (6 * i + j) * u_step] = line[j];
+        [[unroll]] for (int j = 0; j < 6; j++) STORE(to, at + (6 * i + j) * u_step, line[j])
     }
 }
 
-void write_taps(uint row, uint quad, uint at)
+// u at `at`, of which there is one panel, and so is a tap of dw; `to_at` is where STORE begins.
+void write_taps(uint at, uint to_at)
 {
     vec4 taps[6][3]; // of columns
     [[unroll]] for (int j = 0; j < 6; j++) {
@@ -55,21 +59,32 @@ void write_taps(uint row, uint quad, uint at)
         [[unroll]] for (int j = 0; j < 6; j++) d[j] = taps[j][r];
         vec4 line[3] = weight_taps(d);
         [[unroll]] for (int s = 0; s < 3; s++) {
-            uint i = ((3 * r + s) * w_rows + row) * w_quads + quad;
-            vec4 old = vec4(0.0);
-            if (start == START_OLD) old = to[i];
-            to[i] = old + line[s];
+            uint tap = (3 * r + s) * w_rows * w_quads;
+#ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
+            line[s] += to[tap + at];
+#endif
+            STORE(to, tap + to_at, line[s])
         }
     }
 }
 
 void main()
 {
+    ALIGN_SPILLS(to, AT(from, flat_index()))
     uint i = flat_index(), row = i / quads, quad = i - row * quads;
+#ifdef LANE_STORES // no row is behind the last; lanes behind the last column store into its panel's room
+    uint at = store_index();
+    if (PASS != BACKWARD_W) {
+        uint group = group_index(), p = group / rows;
+        row = group - p * rows;
+        quad = min(p * SG + lane, quads - 1);
+    }
+#else
     if (row >= rows) return;
     uint at = (quad / panel * rows + row) * panel + quad % panel;
+#endif
     if (PASS == BACKWARD_W)
-        write_taps(row, quad, at);
+        write_taps(i, at);
     else
         write_points(row, quad, at);
 }

@@ -100,6 +100,22 @@ static void test_winograd_in_pieces(void **state)
     close_smaller(&j);
 }
 
+/* Rows that are whole subgroups at every width, which lavapipe stores lane by lane, and some that are not;
+ * tiles that fill the images, and some that reach over the edge; parts of tiles of the product. */
+static void test_lane_stores(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = { "N=5 H=8 W=12 C=64 K=128", "N=7 H=5 W=4 C=128 K=68" };
+    strata_judge j = { .reference = judge.reference, .device = judge.device, .line = judged_tell };
+    j.variant = "winograd";
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        j.sizes = sizes[i];
+        for (const strata_row *row = strata_rows; row->op; row++)
+            if (strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
+    }
+    assert_int_equal(j.failures, 0);
+}
+
 /* As on a GPU: without the subgroups of a CPU-type device, its product and transforms are others. */
 static void test_winograd_for_gpus(void **state)
 {
@@ -190,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_rows_in_pieces),
         cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_lane_stores),
         cmocka_unit_test(test_winograd_for_gpus),
         cmocka_unit_test(test_updates_in_pieces),
         cmocka_unit_test(test_updates),

@@ -29,6 +29,7 @@ typedef struct strata_caps {
     uint32_t max_texels;   /* of a uniform texel buffer (16 bytes each); 0: none */
     uint32_t cores;        /* compute units; of software devices threads; 0: not known */
     uint64_t memory;       /* bytes of the largest device-local heap */
+    bool doubles;          /* shaders may use floats of 64 bits */
 } strata_caps;
 
 typedef struct strata_device strata_device;

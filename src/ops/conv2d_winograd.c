@@ -20,7 +20,6 @@
 
 enum {
     NVIDIA_PROPRIETARY = 4, /* VK_DRIVER_ID_NVIDIA_PROPRIETARY */
-    LAVAPIPE = 13,          /* VK_DRIVER_ID_MESA_LLVMPIPE */
     POINTS = 36,
     QUAD = 16,                /* bytes */
     RUN_BYTES = 10 << 20,     /* of transformed inputs and products together; half and double are as fast */
@@ -52,20 +51,37 @@ static uint32_t lanes_of(const strata_caps *caps)
 
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
+static uint64_t round_up(uint64_t n, uint64_t unit) { return (n + unit - 1) / unit * unit; }
+
 /* An odd number of lines of 64 bytes: 36 streams that are powers of two apart would meet in the same lines of
  * a cache. */
 static uint64_t apart(uint64_t quads) { return ((quads + 3) / 4 | 1) * 4; }
 
+/* Quads at one point that a device may bind of all; `apart` takes up to 7, and a subgroup may store up to 15
+ * behind the last. */
+static uint64_t room_of(const strata_caps *caps)
+{
+    const uint64_t most = caps->max_range / (POINTS * QUAD), spare = 7 + PANEL - 1;
+    return most < spare ? 0 : most - spare;
+}
+
+/* Quads of `rows` rows, and of those up to a whole tile of the product where there is room: it may write
+ * them. */
+static uint64_t with_room(uint64_t rows, uint64_t quads, const strata_caps *caps)
+{
+    const uint64_t all = round_up(rows, ROWS) * quads;
+    return all <= room_of(caps) ? all : rows * quads;
+}
+
 /* Tiles of a run: as many as memory allows, in whole workgroups of the product if there are that many. */
 static uint64_t tiles_of_run(const winograd *g, const strata_caps *caps)
 {
-    const uint64_t max_range = caps->max_range, bytes = lanes_of(caps) ? RUN_BYTES : RUN_BYTES_GPU;
-    const uint64_t all = (uint64_t)g->to.n * g->tiles_h * g->tiles_w, line = POINTS * QUAD,
-                   room = max_range / line < 8 ? 0 : max_range / line - 8; /* `apart` takes up to 7 */
+    const uint64_t bytes = lanes_of(caps) ? RUN_BYTES : RUN_BYTES_GPU, line = POINTS * QUAD;
+    const uint64_t all = (uint64_t)g->to.n * g->tiles_h * g->tiles_w;
     const uint32_t widest = g->from_quads > g->to_quads ? g->from_quads : g->to_quads;
     uint64_t run = least(bytes / (line * (g->from_quads + g->to_quads)), all);
     if (run < ROWS) run = least(ROWS, all);
-    run = least(run, room / widest);
+    run = least(run, room_of(caps) / widest);
     return run > ROWS && run < all ? run - run % ROWS : run;
 }
 
@@ -83,9 +99,10 @@ static winograd winograd_of(const strata_caps *caps, const strata_node *n, strat
     g.tiles_w = (g.to.w + 3) / 4;
     g.panel = lanes ? lanes : PANEL;
     const uint64_t run = tiles_of_run(&g, caps);
-    const uint64_t cols = (g.to_quads + PANEL - 1) / PANEL * (uint64_t)PANEL;
-    const uint64_t v_step = apart(run * g.from_quads), m_step = apart(run * g.to_quads),
-                   u_step = apart(4 * (uint64_t)g.from_quads * cols), line = POINTS * QUAD;
+    const uint64_t v_step = apart(round_up(run * g.from_quads, PANEL)),
+                   m_step = apart(round_up(with_room(run, g.to_quads, caps), PANEL)),
+                   u_step = apart(with_room(4 * (uint64_t)g.from_quads, round_up(g.to_quads, PANEL), caps)),
+                   line = POINTS * QUAD;
     if (line * u_step > caps->max_range || line * u_step > INT32_MAX) return g;
     g.run = (uint32_t)run;
     g.v_step = (uint32_t)v_step, g.m_step = (uint32_t)m_step, g.u_step = (uint32_t)u_step;
@@ -145,7 +162,7 @@ bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_
         const bool idle = pass == STRATA_BACKWARD_W && groups < caps->cores;
         return pays_on_gpu(&g, pairs, tiles, idle ? (double)groups / caps->cores : 1);
     }
-    return caps->driver_id == LAVAPIPE && lanes_of(caps) && pays_on_processor(&g, pairs, tiles);
+    return caps->driver_id == STRATA_LAVAPIPE && lanes_of(caps) && pays_on_processor(&g, pairs, tiles);
 }
 
 uint64_t conv2d_winograd_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass)
@@ -185,30 +202,40 @@ static const char *texels(const recorder *r, strata_slice from, strata_slice als
     return both ? "TEXEL=1" : "";
 }
 
+/* The defines of a transform, and the invocations of a workgroup that they ask for. */
+typedef struct define_list {
+    char s[112];
+    uint32_t group;
+} define_list;
+
 /* One invocation for each of `items`. */
 static strata_status launch(const recorder *r, const strata_kernel *kernel, const void *args, uint64_t items,
-                            const char *defines)
+                            const define_list *d)
 {
-    strata_launch how = { .pass = r->pass, .variant = conv2d_variants[CONV2D_WINOGRAD], .defines = defines };
-    strata_grid(how.groups, items, STRATA_GROUP);
+    strata_launch how = { .pass = r->pass, .variant = conv2d_variants[CONV2D_WINOGRAD], .defines = d->s };
+    strata_grid(how.groups, items, d->group);
     return strata_stream_launch(r->stream, kernel, &how, args);
 }
 
-typedef struct define_list {
-    char s[48];
-} define_list;
+/* `more`, and where `lanes` is not 0 what STORE of shaders/lane_stores.glsl wants. */
+static define_list defines_of(const recorder *r, const char *more, const char *kind, uint32_t lanes)
+{
+    define_list d = { .group = lanes ? lanes : STRATA_GROUP };
+    int n = snprintf(d.s, sizeof d.s, "%s%s%s", more, *more && *kind ? " " : "", kind);
+    if (lanes)
+        snprintf(d.s + n, sizeof d.s - (size_t)n, "%sGROUP=%u SG=%u SHUFFLE=%d LANE_STORES=1", n ? " " : "",
+                 lanes, lanes, r->caps->shuffle);
+    return d;
+}
 
 /* Does a transform take a channel for each invocation? Two floats of 16 bits share a word and are written at
  * once. */
 static bool is_scalar(const recorder *r, strata_slice to) { return !lanes_of(r->caps) && !to.half; }
 
-/* Of a transform of activations. */
-static define_list defines_of(const recorder *r, const char *more, strata_slice from, strata_slice to)
+/* How a transform of activations reads. */
+static const char *kind_of(const recorder *r, strata_slice from, strata_slice to)
 {
-    define_list d;
-    const char *kind = is_scalar(r, to) ? "SCALAR=1" : texels(r, from, (strata_slice) { 0 });
-    snprintf(d.s, sizeof d.s, "%s%s%s", more, *more && *kind ? " " : "", kind);
-    return d;
+    return is_scalar(r, to) ? "SCALAR=1" : texels(r, from, (strata_slice) { 0 });
 }
 
 /* Its invocations, for so many quads. */
@@ -235,8 +262,15 @@ static strata_status transform_input(const recorder *r, strata_slice x, uint32_t
                                            .pad_w = g->pad[1],
                                            .depth = g->from.c,
                                            .v_step = g->v_step };
-    const define_list d = defines_of(r, ragged(g->from.c), x, r->v);
-    return launch(r, &winograd_input_kernel, &a, items_of(r, (uint64_t)tiles * g->from_quads, r->v), d.s);
+    const define_list d = defines_of(r, ragged(g->from.c), kind_of(r, x, r->v), strata_store_lanes(r->caps));
+    return launch(r, &winograd_input_kernel, &a, items_of(r, (uint64_t)tiles * g->from_quads, r->v), &d);
+}
+
+/* The lanes of STORE for tensors of `quads` quads to a row, or 0. */
+static uint32_t whole_lanes(const recorder *r, uint32_t quads)
+{
+    const uint32_t lanes = strata_store_lanes(r->caps);
+    return lanes && quads % lanes == 0 ? lanes : 0;
 }
 
 /* Between products and the tiles of y, there or (BACKWARD_W) back. */
@@ -254,8 +288,10 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     a.depth = g->to.c;
     a.m_step = g->m_step;
     const char *more = a.start == CONV2D_OLD ? "OLD=1" : back ? ragged(g->to.c) : "";
-    const define_list d = defines_of(r, more, a.from, a.to);
-    return launch(r, &winograd_output_kernel, &a, items_of(r, (uint64_t)tiles * g->to_quads, a.to), d.s);
+    const bool over_edge = g->to.h % 4 || g->to.w % 4;
+    const uint32_t lanes = back ? strata_store_lanes(r->caps) : over_edge ? 0 : whole_lanes(r, g->to_quads);
+    const define_list d = defines_of(r, more, kind_of(r, a.from, a.to), lanes);
+    return launch(r, &winograd_output_kernel, &a, items_of(r, (uint64_t)tiles * g->to_quads, a.to), &d);
 }
 
 static strata_status transform_weight(const recorder *r, strata_slice from, strata_slice to, uint32_t start)
@@ -272,29 +308,36 @@ static strata_status transform_weight(const recorder *r, strata_slice from, stra
                                             .panel = back ? g->to_quads : g->panel,
                                             .u_step = g->u_step,
                                             .start = start };
-    return launch(r, &winograd_weight_kernel, &a, (uint64_t)a.rows * a.quads,
-                  texels(r, from, (strata_slice) { 0 }));
+    const uint32_t lanes = back ? whole_lanes(r, a.quads) : strata_store_lanes(r->caps);
+    const uint64_t quads = lanes ? round_up(a.quads, lanes) : a.quads; /* of a row, with its panel's room */
+    const define_list d = defines_of(r, start == CONV2D_OLD ? "OLD=1" : "",
+                                     texels(r, from, (strata_slice) { 0 }), lanes);
+    return launch(r, &winograd_weight_kernel, &a, a.rows * quads, &d);
 }
 
 static strata_status launch_product(const recorder *r, const struct winograd_product_args *a)
 {
     const uint32_t lanes = lanes_of(r->caps);
     const char *texel = texels(r, a->v, a->u);
-    char defines[80];
+    char defines[112];
     if (lanes == 0) {
+        const define_list d = defines_of(r, "", texel, 0);
         const conv2d_tile t = conv2d_product_tile(r->caps, a->rows, 4 * a->quads);
         strata_launch how = { .pass = r->pass,
                               .variant = conv2d_variants[CONV2D_WINOGRAD],
                               .defines = t.defines };
         if (t.rows == 1)
-            return launch(r, &winograd_product_kernel, a, (uint64_t)POINTS * a->rows * a->quads, texel);
+            return launch(r, &winograd_product_kernel, a, (uint64_t)POINTS * a->rows * a->quads, &d);
         conv2d_tile_grid(how.groups, &t, a->rows, 4 * a->quads, POINTS);
         return strata_stream_launch(r->stream, &winograd_product_kernel, &how, a);
     }
     const uint32_t height = 4 * lanes, tiles = (a->rows + height - 1) / height,
                    lines = (tiles + MAX_GROUPS - 1) / MAX_GROUPS;
-    snprintf(defines, sizeof defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=4 OUT=vec4 %s%s", lanes, lanes,
-             r->caps->shuffle, height, texel, a->start == CONV2D_OLD ? " OLD=1" : "");
+    /* A double for each lane makes a wider vector: below the widest, all sums would be spilled so. */
+    const bool room = whole_lanes(r, a->quads) == 16 && round_up(a->rows, height) * a->quads <= a->m_step;
+    snprintf(defines, sizeof defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=4 OUT=vec4 %s%s%s", lanes,
+             lanes, r->caps->shuffle, height, texel, a->start == CONV2D_OLD ? " OLD=1" : "",
+             room ? " LANE_STORES=1" : "");
     strata_launch how = { .pass = r->pass,
                           .variant = conv2d_variants[CONV2D_WINOGRAD],
                           .defines = defines,

@@ -77,6 +77,13 @@ bool strata_texels(strata_stream *s, const void *args, const strata_kernel *kern
     return fit;
 }
 
+uint32_t strata_store_lanes(const strata_caps *caps)
+{
+    const uint32_t n = caps->subgroup;
+    const bool fit = caps->vulkan && caps->driver_id == STRATA_LAVAPIPE && caps->doubles;
+    return fit && (n == 4 || n == 8 || n == 16) ? n : 0;
+}
+
 bool strata_images_next(strata_images *part, uint32_t n, uint32_t most)
 {
     part->first += part->count;

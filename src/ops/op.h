@@ -13,7 +13,8 @@
 #include "ops/device.h"
 
 enum { STRATA_MAX_IN = 8, STRATA_MAX_PARAMS = 4, STRATA_MAX_KEPT = 3 };
-enum { STRATA_GROUP = 64 }; /* GROUP of shaders/kernel.glsl, where no define says otherwise */
+enum { STRATA_LAVAPIPE = 13 }; /* a driver's id: VK_DRIVER_ID_MESA_LLVMPIPE */
+enum { STRATA_GROUP = 64 };    /* GROUP of shaders/kernel.glsl, where no define says otherwise */
 
 /* ---- Tensors ------------------------------------------------------------------------------ */
 
@@ -165,8 +166,8 @@ struct strata_op {
     uint32_t backward_reads; /* STRATA_READS_*; infer may want more for a node */
     bool view;               /* out is the same memory as in[0]: no launches at all */
     bool split_backward;     /* has the passes BACKWARD_X and BACKWARD_W in place of BACKWARD */
-    bool grad_in_place; /* backward may write in[0]->grad over out->grad, element by element */
-    bool loss;         /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
+    bool grad_in_place;      /* backward may write in[0]->grad over out->grad, element by element */
+    bool loss; /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
 
     /* Variants by name, the plain one first, ended by NULL; NULL: one variant named "plain". */
     const char *const *variants;
@@ -272,6 +273,10 @@ bool strata_images_next(strata_images *part, uint32_t n, uint32_t most);
  * it is launched with TEXEL=1 (shaders/tensor.glsl). */
 bool strata_fits_texels(const strata_caps *caps, strata_slice s);
 bool strata_texels(strata_stream *s, const void *args, const strata_kernel *kernel);
+
+/* The lanes of a subgroup whose stores are best written out, lane by lane (shaders/lane_stores.glsl); 0: a
+ * plain store is. */
+uint32_t strata_store_lanes(const strata_caps *caps);
 
 /* The part of an activation's slice that holds these images. "No tensor" stays so. */
 strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part);

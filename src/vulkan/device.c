@@ -59,12 +59,14 @@ static strata_status open_device(strata_gpu *g)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
         .subgroupSizeControl = VK_TRUE
     };
+    const VkPhysicalDeviceFeatures features = { .shaderFloat64 = g->physical.entry.caps.doubles };
     const VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                       .pNext = g->physical.subgroup_size_control ? &sizes : NULL,
                                       .queueCreateInfoCount = 1,
                                       .pQueueCreateInfos = &queue,
                                       .enabledExtensionCount = n,
-                                      .ppEnabledExtensionNames = extension };
+                                      .ppEnabledExtensionNames = extension,
+                                      .pEnabledFeatures = &features };
     GPU_TRY(vkCreateDevice(g->physical.handle, &info, NULL, &g->device));
     volkLoadDeviceTable(&g->vk, g->device);
     g->vk.vkGetDeviceQueue(g->device, g->physical.family, 0, &g->queue);

@@ -309,6 +309,7 @@ static void ask_newer(gpu_physical *out, const VkExtensionProperties *extension,
     vkGetPhysicalDeviceProperties2(out->handle, &properties);
     vkGetPhysicalDeviceFeatures2(out->handle, &features);
     read_limits(&out->entry.caps, &out->properties, &maintenance, out->handle);
+    out->entry.caps.doubles = features.features.shaderFloat64;
     out->entry.fp16 = float16.shaderFloat16 && storage16.storageBuffer16BitAccess;
     if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) out->subgroups = subgroup.supportedOperations;
     out->subgroup = out->entry.caps.subgroup = subgroup.subgroupSize;

@@ -98,24 +98,6 @@ static strata_status add_binding(spirv_block *out, const id *variable, const id 
     return STRATA_OK;
 }
 
-static strata_status add_members(spirv_block *out, const id *ids, const id *type, const char *what)
-{
-    uint32_t n = (type->words[0] >> 16) - 2;
-    for (uint32_t m = 0; m < n; m++) {
-        if (m >= MAX_MEMBERS || type->member_offset[m] != 4 * m || !c_type(ids[type->words[2 + m]].words))
-            return strata_fail(
-                STRATA_BAD_SHADER,
-                "%s: push constants want at most %d packed 32-bit scalars, member %u (%s) is not", what,
-                MAX_MEMBERS, m, m < MAX_MEMBERS && type->member_name[m] ? type->member_name[m] : "?");
-        spirv_member *out_m = &out->member[m];
-        snprintf(out_m->name, sizeof out_m->name, "%s", type->member_name[m] ? type->member_name[m] : "");
-        out_m->type = c_type(ids[type->words[2 + m]].words);
-        out_m->offset = type->member_offset[m];
-    }
-    out->n_members = n;
-    return STRATA_OK;
-}
-
 /* Bytes of a type in shared memory, where drivers pack without padding. */
 static uint64_t type_bytes(const id *ids, const uint32_t *type)
 {
@@ -133,6 +115,38 @@ static uint64_t type_bytes(const id *ids, const uint32_t *type)
         return sum;
     default: return 4; /* a boolean */
     }
+}
+
+/* Is member m of the push constants the table of digits? */
+static int is_digits(const id *ids, const id *type, uint32_t m)
+{
+    const uint32_t *array = ids[type->words[2 + m]].words;
+    return opcode(array) == OP_TYPE_ARRAY && type->member_name[m] &&
+           strcmp(type->member_name[m], "digit") == 0 && type->member_offset[m] == SPIRV_DIGITS_AT &&
+           opcode(ids[array[2]].words) == OP_TYPE_INT && type_bytes(ids, array) == 4 * SPIRV_DIGITS;
+}
+
+static strata_status add_members(spirv_block *out, const id *ids, const id *type, const char *what)
+{
+    uint32_t n = (type->words[0] >> 16) - 2;
+    if (n > 0 && n <= MAX_MEMBERS && is_digits(ids, type, n - 1)) out->digits = 1, n--;
+    if (out->digits && 4 * n > SPIRV_DIGITS_AT)
+        return strata_fail(STRATA_BAD_SHADER,
+                           "%s: push constants want at most %d words before the digits, got %u", what,
+                           SPIRV_DIGITS_AT / 4, n);
+    for (uint32_t m = 0; m < n; m++) {
+        if (m >= MAX_MEMBERS || type->member_offset[m] != 4 * m || !c_type(ids[type->words[2 + m]].words))
+            return strata_fail(
+                STRATA_BAD_SHADER,
+                "%s: push constants want at most %d packed 32-bit scalars, member %u (%s) is not", what,
+                MAX_MEMBERS, m, m < MAX_MEMBERS && type->member_name[m] ? type->member_name[m] : "?");
+        spirv_member *out_m = &out->member[m];
+        snprintf(out_m->name, sizeof out_m->name, "%s", type->member_name[m] ? type->member_name[m] : "");
+        out_m->type = c_type(ids[type->words[2 + m]].words);
+        out_m->offset = type->member_offset[m];
+    }
+    out->n_members = n;
+    return STRATA_OK;
 }
 
 /* Of a buffer's block: is its first member an array of integers, or of vectors of them? */

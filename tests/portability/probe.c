@@ -240,7 +240,8 @@ static int examine(const prober *p, const subject *s)
     if (spirv_reflect(&b, s->words, s->n_words, s->stem) != STRATA_OK)
         return fprintf(stderr, "probe: %s\n", strata_message()), 1;
     const VkDescriptorSetLayout set = make_set(p, &b);
-    const VkPushConstantRange push = { VK_SHADER_STAGE_COMPUTE_BIT, 0, 4 * b.n_members };
+    const VkPushConstantRange push = { VK_SHADER_STAGE_COMPUTE_BIT, 0,
+                                       b.digits ? STRATA_MAX_PUSH : 4 * b.n_members };
     const VkPipelineLayoutCreateInfo info = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                               .setLayoutCount = 1,
                                               .pSetLayouts = &set,

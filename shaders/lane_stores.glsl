@@ -1,0 +1,63 @@
+// Stores of a workgroup that is one subgroup and whose lanes write neighbours, for lavapipe. Its own way is
+// to ask each lane of a store whether it takes part and where it writes: before Mesa 25 in a loop that
+// spills all that is stored into memory in each round to pick one lane of it, since then in line, which
+// takes seconds to compile. An address that is the same in all lanes it takes for one store, of what the
+// first lane has. So all lanes store what each of them has, one lane after the other: the same bits to the
+// same place. Two floats go as one double, whose value nobody reads, for each store has a branch on the end
+// of the buffer.
+//   STORE(name, store_index() + .., value): of lane l, a vec4, to name[store_index() + .. + l]
+// It stands outside of every loop and branch, behind no return, and all lanes take part. The buffer is
+// declared once more by STORES(binding, name), and ALIGN_SPILLS stands once in main. Without LANE_STORES it
+// is a store like any other, and store_index() is flat_index().
+//   To see that an address is the same that driver looks no further than constants, push constants and sums
+// of them, but takes it from Vulkan that the index of an array of push constants is. So the number of a
+// workgroup goes through the table of digits in base 4 that ends the push constants (DIGITS in kernel.glsl).
+#include "subgroup.glsl"
+#ifdef LANE_STORES
+
+uint same(uint v) // v, below 2^24
+{
+    uint sum = 0;
+    [[unroll]] for (uint bit = 0; bit < 24; bit += 2) sum += digit[v >> bit & 3] << bit;
+    return sum;
+}
+uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
+uint store_index() { return same(group_index()) * SG; }
+
+dvec2 pairs_of(vec4 v)
+{
+    uvec4 bits = floatBitsToUint(v);
+    return dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));
+}
+
+#define STORES(at, name)                                                                                     \
+    layout(binding = at) buffer name##_stored_buffer { dvec2 name[]; }                                       \
+    name##_stored;
+// Never taken. LLVM aligns all that it spills where a vector is taken apart in memory, as the driver's own
+// stores do it: else every spill of 64 bytes lies across two lines of the cache.
+#define ALIGN_SPILLS(name, value)                                                                            \
+    if (digit[0] != 0) name[lane] = value;
+#define STORE_LANE(name, at, pairs, l) name##_stored.name[(at) + (l)] = FROM_LANE(pairs, l);
+#define STORE_4(name, at, pairs, l)                                                                          \
+    STORE_LANE(name, at, pairs, l) STORE_LANE(name, at, pairs, l + 1)                                        \
+    STORE_LANE(name, at, pairs, l + 2) STORE_LANE(name, at, pairs, l + 3)
+#if SG == 4
+#define STORE_ALL(name, at, pairs) STORE_4(name, at, pairs, 0)
+#elif SG == 8
+#define STORE_ALL(name, at, pairs) STORE_4(name, at, pairs, 0) STORE_4(name, at, pairs, 4)
+#else
+#define STORE_ALL(name, at, pairs)                                                                           \
+    STORE_4(name, at, pairs, 0) STORE_4(name, at, pairs, 4)                                                  \
+    STORE_4(name, at, pairs, 8) STORE_4(name, at, pairs, 12)
+#endif
+#define STORE(name, at, value)                                                                               \
+    {                                                                                                        \
+        dvec2 pairs = pairs_of(value);                                                                       \
+        STORE_ALL(name, at, pairs)                                                                           \
+    }
+#else
+#define STORES(at, name)
+#define ALIGN_SPILLS(name, value)
+#define STORE(name, at, value) PUT(name, at, value);
+uint store_index() { return flat_index(); }
+#endif
