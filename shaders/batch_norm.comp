@@ -27,7 +27,15 @@ layout(push_constant) uniform Args {
     uint channels;      // of them real
     uint cols, rows;
     uint frozen, relu, sum, do_dx, do_dz;
+    DIGITS
 };
+#include "lane_stores.glsl"
+#if PASS == BACKWARD
+STORES(3, dx)
+STORES(4, dz)
+#else
+STORES(2, y)
+#endif
 
 // What do_dx and do_dz may be, as in add.comp.
 const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
@@ -46,8 +54,15 @@ const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
 #define EACH 8 // pixels of an invocation: they share the channel's numbers
 #endif
 
+#ifdef LANE_STORES // whole workgroups of pixels and of quads
+#define EXISTS(k) true
+#else
+#define EXISTS(k) (first + k * rows < pixels)
+#endif
+
+// `to`: where STORE begins.
 #if PASS == BACKWARD
-void backward(uint quad, uint first)
+void backward(uint quad, uint first, uint to)
 {
     vec4 mean = AT(table, quad), scale = AT(table, 2 * quads + quad), a = vec4(0.0), b = vec4(0.0);
     if (FROZEN == 0) {
@@ -63,16 +78,17 @@ void backward(uint quad, uint first)
         if (FROZEN == 0) value[k] -= scale * ((AT(x, i) - mean) * b);
     }
     [[unroll]] for (uint k = 0; k < EACH; k++)
-        if (first + k * rows < pixels) {
-            uint i = (first + k * rows) * quads + quad;
-            if (DO_DX == ASSIGN) PUT(dx, i, value[k]);
-            if (DO_DX == ADD) PUT(dx, i, GET(dx, i) + value[k]);
-            if (DO_DZ == ASSIGN) PUT(dz, i, d[k]);
-            if (DO_DZ == ADD) PUT(dz, i, GET(dz, i) + d[k]);
+        if (EXISTS(k)) {
+            uint i = (first + k * rows) * quads + quad, at = to + k * rows * quads;
+            if (DO_DX == ADD) value[k] += GET(dx, i);
+            if (DO_DZ == ADD) d[k] += GET(dz, i);
+            if (DO_DX != NOTHING) STORE(dx, at, value[k])
+            if (DO_DZ != NOTHING) STORE(dz, at, d[k])
         }
+    ALIGN_SPILLS(dx, value[0])
 }
 #else
-void forward(uint quad, uint first)
+void forward(uint quad, uint first, uint to)
 {
     vec4 mean = AT(table, quad), scale = AT(table, 2 * quads + quad), offset = AT(table, 3 * quads + quad);
     vec4 value[EACH];
@@ -83,18 +99,24 @@ void forward(uint quad, uint first)
         if (RELU != 0) value[k] = mix(value[k], vec4(0.0), lessThanEqual(value[k], vec4(0.0)));
     }
     [[unroll]] for (uint k = 0; k < EACH; k++)
-        if (first + k * rows < pixels) PUT(y, (first + k * rows) * quads + quad, value[k]);
+        if (EXISTS(k)) STORE(y, to + k * rows * quads, value[k])
+    ALIGN_SPILLS(y, value[0])
 }
 #endif
 
 void main()
 {
     uint quad = gl_WorkGroupID.x * COLS + lane % COLS, row = lane / COLS;
-    uint first = (gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * rows * EACH + row;
-    if (quad >= quads || row >= rows || first >= pixels) return;
-#if PASS == BACKWARD
-    backward(quad, first);
+    uint run = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y, first = run * rows * EACH + row;
+#ifdef LANE_STORES
+    uint to = same(run) * EACH * quads + same(gl_WorkGroupID.x) * SG;
 #else
-    forward(quad, first);
+    if (quad >= quads || row >= rows || first >= pixels) return;
+    uint to = first * quads + quad;
+#endif
+#if PASS == BACKWARD
+    backward(quad, first, to);
+#else
+    forward(quad, first, to);
 #endif
 }

@@ -57,6 +57,7 @@ enum {
                          twice as many */
     EACH_GPU = 8,     /* pixels that share the loads of their channel's numbers */
     EACH_CPU = 1,     /* where such loads cost next to nothing beside a store */
+    EACH_LANES = 8,   /* with the stores of shaders/lane_stores.glsl */
     LEAST_EACH = 8,   /* pixels that an invocation adds up at least */
     GROUPS_GPU = 512, /* workgroups of a sum: enough to fill a large GPU; partials stay few */
     GROUPS_CPU = 32,  /* enough to keep processor cores even */
@@ -215,6 +216,27 @@ static void grid(uint32_t groups[3], const cut *c, uint32_t pixels, uint32_t eac
     groups[2] = over[1];
 }
 
+/* How the kernel that goes element by element is launched for `pixels` of `c`, with `more` defines. */
+typedef struct element_grid {
+    cut cut;
+    char defines[144];
+} element_grid;
+
+static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t pixels, bool half,
+                                const char *more)
+{
+    const uint32_t lanes = half ? 0 : strata_store_lanes(caps);
+    element_grid e = { .cut = *c };
+    int n = 0;
+    if (lanes && c->quads % lanes == 0 && pixels % EACH_LANES == 0) {
+        e.cut.cols = lanes, e.cut.rows = 1, e.cut.each = EACH_LANES;
+        n = snprintf(e.defines, sizeof e.defines, "GROUP=%u SG=%u SHUFFLE=%d LANE_STORES=1 ", lanes, lanes,
+                     caps->shuffle);
+    }
+    snprintf(e.defines + n, sizeof e.defines - (size_t)n, "EACH=%u COLS=%u %s", e.cut.each, e.cut.cols, more);
+    return e;
+}
+
 /* The sums of a pass, STATS or BACKWARD_STATS, in slices of pixels. */
 static strata_status sum_up(strata_stream *s, const strata_node *n, const cut *c, strata_pass pass)
 {
@@ -294,6 +316,7 @@ static strata_status finish(strata_stream *s, const strata_node *n, const cut *c
 
 static strata_status normalise(strata_stream *s, const strata_node *n, const cut *c)
 {
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const uint32_t variant = strata_op_variant(s, n, STRATA_FORWARD);
     struct batch_norm_args args = {
         .table = n->kept[TABLE],
@@ -309,12 +332,13 @@ static strata_status normalise(strata_stream *s, const strata_node *n, const cut
         args.x = pixels_of(n->in[0]->data, c, first, args.pixels);
         if (args.sum) args.z = pixels_of(n->in[1]->data, c, first, args.pixels);
         args.y = pixels_of(n->out->data, c, first, args.pixels);
-        char defines[96];
-        snprintf(defines, sizeof defines, "EACH=%u COLS=%u FROZEN=0 RELU=%u SUM=%u DO_DX=0 DO_DZ=0%s",
-                 c->each, c->cols, args.relu, args.sum,
+        char defines[64];
+        snprintf(defines, sizeof defines, "FROZEN=0 RELU=%u SUM=%u DO_DX=0 DO_DZ=0%s", args.relu, args.sum,
                  strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
-        strata_launch how = { .pass = STRATA_FORWARD, .variant = variants[variant], .defines = defines };
-        grid(how.groups, c, args.pixels, c->rows * c->each);
+        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
+        args.cols = e.cut.cols, args.rows = e.cut.rows;
+        strata_launch how = { .pass = STRATA_FORWARD, .variant = variants[variant], .defines = e.defines };
+        grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
         STRATA_TRY(strata_stream_launch(s, &batch_norm_kernel, &how, &args));
     }
     return STRATA_OK;
@@ -328,6 +352,7 @@ static uint32_t what_to_do(const strata_node *n, uint32_t i)
 
 static strata_status denormalise(strata_stream *s, const strata_node *n, const cut *c)
 {
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const uint32_t variant = strata_op_variant(s, n, STRATA_BACKWARD);
     struct batch_norm_args args = {
         .table = n->kept[TABLE],
@@ -350,12 +375,13 @@ static strata_status denormalise(strata_stream *s, const strata_node *n, const c
         if (args.do_dx) args.dx = pixels_of(n->in[0]->grad, c, first, args.pixels);
         if (args.do_dz) args.dz = pixels_of(n->in[1]->grad, c, first, args.pixels);
         args.dy = pixels_of(n->out->grad, c, first, args.pixels);
-        char defines[96];
-        snprintf(defines, sizeof defines, "EACH=%u COLS=%u FROZEN=%u RELU=%u SUM=0 DO_DX=%u DO_DZ=%u%s",
-                 c->each, c->cols, !centres, args.relu, args.do_dx, args.do_dz,
-                 strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
-        strata_launch how = { .pass = STRATA_BACKWARD, .variant = variants[variant], .defines = defines };
-        grid(how.groups, c, args.pixels, c->rows * c->each);
+        char defines[64];
+        snprintf(defines, sizeof defines, "FROZEN=%u RELU=%u SUM=0 DO_DX=%u DO_DZ=%u%s", !centres, args.relu,
+                 args.do_dx, args.do_dz, strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
+        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
+        args.cols = e.cut.cols, args.rows = e.cut.rows;
+        strata_launch how = { .pass = STRATA_BACKWARD, .variant = variants[variant], .defines = e.defines };
+        grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
         STRATA_TRY(strata_stream_launch(s, &batch_norm_kernel, &how, &args));
     }
     return STRATA_OK;
