@@ -100,28 +100,6 @@ done:
     return status;
 }
 
-strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
-                                strata_taken_report *report, void *context)
-{
-    strata_status status = STRATA_OK;
-    strata_weights_file *f = NULL;
-    const strata_graph *g = m->graph;
-    char text[512];
-    STRATA_GO(strata_weights_open(&f, path));
-    if (strict) STRATA_GO(check_all(g, f)); /* before anything is written */
-    for (uint32_t i = 0; i < g->n_params; i++) {
-        const strata_taken what = judge(text, f, g->param[i]);
-        if (what == STRATA_TAKEN) STRATA_GO(take(p, f, g->param[i], what));
-        if (report) report(context, g->param[i]->name, what, text);
-    }
-    for (uint32_t i = 0; report && i < f->n; i++)
-        if (!is_known(g, f->tensor[i].name))
-            report(context, f->tensor[i].name, STRATA_UNEXPECTED, strata_stored_shape(&f->tensor[i]).s);
-done:
-    strata_weights_close(f);
-    return status;
-}
-
 /* ---- From another task ------------------------------------------------------------------------ */
 
 /* Is it the filters of the first convolution, and the file's are the same but for their channels? */
@@ -178,22 +156,46 @@ strata_status strata_model_transfer_read(float *values, const strata_model *m, s
     return what == STRATA_TAKEN || what == STRATA_RESIZED ? read_values(values, f, p, what) : STRATA_OK;
 }
 
+/* ---- Into a plan -------------------------------------------------------------------------------- */
+
+/* Every parameter that the file has, `transfer` also those that can be resized; then what else it has. */
+static strata_status take_all(const strata_model *m, strata_plan *p, strata_weights_file *f, bool transfer,
+                              strata_taken_report *report, void *context)
+{
+    const strata_graph *g = m->graph;
+    char text[512];
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        const strata_param *param = g->param[i];
+        const strata_taken what = transfer ? judge_transfer(text, g, f, param) : judge(text, f, param);
+        if (what == STRATA_TAKEN || what == STRATA_RESIZED) STRATA_TRY(take(p, f, param, what));
+        if (report) report(context, param->name, what, text);
+    }
+    for (uint32_t i = 0; report && i < f->n; i++)
+        if (!is_known(g, f->tensor[i].name))
+            report(context, f->tensor[i].name, STRATA_UNEXPECTED, strata_stored_shape(&f->tensor[i]).s);
+    return STRATA_OK;
+}
+
+strata_status strata_model_load(const strata_model *m, strata_plan *p, const char *path, bool strict,
+                                strata_taken_report *report, void *context)
+{
+    strata_status status = STRATA_OK;
+    strata_weights_file *f = NULL;
+    STRATA_GO(strata_weights_open(&f, path));
+    if (strict) STRATA_GO(check_all(m->graph, f)); /* before anything is written */
+    STRATA_GO(take_all(m, p, f, false, report, context));
+done:
+    strata_weights_close(f);
+    return status;
+}
+
 strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const char *path,
                                     strata_taken_report *report, void *context)
 {
     strata_status status = STRATA_OK;
     strata_weights_file *f = NULL;
-    const strata_graph *g = m->graph;
-    char text[512];
     STRATA_GO(strata_model_transfer_open(&f, m, path));
-    for (uint32_t i = 0; i < g->n_params; i++) {
-        const strata_taken what = judge_transfer(text, g, f, g->param[i]);
-        if (what == STRATA_TAKEN || what == STRATA_RESIZED) STRATA_GO(take(p, f, g->param[i], what));
-        if (report) report(context, g->param[i]->name, what, text);
-    }
-    for (uint32_t i = 0; report && i < f->n; i++)
-        if (!is_known(g, f->tensor[i].name))
-            report(context, f->tensor[i].name, STRATA_UNEXPECTED, strata_stored_shape(&f->tensor[i]).s);
+    STRATA_GO(take_all(m, p, f, true, report, context));
 done:
     strata_weights_close(f);
     return status;
