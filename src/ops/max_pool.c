@@ -106,16 +106,11 @@ static strata_status adaptive_backward(strata_stream *s, const strata_node *n)
     return record(s, n, NULL, STRATA_BACKWARD);
 }
 
-static const strata_field adaptive_fields[] = {
-    { "size", STRATA_FIELD_PAIR, offsetof(pool_size, size), .required = true, .low = 1, .high = POOL_MOST },
-    { 0 },
-};
-
 const strata_op strata_op_adaptive_max_pool = {
     .name = "adaptive_max_pool",
     .min_in = 1,
     .max_in = 1,
-    .fields = adaptive_fields,
+    .fields = pool_adaptive_fields,
     .options_bytes = sizeof(pool_size),
     .infer = adaptive_infer,
     .forward = adaptive_forward,

@@ -14,6 +14,11 @@ pool_windows pool_windows_of(const pool_options *options)
     return w;
 }
 
+const strata_field pool_adaptive_fields[] = {
+    { "size", STRATA_FIELD_PAIR, offsetof(pool_size, size), .required = true, .low = 1, .high = POOL_MOST },
+    { 0 },
+};
+
 enum { MOST_TAPS = 64 }; /* of a window that is written out */
 
 pool_defines pool_defines_of(const strata_caps *caps, const strata_node *n, const pool_windows *w,

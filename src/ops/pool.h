@@ -16,6 +16,7 @@ typedef struct pool_options { /* pairs are (height, width) */
 typedef struct pool_size {
     uint32_t size[2]; /* of the output of an adaptive pool */
 } pool_size;
+extern const strata_field pool_adaptive_fields[]; /* of pool_size */
 
 /* The windows of a node, whose options are NULL for an adaptive pool: then all but `adaptive` is 1 or 0, and
  * window o along an axis is [floor(o size / out), ceil((o + 1) size / out)). */
