@@ -39,6 +39,12 @@ static void make_part(const char *folder, const char *part, uint32_t n)
     }
 }
 
+static void make_set(const char *folder, uint32_t train, uint32_t valid)
+{
+    make_part(folder, "/train", train);
+    make_part(folder, "/valid", valid);
+}
+
 static strata_data *open_data(const char *folder, const strata_data_config *config)
 {
     strata_data *data;
@@ -76,8 +82,7 @@ static void bad_files_are_named_and_skipped(void **state)
     (void)state;
     char *good;
     size_t n;
-    make_part("bad", "/train", 3);
-    make_part("bad", "/valid", 1);
+    make_set("bad", 3, 1);
     assert_int_equal(strata_file_read(&good, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
     assert_int_equal(strata_file_write("bad/train/a/cut.png", good, n / 2), STRATA_OK);
     free(good);
@@ -113,8 +118,7 @@ static void bad_files_are_named_and_skipped(void **state)
 static void damage_behind_the_header_leaves_no_gap(void **state)
 {
     (void)state;
-    make_part("late", "/train", 3);
-    make_part("late", "/valid", 1);
+    make_set("late", 3, 1);
     char *good;
     size_t n;
     assert_int_equal(strata_file_read(&good, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
@@ -138,8 +142,7 @@ static void what_is_no_set_is_refused(void **state)
     make("only/train/a");
     assert_int_equal(strata_data_open(&d, "only"), STRATA_FILE);
     assert_message("only/train: wanted pictures in a folder for each class");
-    make_part("extra", "/train", 1);
-    make_part("extra", "/valid", 1);
+    make_set("extra", 1, 1);
     make("extra/valid/c");
     write_ppm("extra/valid/c/0.ppm", 6, 5, 0);
     assert_int_equal(strata_data_open(&d, "extra"), STRATA_FILE);
@@ -193,8 +196,7 @@ static void the_split_is_stable(void **state)
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    make_part("many", "/train", 60);
-    make_part("many", "/valid", 20);
+    make_set("many", 60, 20);
     assert_int_equal(strata_file_write("many/train/a/bad.png", "x", 1), STRATA_OK);
     uint64_t print[2];
     for (uint32_t i = 0; i < 2; i++) {
@@ -225,8 +227,7 @@ static void the_cache_is_for_these_contents(void **state)
     snprintf(home, sizeof home, "%s/cache", cwd);
     free(cwd);
     setenv("XDG_CACHE_HOME", home, 1);
-    make_part("kept", "/train", 5);
-    make_part("kept", "/valid", 2);
+    make_set("kept", 5, 2);
     assert_int_equal(strata_file_read(&bytes, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
     assert_int_equal(strata_file_write("kept/train/a/02.png", bytes, n / 2), STRATA_OK);
     free(bytes);
@@ -293,8 +294,7 @@ static void a_cache_is_not_trusted(void **state)
     snprintf(home, sizeof home, "%s/untrusted", cwd);
     free(cwd);
     setenv("XDG_CACHE_HOME", home, 1);
-    make_part("forged", "/train", 5);
-    make_part("forged", "/valid", 2);
+    make_set("forged", 5, 2);
     assert_int_equal(strata_file_read(&bytes, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
     assert_int_equal(strata_file_write("forged/train/a/02.png", bytes, n / 2), STRATA_OK);
     free(bytes);
@@ -328,8 +328,7 @@ static void large_sets_are_mapped(void **state)
     snprintf(home, sizeof home, "%s/large-cache", cwd);
     free(cwd);
     setenv("XDG_CACHE_HOME", home, 1);
-    make_part("large", "/train", 5);
-    make_part("large", "/valid", 3);
+    make_set("large", 5, 3);
     assert_int_equal(strata_file_read(&bytes, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
     assert_int_equal(strata_file_write("large/train/a/02.png", bytes, n / 2), STRATA_OK);
     free(bytes);
@@ -357,8 +356,7 @@ static void a_report_finds_what_is_in_both_parts(void **state)
 {
     (void)state;
     strata_data_report r;
-    make_part("twice", "/train", 3);
-    make_part("twice", "/valid", 1);
+    make_set("twice", 3, 1);
     write_ppm("twice/train/a/09.ppm", 7, 9, 1);
     write_ppm("twice/train/a/10.ppm", 7, 9, 1);
     write_ppm("twice/valid/b/09.ppm", 7, 9, 1);
@@ -383,8 +381,7 @@ static void a_grid_shows_what_is_trained_on(void **state)
     (void)state;
     strata_recipe *r;
     strata_picture grid;
-    make_part("shown", "/train", 3);
-    make_part("shown", "/valid", 1);
+    make_set("shown", 3, 1);
     assert_int_equal(strata_recipe_open(&r), STRATA_OK);
     assert_int_equal(strata_recipe_set(r, "augment", "none"), STRATA_OK);
     assert_int_equal(strata_recipe_set(r, "order", "sequential"), STRATA_OK);

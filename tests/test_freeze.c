@@ -1,58 +1,17 @@
 /* Frozen groups in training: their weights and moments keep every bit, the backward pass stops before them,
  * and what learns on is bit for bit what it is in a run that goes all the way back with rates of 0. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "job.h"
 #include "strata/rates.h"
-#include "train/trainer.h"
 
-enum { BATCH = 6, SIDE = 8, STEPS = 6, RELEASE = 4 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
-
-typedef struct job {
-    strata_recipe *recipe;
-    strata_device *device;
-    strata_trainer *trainer;
-} job;
-
-static void open_job(job *j, const char *const *keys)
-{
-    const char *name = getenv("STRATA_TEST_DEVICE");
-    OK(strata_device_open(&j->device, &(strata_device_config) { .name = name && *name ? name : "auto" }));
-    OK(strata_recipe_open(&j->recipe));
-    OK(strata_recipe_set(j->recipe, "model", "small-cnn"));
-    OK(strata_recipe_set(j->recipe, "batch", "6"));
-    OK(strata_recipe_set(j->recipe, "schedule", "constant"));
-    OK(strata_recipe_set(j->recipe, "lr", "1e-3"));
-    for (; *keys; keys += 2) OK(strata_recipe_set(j->recipe, keys[0], keys[1]));
-    OK(strata_trainer_open(&j->trainer, j->device, j->recipe,
-                           &(strata_task) { SIDE, SIDE, 1, 10, STEPS, STEPS }));
-}
-
-static void close_job(job *j)
-{
-    strata_trainer_close(j->trainer);
-    strata_device_close(j->device);
-    strata_recipe_close(j->recipe);
-}
+enum { RELEASE = 4 };
 
 static float step(job *j, uint32_t number)
 {
     float pixels[BATCH * SIDE * SIDE], loss;
     int32_t labels[BATCH];
-    for (uint32_t i = 0; i < BATCH * SIDE * SIDE; i++) pixels[i] = (float)((i * 37 + number * 101) % 64) / 64;
-    for (uint32_t i = 0; i < BATCH; i++) labels[i] = (int32_t)((i + number) % 10);
+    make_batch(pixels, labels, number);
     OK(strata_trainer_step(j->trainer, pixels, labels, BATCH, &loss));
     return loss;
 }

@@ -1,69 +1,24 @@
 /* Update-to-weight ratios as a training step measures them on the device, against the weights read before and
  * after it; and that whether a step is measured moves no bit. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
+#include "job.h"
 #include "train/rate_list.h"
-
-enum { BATCH = 6, SIDE = 8, STEPS = 4 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
-
-typedef struct job {
-    strata_recipe *recipe;
-    strata_device *device;
-    strata_trainer *trainer;
-} job;
-
-static void open_job(job *j, const char *const *keys)
-{
-    const char *name = getenv("STRATA_TEST_DEVICE");
-    OK(strata_device_open(&j->device, &(strata_device_config) { .name = name && *name ? name : "auto" }));
-    OK(strata_recipe_open(&j->recipe));
-    OK(strata_recipe_set(j->recipe, "model", "small-cnn"));
-    OK(strata_recipe_set(j->recipe, "batch", "6"));
-    OK(strata_recipe_set(j->recipe, "schedule", "constant"));
-    for (; *keys; keys += 2) OK(strata_recipe_set(j->recipe, keys[0], keys[1]));
-    OK(strata_trainer_open(&j->trainer, j->device, j->recipe,
-                           &(strata_task) { SIDE, SIDE, 1, 10, STEPS, STEPS }));
-}
-
-static void close_job(job *j)
-{
-    strata_trainer_close(j->trainer);
-    strata_device_close(j->device);
-    strata_recipe_close(j->recipe);
-}
 
 static trainer_result step(job *j, uint32_t number)
 {
     float pixels[BATCH * SIDE * SIDE];
     int32_t labels[BATCH];
     strata_trainer *t = j->trainer;
-    for (uint32_t i = 0; i < BATCH * SIDE * SIDE; i++) pixels[i] = (float)((i * 37 + number * 101) % 64) / 64;
-    for (uint32_t i = 0; i < BATCH; i++) labels[i] = (int32_t)((i + number) % 10);
+    make_batch(pixels, labels, number);
     for (uint32_t at = 0; at < BATCH; at += t->micro) {
         engine_input in;
         OK(trainer_begin(t, t->micro, BATCH, at + t->micro == BATCH, 0, &in));
         engine_put(t->current, &in, pixels + at * SIDE * SIDE, labels + at, t->micro, 1.0f / BATCH);
         OK(trainer_submit(t));
     }
-    trainer_result r;
-    bool got;
-    OK(trainer_take(t, true, &r, &got));
-    assert_true(got);
-    return r;
+    return take(j);
 }
 
 static float *weights(job *j)

@@ -1,54 +1,11 @@
 /* Batches smaller than the trainer's, each size with recordings of its own over the same weights: no result
  * is lost where the size changes, and what was not finite in one size stops the others, too. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
+#include "job.h"
 
-#include "train/trainer.h"
-
-enum { BATCH = 6, SIDE = 8, STEPS = 6 };
 static const uint32_t sizes[STEPS] = { 6, 4, 3, 6, 3, 4 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
-
-typedef struct job {
-    strata_recipe *recipe;
-    strata_device *device;
-    strata_trainer *trainer;
-} job;
-
-static void open_job(job *j)
-{
-    const char *name = getenv("STRATA_TEST_DEVICE");
-    OK(strata_device_open(&j->device, &(strata_device_config) { .name = name && *name ? name : "auto" }));
-    OK(strata_recipe_open(&j->recipe));
-    OK(strata_recipe_set(j->recipe, "model", "small-cnn"));
-    OK(strata_recipe_set(j->recipe, "batch", "6"));
-    OK(strata_trainer_open(&j->trainer, j->device, j->recipe,
-                           &(strata_task) { SIDE, SIDE, 1, 10, STEPS, STEPS }));
-}
-
-static void close_job(job *j)
-{
-    strata_trainer_close(j->trainer);
-    strata_device_close(j->device);
-    strata_recipe_close(j->recipe);
-}
-
-static void fill(float *pixels, int32_t *labels, uint32_t number)
-{
-    for (uint32_t i = 0; i < BATCH * SIDE * SIDE; i++) pixels[i] = (float)((i * 37 + number * 101) % 64) / 64;
-    for (uint32_t i = 0; i < BATCH; i++) labels[i] = (int32_t)((i + number) % 10);
-}
+static const char *const no_keys[] = { NULL };
 
 /* Submit one step and take no result. */
 static void submit(job *j, const float *pixels, const int32_t *labels, uint32_t n)
@@ -59,15 +16,6 @@ static void submit(job *j, const float *pixels, const int32_t *labels, uint32_t 
     OK(trainer_submit(j->trainer));
 }
 
-static trainer_result take(job *j)
-{
-    trainer_result result;
-    bool got;
-    OK(trainer_take(j->trainer, true, &result, &got));
-    assert_true(got);
-    return result;
-}
-
 static void no_result_is_lost(void **state)
 {
     (void)state;
@@ -75,10 +23,10 @@ static void no_result_is_lost(void **state)
     float pixels[BATCH * SIDE * SIDE];
     int32_t labels[BATCH];
     trainer_result want[STEPS];
-    open_job(&together);
-    open_job(&apart);
+    open_job(&together, no_keys);
+    open_job(&apart, no_keys);
     for (uint32_t i = 0; i < STEPS; i++) {
-        fill(pixels, labels, i);
+        make_batch(pixels, labels, i);
         submit(&together, pixels, labels, sizes[i]);
         submit(&apart, pixels, labels, sizes[i]);
         want[i] = take(&apart);
@@ -100,16 +48,16 @@ static void what_is_not_finite_stops_every_size(void **state)
     job j;
     float pixels[BATCH * SIDE * SIDE];
     int32_t labels[BATCH];
-    open_job(&j);
+    open_job(&j, no_keys);
     strata_plan *p = j.trainer->main.plan;
     char *before = malloc(p->weights.bytes), *after = malloc(p->weights.bytes);
     assert_true(before && after);
     OK(strata_plan_read_range(p, before, p->weights));
-    fill(pixels, labels, 0);
+    make_batch(pixels, labels, 0);
     pixels[7] = NAN;
     submit(&j, pixels, labels, 6);
     for (uint32_t i = 1; i < STEPS; i++) {
-        fill(pixels, labels, i);
+        make_batch(pixels, labels, i);
         submit(&j, pixels, labels, sizes[i]);
     }
     for (uint32_t i = 0; i < STEPS; i++) {
@@ -131,8 +79,8 @@ static void outside_values_are_checked(void **state)
     float pixels[BATCH * SIDE * SIDE], losses[BATCH];
     int32_t labels[BATCH];
     strata_trainer *none;
-    open_job(&j);
-    fill(pixels, labels, 0);
+    open_job(&j, no_keys);
+    make_batch(pixels, labels, 0);
     OK(strata_trainer_evaluate(j.trainer, pixels, labels, BATCH, NULL, losses));
     labels[5] = 10;
     assert_int_equal(strata_trainer_evaluate(j.trainer, pixels, labels, BATCH, NULL, losses), STRATA_BAD_ARG);
