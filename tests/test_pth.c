@@ -6,33 +6,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "core/file.h"
 #include "core/random.h"
+#include "folder.h"
 #include "model/weights_file.h"
 
-static char path[64];
-
-static int make_path(void **state)
-{
-    (void)state;
-    snprintf(path, sizeof path, "/tmp/strata-pth-%ld", (long)getpid());
-    return 0;
-}
-
-static int drop_path(void **state)
-{
-    (void)state;
-    remove(path);
-    return 0;
-}
-
-static void assert_message(const char *part)
-{
-    if (!strstr(strata_message(), part)) fail_msg("\"%s\" is not in \"%s\"", part, strata_message());
-}
+static const char path[] = "weights";
 
 /* ---- An archive written by hand ------------------------------------------------------------------ */
 
@@ -439,5 +420,5 @@ int main(void)
         cmocka_unit_test(honours_strides),     cmocka_unit_test(keeps_the_rules_of_archives),
         cmocka_unit_test(refuses_other_files), cmocka_unit_test(survives_damage),
     };
-    return cmocka_run_group_tests(tests, make_path, drop_path);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -1,24 +1,8 @@
-/* A weights file: a header of JSON and the tensors behind it. What opens is read to its end. */
-#include "fuzz.h"
-#include "model/weights_file.h"
-
-enum { MOST = 1 << 20 }; /* bytes of a tensor: strides of 0 make gigabytes of nothing */
+/* A weights file: a header of JSON and the tensors behind it. */
+#include "tensors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    strata_weights_file *f;
-    if (strata_weights_open(&f, fuzz_file("weights", bytes, n)) != STRATA_OK) return 0;
-    for (uint32_t i = 0; i < f->n; i++) {
-        const strata_stored *t = &f->tensor[i];
-        if (t->n_bytes > MOST) continue;
-        void *raw = malloc((size_t)t->n_bytes + 1);
-        float *values = malloc((size_t)strata_stored_count(t) * sizeof *values + 1);
-        if (!raw || !values) abort();
-        strata_weights_read(f, t, raw);
-        strata_weights_read_f32(f, t, values);
-        free(raw);
-        free(values);
-    }
-    strata_weights_close(f);
+    fuzz_tensors(bytes, n);
     return 0;
 }
