@@ -1,4 +1,5 @@
 #version 460
+#define DIGIT_BITS 1
 #include "kernel.glsl"
 #include "tensor.glsl"
 
@@ -7,8 +8,9 @@
 //   BACKWARD_X  dx[n,h,v,c] =           sum_{r,s,o} dy[n, (h + pad - r dilation) / stride, .., o] w[r,s,c,o]
 // BACKWARD_X takes dy as x, dx as y, and w as TRANSPOSE wrote it; where stride > 1 it is launched once for
 // each phase of (h, v) modulo the stride, with the taps that divide there, so no multiplication is wasted.
-// A row is a pixel (n, i, j) of the launched grid: it writes y[n, i y_step_h + y_first_h, ..], and its tap
-// (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h + b w_step_w.
+// A row is a pixel (n, i, j) of the launched grid: it writes y at pixel y_first + n y_image + i y_line +
+// j y_step. Its tap (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h +
+// b w_step_w.
 // Sums run over taps, then channels, and begin with what `start` says: a launch may go on where another
 // stopped, with the same bits. Channels of one group: `depth` of x, `width` of y.
 #if defined(SG) || defined(TILE_ROWS) || defined(DEPTHWISE)
@@ -39,14 +41,14 @@ layout(binding = 3) buffer B3 { STORED y[]; };          // [images, y_h, y_w, 4 
 layout(push_constant) uniform Args {
     uint images, rows_h, rows_w; // the grid of rows
     uint x_h, x_w, x_quads;      // a quad is 4 channels
-    uint y_h, y_w, y_quads;
+    uint y_quads, y_first, y_image, y_line, y_step; // the last four in pixels
     int mul_h, mul_w, first_h, first_w, step_h, step_w;
     uint taps_w, tap_begin, tap_end; // tap t is (t / taps_w, t % taps_w)
     int w_first, w_step_h, w_step_w; // in quads
-    uint y_step_h, y_step_w, y_first_h, y_first_w;
     uint groups, depth, width;   // depth and width are logical channels of a group
     uint quad_begin, quad_end;   // of depth
     uint start;                  // START_*
+    DIGITS
 };
 const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
 
@@ -65,7 +67,7 @@ Pixel pixel_of_row(uint row)
     at.image = n * x_h;
     at.top = n < images ? int(i) * mul_h + first_h : FAR;
     at.left = int(j) * mul_w + first_w;
-    at.to = n < images ? (n * y_h + i * y_step_h + y_first_h) * y_w + j * y_step_w + y_first_w : NOWHERE;
+    at.to = n < images ? y_first + n * y_image + i * y_line + j * y_step : NOWHERE;
     return at;
 }
 
@@ -98,6 +100,7 @@ vec4 mask(vec4 v, uint quad)
 
 uint tile_of_rows() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 
+#include "lane_stores.glsl"
 #include "conv2d_tile.glsl"
 #include "conv2d_subgroup.glsl"
 #include "conv2d_depthwise.glsl"

@@ -12,12 +12,12 @@ void main()
     uint j = (strip - line * strips) * EACH, col = i - strip * y_quads;
     if (n >= images) return;
     int top = int(row) * mul_h + first_h, left = int(j) * MUL_W + first_w + BEFORE;
-    uint to = ((n * y_h + row * y_step_h + y_first_h) * y_w + j * y_step_w + y_first_w) * y_quads + col;
+    uint to = (y_first + n * y_image + row * y_line + j * y_step) * y_quads + col;
     vec4 sum[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
         sum[e] = vec4(0.0);
 #ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
-        if (j + e < rows_w) sum[e] = GET(y, to + e * y_step_w * y_quads);
+        if (j + e < rows_w) sum[e] = GET(y, to + e * y_step * y_quads);
 #elif defined(BIASED)
         sum[e] = bias[col];
 #endif
@@ -38,7 +38,7 @@ void main()
 #ifndef WHOLE // lines of EACH pixels
         if (j + e < rows_w)
 #endif
-            PUT(y, to + e * y_step_w * y_quads, sum[e]);
+            PUT(y, to + e * y_step * y_quads, sum[e]);
     }
 }
 #endif

@@ -13,6 +13,23 @@ const uint FETCHES = ROWS / SG;
 
 // Row r of a workgroup: where it is written, what it begins with, and its part of a round.
 #define ROW_TO(r) FROM_LANE(at[(r) / SG].to, (r) % SG)
+#ifdef LANE_STORES // whole tiles of rows and columns
+#define LOAD_ROW(r) sum[r] = GET(y, ROW_TO(r) * cols + col);
+#define STORE_ROW(r) STORE(y, pixel_at(same_row + (r)) * cols + same_col, sum[r])
+STORES(3, y)
+
+// pixel_of_row(row).to, as sums of what is the same in all lanes.
+uint pixel_at(uint row)
+{
+#ifdef FLAT // the grid is y
+    return row;
+#else
+    uint line = row / rows_w;
+    return y_first + line / rows_h * (y_image - rows_h * y_line) + line * (y_line - rows_w * y_step) +
+           row * y_step;
+#endif
+}
+#else
 #define LOAD_ROW(r)                                                                                          \
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
@@ -24,6 +41,7 @@ const uint FETCHES = ROWS / SG;
         uint to = ROW_TO(r);                                                                                 \
         if (to != NOWHERE && col < cols) PUT(y, to * cols + col, sum[r]);                                    \
     }
+#endif
 #define ADD_ROW(r)                                                                                           \
     [[unroll]] for (uint d = 0; d < DEPTH; d++) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];
 
@@ -71,6 +89,10 @@ void main()
         if (next) advance(a, b);
     }
 
+#ifdef LANE_STORES
+    uint same_row = same(tile_of_rows()) * ROWS, same_col = same(gl_WorkGroupID.z) * SG;
+    ALIGN_SPILLS(y, sum[0])
+#endif
     EACH_ROW(STORE_ROW)
 }
 #endif

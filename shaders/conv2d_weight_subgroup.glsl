@@ -16,6 +16,13 @@
 #define MASK_ROW(r)                                                                                          \
     sum[r] = within(sum[r], col, 4 * FROM_LANE(tap.channel, (r) / 4) + uint((r) % 4) < depth ? width : 0);
 
+#ifdef LANE_STORES // whole tiles of rows and columns
+#define STORE_ROW(r) STORE(dw, same_to + (r) * cols, sum[r])
+STORES(2, dw)
+#else
+#define STORE_ROW(r) if ((r) < n_rows) dw[to + (r) * cols] = sum[r];
+#endif
+
 void main()
 {
     uint cols = 4 * y_quads / WIDE, col_tiles = (cols + SG - 1) / SG;
@@ -53,7 +60,12 @@ void main()
 #ifdef RAGGED
     EACH_ROW(MASK_ROW)
 #endif
-    [[unroll]] for (uint i = 0; i < ROWS; i++)
-        if (i < n_rows) dw[to + i * cols] = sum[i];
+#ifdef LANE_STORES
+    uint same_z = same(gl_WorkGroupID.z), chunk_z = same_z / col_tiles;
+    uint same_to = ((chunk_first + chunk_z) * rows + same(tile_of_rows()) * ROWS) * cols
+                   + (same_z - chunk_z * col_tiles) * SG;
+    ALIGN_SPILLS(dw, sum[0])
+#endif
+    EACH_ROW(STORE_ROW)
 }
 #endif

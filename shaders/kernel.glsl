@@ -21,9 +21,14 @@ const float LOWEST = -3.4028234663852886e38;
 // it has more than 65535 groups (strata_grid in src/ops/op.h).
 uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * GROUP + lane; }
 
-// What push constants end in where STORE of lane_stores.glsl is used.
-#ifdef LANE_STORES
+// What push constants end in where STORE of lane_stores.glsl is used: 16 bytes, or 8 with DIGIT_BITS 1.
+#ifndef DIGIT_BITS
+#define DIGIT_BITS 2
+#endif
+#if !defined(LANE_STORES)
+#define DIGITS
+#elif DIGIT_BITS == 2
 #define DIGITS layout(offset = 112) uint digit[4];
 #else
-#define DIGITS
+#define DIGITS layout(offset = 120) uint digit[2];
 #endif

@@ -11,14 +11,17 @@
 // is a store like any other, and store_index() is flat_index().
 //   To see that an address is the same that driver looks no further than constants, push constants and sums
 // of them, but takes it from Vulkan that the index of an array of push constants is. So the number of a
-// workgroup goes through the table of digits in base 4 that ends the push constants (DIGITS in kernel.glsl).
+// workgroup goes through the table of digits in base 4 or 2 that ends the push constants (DIGITS in
+// kernel.glsl). And it looks anew at each use of a term: what follows from itself, row by row, takes it for
+// ever.
 #include "subgroup.glsl"
 #ifdef LANE_STORES
 
 uint same(uint v) // v, below 2^24
 {
     uint sum = 0;
-    [[unroll]] for (uint bit = 0; bit < 24; bit += 2) sum += digit[v >> bit & 3] << bit;
+    [[unroll]] for (uint bit = 0; bit < 24; bit += DIGIT_BITS)
+        sum += digit[v >> bit & (1 << DIGIT_BITS) - 1] << bit;
     return sum;
 }
 uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }

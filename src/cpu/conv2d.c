@@ -22,8 +22,7 @@ static pixel pixel_of_row(const work *k, uint32_t row)
 {
     const struct conv2d_args *a = k->a;
     uint32_t line = row / a->rows_w, j = row % a->rows_w, n = line / a->rows_h, i = line % a->rows_h;
-    size_t y_line = (size_t)n * a->y_h + i * a->y_step_h + a->y_first_h;
-    size_t to = y_line * a->y_w + j * a->y_step_w + a->y_first_w;
+    size_t to = a->y_first + (size_t)n * a->y_image + (size_t)i * a->y_line + (size_t)j * a->y_step;
     return (pixel) { (size_t)n * a->x_h, (int32_t)i * a->mul_h + a->first_h,
                      (int32_t)j * a->mul_w + a->first_w, k->y + to * 4 * a->y_quads };
 }

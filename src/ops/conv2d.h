@@ -70,7 +70,7 @@ void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 typedef struct conv2d_tile {
     uint32_t rows, cols;
     bool strips; /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
-    char defines[112];
+    char defines[128];
 } conv2d_tile;
 
 /* The window of one channel, where a kernel may be written out for it. */
@@ -93,6 +93,7 @@ typedef struct conv2d_problem {
     bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
     bool half;            /* the result is stored with 16 bits, two floats to a word */
     bool whole;           /* the sum of a tap is a multiple of 16 channels */
+    bool flat;            /* row i is pixel i of the result */
     bool old;             /* sums begin with what is there: CONV2D_OLD */
     conv2d_window window;
 } conv2d_problem;
@@ -101,6 +102,10 @@ conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const 
 
 /* The tile of one of a batch of products of matrices, for GPUs; its rows are 1 where the device has none. */
 conv2d_tile conv2d_product_tile(const strata_caps *caps, uint64_t rows, uint32_t cols);
+
+/* Are the sums of a tile for subgroups best stored lane by lane (shaders/lane_stores.glsl)? It packs two
+ * floats in a double: below the widest vectors that widens them, and all sums would be spilled so. */
+bool conv2d_stores_lanes(const strata_caps *caps);
 
 /* Workgroups: tiles of rows folded over x and y, tiles of columns times `splits` in z. */
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols,

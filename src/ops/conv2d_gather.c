@@ -99,6 +99,8 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
                                .cols = 4 * a->y_quads,
                                .taps = a->tap_end - a->tap_begin,
                                .depth = a->depth,
+                               .flat = a->y_first == 0 && a->y_step == 1 && a->y_line == a->rows_w &&
+                                       a->y_image == a->rows_h * a->rows_w,
                                .old = a->start == CONV2D_OLD,
                                .half = a->y.half,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w),
@@ -194,13 +196,12 @@ strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode
             .bias = bias ? bias->data : (strata_slice) { 0 },
             .rows_h = y.h, .rows_w = y.w,
             .x_h = x.h, .x_w = x.w, .x_quads = z.to_cols / 4,
-            .y_h = y.h, .y_w = y.w, .y_quads = z.cols / 4,
+            .y_quads = z.cols / 4, .y_image = y.h * y.w, .y_line = y.w, .y_step = 1,
             .mul_h = (int32_t)o->stride[0], .mul_w = (int32_t)o->stride[1],
             .first_h = -(int32_t)o->pad[0], .first_w = -(int32_t)o->pad[1],
             .step_h = (int32_t)o->dilation[0], .step_w = (int32_t)o->dilation[1],
             .taps_w = o->kernel[1], .tap_end = z.taps,
             .w_step_h = w_step * (int32_t)o->kernel[1], .w_step_w = w_step,
-            .y_step_h = 1, .y_step_w = 1,
             .groups = z.groups, .depth = z.depth, .width = z.width, .quad_end = (z.depth + 3) / 4,
             .start = bias ? CONV2D_BIASED : CONV2D_ZERO,
         },
@@ -338,7 +339,7 @@ static strata_status record_phase(gather *g, const conv2d_size *z, uint32_t offs
     a->taps_w = w.taps ? w.taps : 1, a->tap_end = h.taps * w.taps;
     a->w_first = (int32_t)h.first * line + (int32_t)w.first * tap;
     a->w_step_h = (int32_t)h.tap_step * line, a->w_step_w = (int32_t)w.tap_step * tap;
-    a->y_first_h = offset_h, a->y_first_w = offset_w;
+    a->y_first = offset_h * g->y.w + offset_w;
     return record(g);
 }
 
@@ -367,10 +368,9 @@ static strata_status backward_whole_image(strata_stream *s, const strata_node *n
             .x = n->out->grad, .y = n->in[0]->grad, .w = transposed_of(n, &z),
             .rows_h = 1, .rows_w = 1,
             .x_h = 1, .x_w = 1, .x_quads = z.cols / 4,
-            .y_h = 1, .y_w = 1, .y_quads = z.to_cols / 4,
+            .y_quads = z.to_cols / 4, .y_image = 1, .y_line = 1, .y_step = 1,
             .mul_h = 1, .mul_w = 1,
             .taps_w = 1, .tap_end = 1,
-            .y_step_h = 1, .y_step_w = 1,
             .groups = 1, .depth = z.width, .width = z.depth, .quad_end = (z.width + 3) / 4,
             .start = n->add_in[0] ? CONV2D_OLD : CONV2D_ZERO,
         },
@@ -401,9 +401,9 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
         .args = {
             .x = n->out->grad, .y = n->in[0]->grad, .w = w,
             .x_h = x.h, .x_w = x.w, .x_quads = z.cols / 4,
-            .y_h = y.h, .y_w = y.w, .y_quads = z.to_cols / 4,
+            .y_quads = z.to_cols / 4, .y_image = y.h * y.w, .y_line = o->stride[0] * y.w,
+            .y_step = o->stride[1],
             .mul_h = 1, .mul_w = 1,
-            .y_step_h = o->stride[0], .y_step_w = o->stride[1],
             .groups = z.groups, .depth = z.width, .width = z.depth, .quad_end = (z.width + 3) / 4,
             .start = n->add_in[0] ? CONV2D_OLD : CONV2D_ZERO,
         },

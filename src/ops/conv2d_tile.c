@@ -112,6 +112,8 @@ static uint32_t choose_wide(uint32_t lanes, uint32_t cols, bool half)
     return best;
 }
 
+bool conv2d_stores_lanes(const strata_caps *caps) { return strata_store_lanes(caps) == 16; }
+
 static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const conv2d_problem *p)
 {
     static const char *const out[] = { "", "float", "vec2", "", "vec4" };
@@ -122,9 +124,11 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
         snprintf(depth, sizeof depth, " DEPTH=%u", p->depth);
     else if (p->ragged)
         snprintf(depth, sizeof depth, " RAGGED=1");
-    snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s%s", lanes,
+    const bool whole = conv2d_stores_lanes(caps) && wide == 4 && !p->half && p->rows % rows == 0 &&
+                       p->cols % t.cols == 0;
+    snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s%s%s", lanes,
              lanes, caps->shuffle, rows, wide, out[wide], p->texel ? " TEXEL=1" : "", depth,
-             p->old ? " OLD=1" : "");
+             p->old ? " OLD=1" : "", whole ? p->flat ? " LANE_STORES=1 FLAT=1" : " LANE_STORES=1" : "");
     return t;
 }
 

@@ -333,8 +333,8 @@ static strata_status launch_product(const recorder *r, const struct winograd_pro
     }
     const uint32_t height = 4 * lanes, tiles = (a->rows + height - 1) / height,
                    lines = (tiles + MAX_GROUPS - 1) / MAX_GROUPS;
-    /* A double for each lane makes a wider vector: below the widest, all sums would be spilled so. */
-    const bool room = whole_lanes(r, a->quads) == 16 && round_up(a->rows, height) * a->quads <= a->m_step;
+    const bool room = conv2d_stores_lanes(r->caps) && a->quads % lanes == 0 &&
+                      round_up(a->rows, height) * a->quads <= a->m_step;
     snprintf(defines, sizeof defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=4 OUT=vec4 %s%s%s", lanes,
              lanes, r->caps->shuffle, height, texel, a->start == CONV2D_OLD ? " OLD=1" : "",
              room ? " LANE_STORES=1" : "");

@@ -130,16 +130,17 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
 
 static strata_status record_launch(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
 {
-    static const uint32_t digits[SPIRV_DIGITS] = { 0, 1, 2, 3 };
+    static const uint32_t digits[SPIRV_MOST_DIGITS] = { 0, 1, 2, 3 };
+    const uint32_t table = 4 * k->block.digits;
     const strata_gpu *g = r->gpu;
     g->vk.vkCmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
     STRATA_TRY(bind(r, k, l));
     if (l->layout->push_bytes)
         g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
                                  l->layout->push_bytes, (const char *)l->args + l->layout->push_at);
-    if (k->block.digits)
+    if (table)
         g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT,
-                                 SPIRV_DIGITS_AT, sizeof digits, digits);
+                                 STRATA_MAX_PUSH - table, table, digits);
     g->vk.vkCmdDispatch(r->commands, l->groups[0], l->groups[1], l->groups[2]);
     return STRATA_OK;
 }

@@ -117,23 +117,28 @@ static uint64_t type_bytes(const id *ids, const uint32_t *type)
     }
 }
 
-/* Is member m of the push constants the table of digits? */
-static int is_digits(const id *ids, const id *type, uint32_t m)
+/* The digits of the table that member m of the push constants is, or 0. */
+static uint32_t digits_of(const id *ids, const id *type, uint32_t m)
 {
     const uint32_t *array = ids[type->words[2 + m]].words;
-    return opcode(array) == OP_TYPE_ARRAY && type->member_name[m] &&
-           strcmp(type->member_name[m], "digit") == 0 && type->member_offset[m] == SPIRV_DIGITS_AT &&
-           opcode(ids[array[2]].words) == OP_TYPE_INT && type_bytes(ids, array) == 4 * SPIRV_DIGITS;
+    if (opcode(array) != OP_TYPE_ARRAY || opcode(ids[array[2]].words) != OP_TYPE_INT) return 0;
+    const uint32_t n = (uint32_t)type_bytes(ids, array) / 4;
+    const bool last = type->member_offset[m] == STRATA_MAX_PUSH - 4 * n;
+    return last && (n == 2 || n == SPIRV_MOST_DIGITS) && type->member_name[m] &&
+                   strcmp(type->member_name[m], "digit") == 0
+               ? n
+               : 0;
 }
 
 static strata_status add_members(spirv_block *out, const id *ids, const id *type, const char *what)
 {
     uint32_t n = (type->words[0] >> 16) - 2;
-    if (n > 0 && n <= MAX_MEMBERS && is_digits(ids, type, n - 1)) out->digits = 1, n--;
-    if (out->digits && 4 * n > SPIRV_DIGITS_AT)
+    if (n > 0 && n <= MAX_MEMBERS) out->digits = digits_of(ids, type, n - 1);
+    if (out->digits) n--;
+    if (n + out->digits > MAX_MEMBERS)
         return strata_fail(STRATA_BAD_SHADER,
-                           "%s: push constants want at most %d words before the digits, got %u", what,
-                           SPIRV_DIGITS_AT / 4, n);
+                           "%s: push constants want at most %d words, got %u and %u digits", what,
+                           MAX_MEMBERS, n, out->digits);
     for (uint32_t m = 0; m < n; m++) {
         if (m >= MAX_MEMBERS || type->member_offset[m] != 4 * m || !c_type(ids[type->words[2 + m]].words))
             return strata_fail(
