@@ -288,8 +288,9 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     a.depth = g->to.c;
     a.m_step = g->m_step;
     const char *more = a.start == CONV2D_OLD ? "OLD=1" : back ? ragged(g->to.c) : "";
-    const bool over_edge = g->to.h % 4 || g->to.w % 4;
-    const uint32_t lanes = back ? strata_store_lanes(r->caps) : over_edge ? 0 : whole_lanes(r, g->to_quads);
+    const bool plain = a.to.half ||
+                       (!back && (g->to.h % 4 || g->to.w % 4)); /* pairs of 16 bits, or an edge */
+    const uint32_t lanes = plain ? 0 : back ? strata_store_lanes(r->caps) : whole_lanes(r, g->to_quads);
     const define_list d = defines_of(r, more, kind_of(r, a.from, a.to), lanes);
     return launch(r, &winograd_output_kernel, &a, items_of(r, (uint64_t)tiles * g->to_quads, a.to), &d);
 }
