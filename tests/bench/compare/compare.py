@@ -110,8 +110,13 @@ class Side:
 
 
 def lavapipe(manifest):
-    """The environment of a Vulkan driver; the width that strata's command line sets."""
-    env = {"LP_NATIVE_VECTOR_WIDTH": "512"} if avx512() and "LP_NATIVE_VECTOR_WIDTH" not in os.environ else {}
+    """The environment of a Vulkan driver: what strata's command line sets, too. Mesa keeps shaders of all widths under
+    one name, so those of 512 bits have a folder of their own."""
+    env = {}
+    if avx512() and "LP_NATIVE_VECTOR_WIDTH" not in os.environ:
+        home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        env["LP_NATIVE_VECTOR_WIDTH"] = "512"
+        env["MESA_SHADER_CACHE_DIR"] = os.environ.get("MESA_SHADER_CACHE_DIR", os.path.join(home, "strata", "mesa-512"))
     return dict(env, VK_DRIVER_FILES=manifest, VK_ICD_FILENAMES=manifest) if manifest else env
 
 
