@@ -267,6 +267,27 @@ for bytes in 0 5 40 $((size - 1)); do
 done
 { cat $weights; echo; } > long.safetensors
 expect 4 "long.safetensors" "$strata" inspect long.safetensors
+# A folder of a run means its best weights, or its last; any other is told what was wanted.
+tested=first
+for file in best last; do
+  expect 0 "" "$strata" inspect $tested/checkpoints/$file.safetensors
+  mv out table
+  expect 0 "^$tested is a run: its weights are $tested/checkpoints/$file.safetensors$" "$strata" inspect $tested
+  cmp -s out table || fail "a run's table is not that of its weights: $(diff out table)"
+  expect 0 "" "$strata" inspect $tested --json
+  holds out "\"file\": \"$tested/checkpoints/$file.safetensors\""
+  [ $file = last ] || { cp -r first tested; tested=tested; rm tested/checkpoints/best.safetensors; }
+done
+expect 0 "$tested is a run" "$strata" convert "$tested" converted.safetensors
+expect 0 "" "$strata" inspect converted.safetensors
+cmp -s <(grep '^conv' out) <(grep '^conv' table) || fail "what a run was converted to: $(cat out)"
+for command in "inspect good" "convert good no.safetensors" "evaluate good" "predict good x.png" "export good no.onnx"; do
+  expect 4 "^strata: good: not a run folder: it has no run.json; wanted a run's folder, or a .safetensors or .pth file$" \
+    "$strata" $command
+done
+expect 4 "such as $tested/checkpoints/(best|last).safetensors$" "$strata" inspect "$tested/checkpoints"
+refused 4 "good: not a run folder" good --init good
+absent no.safetensors no.onnx
 echo "no weights at all" > text.safetensors
 expect 4 "text.safetensors" "$strata" inspect text.safetensors
 { head -c $((size - 4)) $weights; bytes '\0\0\xc0\x7f'; } > nan.safetensors
@@ -283,6 +304,9 @@ grep -q 'taken    conv' err && fail "without -v: $(cat err)"
 holds transferred/log.txt '^ +taken    conv.weight \[5,1,3,3\]'
 expect 0 " taken    conv.bias " "$strata" train good --device cpu --steps 2 --run-dir transferred --overwrite -v \
   --model renamed.yaml --init $weights
+expect 0 "init .*/first/checkpoints/best.safetensors: 2 tensors taken" \
+  "$strata" train good --device cpu --steps 2 --run-dir transferred --overwrite --model renamed.yaml --init first
+holds transferred/recipe.yaml '^init: ".*/first/checkpoints/best.safetensors"'
 sed 's/\bconv\b/first/g; s/fc/last/' tiny.yaml > stranger.yaml
 refused 2 "has nothing for this network: its first tensor is" good --model stranger.yaml --init $weights
 expect 0 "" "${train[@]}" good --model "$PWD/tiny.yaml"

@@ -1,4 +1,4 @@
-/* Weights files to and from other programs. */
+/* Weights files: where a run has them, and to and from other programs. */
 #ifndef STRATA_WEIGHTS_H
 #define STRATA_WEIGHTS_H
 
@@ -11,6 +11,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The file of weights that is meant by a run's folder: its best checkpoint, its last where it was not
+ * validated. A file is meant by itself; whether it is there is not looked at.
+ *   path  out: Owner: caller; free()
+ * Errors: STRATA_FILE for a folder that is no run's, or has no checkpoint yet. */
+STRATA_API strata_status strata_weights_path(char **path, const char *what);
 
 /* What became of one tensor. */
 typedef struct strata_converted {

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/terminal.h"
+#include "strata/weights.h"
+
 enum { NAMES = 128 }; /* most option names of one command */
 
 const cli_option cli_common_options[] = {
@@ -259,5 +262,12 @@ strata_status cli_number(uint32_t *out, const cli_arguments *a, const char *key,
         return cli_fail(STRATA_BAD_ARG, "--%s wants a whole number in [1, %u], got '%s'", key, (unsigned)high,
                         text);
     *out = (uint32_t)v;
+    return STRATA_OK;
+}
+
+strata_status cli_weights_path(char **path, const char *word)
+{
+    STRATA_TRY(strata_weights_path(path, word));
+    if (strcmp(*path, word) != 0) cli_note("%s is a run: its weights are %s", word, *path);
     return STRATA_OK;
 }

@@ -65,6 +65,10 @@ bool cli_takes_key(const cli_command *command, const char *key);
 strata_status cli_number(uint32_t *out, const cli_arguments *a, const char *key, uint32_t fallback,
                          uint32_t high);
 
+/* The weights file that a word means: of a run's folder its best or last, which is told.
+ * Owner: caller; free(). Errors: those of strata_weights_path. */
+strata_status cli_weights_path(char **path, const char *word);
+
 /* Leave a message for cli_complain, as the library leaves one for strata_message(), and return `status`. */
 strata_status cli_fail(strata_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

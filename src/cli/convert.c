@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -31,7 +32,12 @@ static void show_note(void *context, const char *key, const char *value)
 static strata_status run(cli_arguments *a)
 {
     counts all = { 0 };
-    STRATA_TRY(strata_convert(a->word[0], a->word[1], cli_option_given(a, "dtype"), show, show_note, &all));
+    char *from;
+    STRATA_TRY(cli_weights_path(&from, a->word[0]));
+    const strata_status status = strata_convert(from, a->word[1], cli_option_given(a, "dtype"), show,
+                                                show_note, &all);
+    free(from);
+    STRATA_TRY(status);
     printf("%s: %u tensors, %u renamed, %u of another type\n", a->word[1], (unsigned)all.n,
            (unsigned)all.renamed, (unsigned)all.changed);
     return STRATA_OK;
@@ -45,14 +51,15 @@ static const cli_option options[] = {
 const cli_command cli_convert = {
     .name = "convert",
     .summary = "write the weights of a .pth or .safetensors file as .safetensors",
-    .synopsis = "FROM TO.safetensors [--dtype f32|f16|bf16]",
+    .synopsis = "RUN|FROM TO.safetensors [--dtype f32|f16|bf16]",
     .examples = "strata convert resnet18-f37072fd.pth resnet18.safetensors\n"
                 "strata convert best.safetensors half.safetensors --dtype f16",
-    .text = "Reads a state dict that torch.save wrote, or a .safetensors file, and writes its tensors as "
-            ".safetensors; every tensor is listed, with its name and type before and after where they "
-            "changed. The pickle in a .pth file is read as data: nothing in it is executed, and what is no "
-            "tensor, number, text or container is refused by its name. Numbers are rounded to nearest; one "
-            "that is too large for f16 is an error. Tensors of whole numbers stay as they are.",
+    .text = "Reads a state dict that torch.save wrote, or a .safetensors file (of a run's folder its best, "
+            "else its last), and writes its tensors as .safetensors; every tensor is listed, with its name "
+            "and type before and after where they changed. The pickle in a .pth file is read as data: "
+            "nothing in it is executed, and what is no tensor, number, text or container is refused by its "
+            "name. Numbers are rounded to nearest; one that is too large for f16 is an error. Tensors of "
+            "whole numbers stay as they are.",
     .options = options,
     .keys = "",
     .least = 2,

@@ -67,7 +67,7 @@ static strata_status run(cli_arguments *a)
     plan p;
     if (!*strata_recipe_get(a->recipe, "init"))
         return cli_fail(STRATA_BAD_ARG,
-                        "finetune wants --init FILE: without the weights of another task it would "
+                        "finetune wants --init FILE, or a run: without the weights of another task it would "
                         "train a head on noise; from the beginning trains strata train");
     if (strata_recipe_is_set(a->recipe, "schedule"))
         return cli_fail(STRATA_BAD_ARG,
@@ -99,18 +99,16 @@ static const cli_option options[] = {
 const cli_command cli_finetune = {
     .name = "finetune",
     .summary = "train from the weights of another task: the head, then all",
-    .synopsis = "DATA --init FILE [--KEY VALUE ...]",
+    .synopsis = "DATA --init RUN|FILE [--KEY VALUE ...]",
     .examples =
-        "strata finetune DATA --init weights.safetensors\n"
+        "strata finetune DATA --init runs/NAME\n"
         "strata finetune DATA --init weights.pth --model resnet18 --epochs 6 --lr 1e-3 --write recipe.yaml",
-    .text = "Begins with the weights of a file, says which of its tensors fit, and trains in two phases, as "
-            "fastai's "
-            "fine_tune: --freeze-epochs with all groups but the last frozen, then all groups, in one cycle "
-            "at half "
-            "of --lr [2e-3] for the last and 1/lr-mult of that for the first. It is nothing but a recipe: "
-            "its keys "
-            "are printed, and are in the run's recipe.yaml; norms of frozen groups are frozen too unless "
-            "--train-frozen-bn is given.",
+    .text =
+        "Begins with the weights of a run or a file, says which of its tensors fit, and trains in two "
+        "phases, as fastai's fine_tune: --freeze-epochs with all groups but the last frozen, then all "
+        "groups, in one cycle at half of --lr [2e-3] for the last and 1/lr-mult of that for the first. It is "
+        "nothing but a recipe: its keys are printed, and are in the run's recipe.yaml; norms of frozen "
+        "groups are frozen too unless --train-frozen-bn is given.",
     .options = options,
     .keys = "*",
     .least = 0,

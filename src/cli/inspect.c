@@ -165,14 +165,17 @@ static void print_json(const table *t, const char *path)
 static strata_status run(cli_arguments *a)
 {
     table t = { 0 };
-    strata_status status = strata_inspect(a->word[0], keep_tensor, keep_note, &t);
+    char *path;
+    STRATA_TRY(cli_weights_path(&path, a->word[0]));
+    strata_status status = strata_inspect(path, keep_tensor, keep_note, &t);
     if (status == STRATA_OK && t.failed)
-        status = cli_fail(STRATA_NO_MEMORY, "%s: no memory for its table", a->word[0]);
+        status = cli_fail(STRATA_NO_MEMORY, "%s: no memory for its table", path);
     if (status == STRATA_OK && cli_option_given(a, "json"))
-        print_json(&t, a->word[0]);
+        print_json(&t, path);
     else if (status == STRATA_OK)
         print_text(&t);
     release(&t);
+    free(path);
     return status;
 }
 
@@ -184,12 +187,12 @@ static const cli_option options[] = {
 const cli_command cli_inspect = {
     .name = "inspect",
     .summary = "show what a .safetensors or .pth file holds",
-    .synopsis = "FILE [--json]",
-    .examples = "strata inspect runs/NAME/checkpoints/best.safetensors",
-    .text = "Lists the tensors of a weights file with their type, shape and figures (of the finite "
-            "elements), and "
-            "the notes in its header. The whole file is read and checked. Of a .pth file the tensors of its "
-            "state dict are listed; its pickle is read as data, and nothing in it is executed.",
+    .synopsis = "RUN|FILE [--json]",
+    .examples = "strata inspect runs/NAME\nstrata inspect resnet18-f37072fd.pth",
+    .text = "Lists the tensors of a weights file, of a run's folder its best (else its last), with their "
+            "type, shape and figures (of the finite elements), and the notes in its header. The whole file "
+            "is read and checked. Of a .pth file the tensors of its state dict are listed; its pickle is "
+            "read as data, and nothing in it is executed.",
     .options = options,
     .keys = "",
     .least = 1,

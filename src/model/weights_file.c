@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "model/pth.h"
 #include "model/safetensors.h"
 
@@ -23,6 +24,8 @@ strata_status strata_weights_open(strata_weights_file **out, const char *path)
 {
     strata_status status = STRATA_OK;
     *out = NULL;
+    if (strata_folder_exists(path))
+        return strata_fail(STRATA_FILE, "%s is a folder: wanted a .safetensors or .pth file", path);
     strata_weights_file *f = calloc(1, sizeof *f);
     if (!f) return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", path);
     if (looks_like_pth(path)) {

@@ -194,7 +194,7 @@ const option_rule option_rules[] = {
       0.999999,
       NULL },
     { { "init", "FILE", "", "model",
-        "start from the weights of a .safetensors or .pth file (torchvision's names)" },
+        "start from the weights of a .safetensors or .pth file (torchvision's names), or of a run's folder" },
       OPTION_TEXT,
       0,
       0,

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
-
+#include "strata/weights.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
 
@@ -28,11 +28,23 @@ static uint64_t epochs_for(uint64_t images)
     return epochs < 5 ? 5 : epochs > 15 ? 15 : epochs;
 }
 
+/* A run's folder as what it has now: the recipe repeats the run though that one goes on. */
+static strata_status find_init(strata_recipe *r)
+{
+    char *path = NULL;
+    if (!strata_folder_exists(strata_recipe_get(r, "init"))) return STRATA_OK;
+    strata_status status = strata_weights_path(&path, strata_recipe_get(r, "init"));
+    if (status == STRATA_OK) status = strata_recipe_set(r, "init", path);
+    free(path);
+    return status;
+}
+
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images)
 {
     bool large = task->h >= 64 && task->w >= 64, colour = task->c >= 3 && task->h >= 28;
     const bool sgd = recipe_is(r, "opt", "sgd"), adamw = recipe_is(r, "opt", "adamw");
     const bool lars = recipe_is(r, "opt", "lars"), lamb = recipe_is(r, "opt", "lamb");
+    STRATA_TRY(find_init(r));
     STRATA_TRY(set_if_open(r, "model", large || colour ? "resnet18" : "small-cnn"));
     if (strcmp(strata_recipe_get(r, "model"), "resnet18") == 0 && !large)
         STRATA_TRY(set_if_open(r, "stem", "small"));

@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/text.h"
 #include "model/weights_file.h"
+#include "strata/weights.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(const char *what)
@@ -34,13 +35,55 @@ static strata_status take_scale(weights_source *s)
 
 /* ---- A run folder ---------------------------------------------------------------------------- */
 
-static const char *below(weights_source *s, const char *folder, const char *name)
+static const char *below(strata_arena *arena, const char *folder, const char *name)
 {
     char *path = NULL;
     if (strata_path_join(&path, folder, name) != STRATA_OK) return NULL;
-    const char *copy = strata_arena_text(&s->arena, path);
+    const char *copy = strata_arena_text(arena, path);
     free(path);
     return copy;
+}
+
+/* A folder of which nothing can be taken; weights that lie in it are named. */
+static strata_status no_run(strata_arena *arena, const char *folder)
+{
+    static const char *const names[] = { "best.safetensors", "last.safetensors" };
+    const char *path = NULL;
+    for (size_t i = 0; !path && i < sizeof names / sizeof *names; i++) {
+        path = below(arena, folder, names[i]);
+        if (path && !strata_path_exists(path)) path = NULL;
+    }
+    return strata_fail(STRATA_FILE,
+                       "%s: not a run folder: it has no run.json; wanted a run's folder, or a .safetensors "
+                       "or .pth file%s%s",
+                       folder, path ? " such as " : "", path ? path : "");
+}
+
+/* The weights of a run: its best, or its last where it was not validated. */
+static strata_status run_weights(const char **out, strata_arena *arena, const char *folder)
+{
+    const char *record = below(arena, folder, "run.json");
+    const char *best = below(arena, folder, "checkpoints/best.safetensors");
+    const char *last = below(arena, folder, "checkpoints/last.safetensors");
+    if (!record || !best || !last) return no_memory(folder);
+    if (!strata_path_exists(record)) return no_run(arena, folder);
+    *out = strata_path_exists(best) ? best : last;
+    if (strata_path_exists(*out)) return STRATA_OK;
+    return strata_fail(STRATA_FILE, "%s: the run has no checkpoint yet", folder);
+}
+
+strata_status strata_weights_path(char **path, const char *what)
+{
+    strata_arena arena = { 0 };
+    strata_status status = STRATA_OK;
+    const char *found = what;
+    *path = NULL;
+    if (strata_folder_exists(what)) STRATA_GO(run_weights(&found, &arena, what));
+    *path = strdup(found);
+    if (!*path) status = no_memory(what);
+done:
+    strata_arena_free(&arena);
+    return status;
 }
 
 static strata_status take_names(weights_source *s, const json_t *classes, const char *path)
@@ -66,10 +109,10 @@ static uint32_t size_at(const json_t *list, size_t i)
 static strata_status read_run(weights_source *s, const char *folder)
 {
     json_error_t error;
-    const char *path = below(s, folder, "run.json"), *recipe = below(s, folder, "recipe.yaml");
+    const char *path = below(&s->arena, folder, "run.json"),
+               *recipe = below(&s->arena, folder, "recipe.yaml");
     if (!path || !recipe) return no_memory(folder);
-    if (!strata_path_exists(path))
-        return strata_fail(STRATA_FILE, "%s: not a run folder: it has no run.json", folder);
+    if (!strata_path_exists(path)) return no_run(&s->arena, folder);
     json_t *run = json_load_file(path, 0, &error);
     if (!run) return strata_fail(STRATA_FILE, "%s:%d: %s", path, error.line, error.text);
     const json_t *data = json_object_get(run, "data"), *image = json_object_get(data, "image");
@@ -81,12 +124,8 @@ static strata_status read_run(weights_source *s, const char *folder)
         return strata_fail(STRATA_FILE, "%s: the run has not got as far as its data", folder);
     STRATA_TRY(strata_recipe_load(s->recipe, recipe));
     s->data = strata_arena_text(&s->arena, strata_recipe_get(s->recipe, "data"));
-    const char *best = below(s, folder, "checkpoints/best.safetensors");
-    const char *last = below(s, folder, "checkpoints/last.safetensors");
-    if (!best || !last || !s->data) return no_memory(folder);
-    s->weights = strata_path_exists(best) ? best : last;
-    if (!strata_path_exists(s->weights))
-        return strata_fail(STRATA_FILE, "%s: the run has no checkpoint yet", folder);
+    if (!s->data) return no_memory(folder);
+    STRATA_TRY(run_weights(&s->weights, &s->arena, folder));
     return take_scale(s);
 }
 
