@@ -45,6 +45,22 @@ refused 2 "builtin:digitz" builtin:digitz
 mkdir empty
 refused 4 "empty holds no data set" empty
 
+# ---- The loss of a score is the run's own, smoothed or not, also of weights without their run ----
+for smoothing in 0 0.2; do
+  expect 0 "" "${train[@]}" good --steps 4 --label-smoothing $smoothing --overwrite
+  told=$(tail -1 run/metrics.csv | cut -d, -f5) # valid_loss
+  for scored in "run" "run/checkpoints/best.safetensors good --model tiny.yaml"; do
+    expect 0 "" "$strata" evaluate $scored --device cpu --quiet --json
+    [ "$(sed 's/.*"loss": \([^,]*\).*/\1/' out | xargs printf %.9g)" = "$told" ] ||
+      fail "smoothed by $smoothing the run says $told, evaluate $scored: $(head -c 80 out)"
+  done
+  expect 0 "" "$strata" inspect run
+  [ "$(grep -c '^label-smoothing  0.2$' out)" = "${smoothing/0.2/1}" ] || fail "smoothed by $smoothing: $(head out)"
+done
+expect 0 "" "$strata" evaluate run --device cpu --quiet --label-smoothing 0
+awk -v told="$told" '$1 == "loss" { exit !(told - $2 > 1e-3) }' out || fail "smoothed it is $told, plain cross-entropy: $(cat out)"
+rm -rf run
+
 # ---- CIFAR-10 ----
 mkdir cifar
 for i in 1 2 3 4 5; do head -c 6146 /dev/zero > "cifar/data_batch_$i.bin"; done

@@ -108,7 +108,7 @@ typedef struct strata_average {
 /* What weights are worth on a set of images, each counted once. */
 typedef struct strata_score {
     uint64_t images;
-    double loss;       /* mean, in nats */
+    double loss;       /* mean, in nats; with the label smoothing of the run or the file */
     double top1, top5; /* share of images with a label of theirs among the 1 and 5 likeliest classes */
     bool sets; /* the loss is sigmoid: predicted are all classes whose probability is above `threshold`;
                           else the likeliest alone */

@@ -133,10 +133,10 @@ const cli_command cli_evaluate = {
         "strata evaluate runs/NAME --threshold 0.2 --beta 2 --per-class",
     .text =
         "Takes a run's best weights (its last ones where it was not validated), or a weights file, and "
-        "prints "
-        "what they are worth on the validation part of DATA, or of what the run trained on: mean loss; share "
-        "of images with a label of theirs among the likeliest 1 and 5 classes; F-beta as the mean over "
-        "classes "
+        "prints what they are worth on the validation part of DATA, or of what the run trained on: mean "
+        "loss, of a run's own data as metrics.csv has it (with the label smoothing that run or file "
+        "recorded, without --class-weights; --label-smoothing 0 is plain cross-entropy); share of images "
+        "with a label of theirs among the likeliest 1 and 5 classes; F-beta as the mean over classes "
         "(macro), of all counts together (micro) and averaged over images (samples: with --threshold 0.2 "
         "--beta 2 fastai v1's fbeta); mean average precision. With the loss sigmoid every class above "
         "--threshold counts as predicted, else the likeliest alone. Classes without images and predictions "
@@ -144,8 +144,8 @@ const cli_command cli_evaluate = {
         "are given win over those that the run or the file recorded.",
     .options = options,
     .keys = "labels stored-size normalize fit filter background max-pixels valid-fraction data-threads seed "
-            "model "
-            "stem head loss groups threshold beta batch device variants exact shader-dir limits validate",
+            "model stem head loss label-smoothing groups threshold beta batch device variants exact "
+            "shader-dir limits validate",
     .least = 1,
     .most = 2,
     .run = run,

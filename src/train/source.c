@@ -17,9 +17,10 @@ static strata_status no_memory(const char *what)
     return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", what);
 }
 
-/* The keys that decide a network and what it sees. */
-static const char *const model_keys[] = { "model",     "stem", "head",   "groups",     "loss",
-                                          "normalize", "fit",  "filter", "background", "stored-size" };
+/* The keys that decide a network, its loss and what it sees. */
+static const char *const model_keys[] = { "model",           "stem",      "head", "groups", "loss",
+                                          "label-smoothing", "normalize", "fit",  "filter", "background",
+                                          "stored-size" };
 enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
 /* How pixels were scaled is known to the weights: a recipe may leave it to the data. */
@@ -255,6 +256,7 @@ struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, c
     for (int i = 0; i < MODEL_KEYS; i++) {
         bool scaled = strcmp(model_keys[i], "normalize") == 0 && *normalize;
         const char *value = scaled ? normalize : strata_recipe_get(t->recipe, model_keys[i]);
+        if (strcmp(model_keys[i], "label-smoothing") == 0 && !(strtod(value, NULL) > 0)) continue;
         const char *slash = strcmp(model_keys[i], "model") == 0 ? strrchr(value, '/') : NULL;
         if (slash) value = slash + 1; /* weights are the same wherever the model's file lies */
         if (*value) notes[(*n)++] = (strata_note) { model_keys[i], value };
