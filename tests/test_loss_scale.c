@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "train/lr_find.h"
+#include "train/rate_list.h"
 #include "train/trainer.h"
 
 #define OK(call)                                                                                             \
@@ -19,7 +20,7 @@
         if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
     } while (0)
 
-enum { BATCH = 8, SIDE = 8 };
+enum { BATCH = 8, SIDE = 8, GROUPS = 3, LOOK = 20 /* steps */ };
 
 typedef struct rig {
     strata_recipe *recipe;
@@ -28,20 +29,26 @@ typedef struct rig {
     float *weights;
 } rig;
 
-/* With this optimizer at constant rates; NULL: the recipe's default. */
-static void open_rig(rig *r, const char *device, const char *precision, const char *optimizer)
+/* With these keys and values of the recipe, ended by NULL. */
+static void open_with(rig *r, const char *device, const char *const *keys)
 {
     *r = (rig) { 0 };
     OK(strata_recipe_open(&r->recipe));
     OK(strata_recipe_set(r->recipe, "model", "small-cnn"));
     OK(strata_recipe_set(r->recipe, "batch", "8"));
-    OK(strata_recipe_set(r->recipe, "precision", precision));
-    if (optimizer) OK(strata_recipe_set(r->recipe, "opt", optimizer));
-    if (optimizer) OK(strata_recipe_set(r->recipe, "schedule", "constant"));
+    for (; *keys; keys += 2) OK(strata_recipe_set(r->recipe, keys[0], keys[1]));
     OK(strata_device_open(&r->device, &(strata_device_config) { .name = device, .validate = true }));
     OK(strata_trainer_open(&r->trainer, r->device, r->recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1000, 0 }));
     r->weights = malloc(r->trainer->main.plan->weights.bytes);
     assert_non_null(r->weights);
+}
+
+/* With this optimizer at constant rates; NULL: the recipe's default. */
+static void open_rig(rig *r, const char *device, const char *precision, const char *optimizer)
+{
+    open_with(r, device,
+              (const char *const[]) { "precision", precision, optimizer ? "opt" : NULL, optimizer, "schedule",
+                                      "constant", NULL });
 }
 
 static void close_rig(rig *r)
@@ -161,6 +168,66 @@ static void overflows_do_not_count(void **state)
     }
 }
 
+/* A step that overflowed is none in which weights moved by nothing: not for how far a group's first steps
+ * move them, nor for whether they have settled. */
+static void check_statistics(const char *device)
+{
+    rig r;
+    uint32_t overflows = 0;
+    open_with(&r, device,
+              (const char *const[]) { "precision", "fp16", "opt", "sgd", "schedule", "constant", "lr",
+                                      "1e-4:1e-2", "bleed", "in,start=measured,every=0.02,p1=0.9", NULL });
+    strata_trainer *t = r.trainer;
+    const strata_model *m = trainer_model(t);
+    assert_int_equal(t->look_every, LOOK);
+    t->begun.loss_scale = 0x1p24F;
+    t->measure = true;
+    moved(&r);
+    for (uint32_t i = 0; i < LOOK; i++) {
+        const trainer_result result = one_step(&r, 1);
+        OK(rate_list_take(t, &result, NULL, NULL));
+        overflows += result.overflowed;
+        assert_int_equal(result.moved != NULL, !result.overflowed);
+        assert_int_equal(t->ratios.steps[2], i + 1 - overflows);
+        assert_true(result.overflowed ? isnan(t->ratios.layer[0]) && t->ratios.rates[2] == 0
+                                      : t->ratios.layer[0] > 0 && t->ratios.rates[2] > 0);
+    }
+    assert_true(overflows > 1 && overflows < LOOK / 2);
+    double by[GROUPS] = { 0 }, size[GROUPS] = { 0 };
+    float *before = malloc(t->main.plan->weights.bytes);
+    assert_non_null(before);
+    memcpy(before, r.weights, t->main.plan->weights.bytes);
+    moved(&r);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *p = m->graph->param[i];
+        const uint32_t group = p->running ? 0 : m->group_of_row[p->row];
+        const uint64_t at = (p->data.offset - t->main.plan->weights.offset) / 4;
+        for (uint64_t k = at; !p->running && !p->norm && !p->bias && k < at + p->data.bytes / 4; k++) {
+            by[group] += pow((double)r.weights[k] - (double)before[k], 2);
+            size[group] += pow((double)r.weights[k], 2);
+        }
+    }
+    free(before);
+    one_step(&r, 1); /* before it weights are looked at */
+    const rates_log *log = strata_rates_observed(t->rates);
+    assert_int_equal(log->n, GROUPS);
+    for (uint32_t i = 0; i < GROUPS; i++) {
+        const uint32_t group = log->event[i].group;
+        const double want = sqrt(by[group] / size[group]) / (LOOK - overflows);
+        if (!(fabs(log->event[i].value - want) <= 1e-9 * want))
+            fail_msg("%s changed by %.9g a step, wanted %.9g", m->group_name[group], log->event[i].value,
+                     want);
+    }
+    close_rig(&r);
+}
+
+static void overflows_enter_no_statistics(void **state)
+{
+    (void)state;
+    check_statistics("cpu");
+    check_statistics("auto");
+}
+
 /* Activations that 16 bits cannot hold make a loss that is not finite: no scale helps. */
 static void a_loss_that_is_not_finite_is_no_overflow(void **state)
 {
@@ -206,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_overflow_costs_a_step_and_half_the_scale),
         cmocka_unit_test(overflows_do_not_count),
+        cmocka_unit_test(overflows_enter_no_statistics),
         cmocka_unit_test(a_loss_that_is_not_finite_is_no_overflow),
         cmocka_unit_test(steps_are_near_those_of_fp32),
     };

@@ -80,14 +80,15 @@ static void ratios_are_of_what_moved(void **state)
                 expect_ratio(r->layer[k], by_hand(&j, r->layer_name[k], 0, before, after), r->layer_name[k]);
             for (uint32_t g = 0; result.moved && g < m->n_groups; g++)
                 expect_ratio(r->group[g], by_hand(&j, NULL, g, before, after), m->group_name[g]);
-            if (result.moved) ratios_count(r, 2), sum += r->group[2];
+            if (result.moved) ratios_count(r, 2, 0.5), sum += r->group[2];
             free(before), free(after);
         }
         assert_true(r->layer[0] == 0 && r->group[0] == 0 && r->group[1] > 0 && r->group[2] > r->group[1]);
         assert_true(r->sum[2] == sum && r->steps[2] == STEPS - 1 && r->steps[1] == 0);
-        for (r->steps[2] = RATIO_STEPS - 1; r->steps[2] < RATIO_STEPS;) ratios_count(r, 2);
+        assert_true(r->rates[2] == 0.5 * (STEPS - 1));
+        for (r->steps[2] = RATIO_STEPS - 1; r->steps[2] < RATIO_STEPS;) ratios_count(r, 2, 0.5);
         sum = r->sum[2];
-        ratios_count(r, 2); /* past the first steps */
+        ratios_count(r, 2, 0.5); /* past the first steps */
         assert_true(r->sum[2] == sum && r->steps[2] == RATIO_STEPS);
         close_job(&j);
     }

@@ -483,6 +483,12 @@ double strata_rates_reduced(const strata_rates *r, uint64_t step, uint32_t group
     return schedule_at(&p->use, &where).scale;
 }
 
+double strata_rates_of(const strata_rates *r, uint64_t step, uint32_t group)
+{
+    double momentum;
+    return look(r, step, group, &momentum).lr;
+}
+
 bool strata_rates_frozen(const strata_rates *r, uint64_t step, uint32_t group)
 {
     double momentum;

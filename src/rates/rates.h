@@ -56,7 +56,8 @@ typedef struct strata_group_rate {
 } strata_group_rate;
 void strata_rates_look(const strata_rates *r, uint64_t step, strata_group_rate *out, double *momentum);
 
-/* Is the group frozen at a step? */
+/* The rate of one group at a step, and is it frozen? */
+double strata_rates_of(const strata_rates *r, uint64_t step, uint32_t group);
 bool strata_rates_frozen(const strata_rates *r, uint64_t step, uint32_t group);
 
 /* The largest rate that the spreads give each group: --lr's, or a phase's own, times its scale; without the

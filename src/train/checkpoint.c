@@ -55,11 +55,11 @@ static strata_status take_events(strata_rates *rates, const char *text, const ch
     return STRATA_OK;
 }
 
-/* Each group's first steps: "SUM COUNT;". A checkpoint without them is of a run that did not measure. */
+/* Each group's first steps: "SUM COUNT RATES;". A checkpoint without is of a run that did not measure. */
 static strata_status put_ratios(strata_text *out, const update_ratios *r)
 {
     for (uint32_t g = 0; g < r->model->n_groups; g++)
-        strata_text_format(out, "%a %u;", r->sum[g], (unsigned)r->steps[g]);
+        strata_text_format(out, "%a %u %a;", r->sum[g], (unsigned)r->steps[g], r->rates[g]);
     return out->failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the checkpoint") : STRATA_OK;
 }
 
@@ -69,6 +69,7 @@ static void take_ratios(update_ratios *r, const char *text)
         char *end;
         r->sum[g] = strtod(text, &end);
         r->steps[g] = *end == ' ' ? (uint32_t)strtoul(end + 1, &end, 10) : RATIO_TOLD;
+        r->rates[g] = *end == ' ' ? strtod(end + 1, &end) : 0; /* of an earlier strata: nothing is told */
         text = *end ? end + 1 : end;
     }
 }
@@ -112,7 +113,7 @@ static strata_status write_state(const char *path, strata_trainer *t, const loop
     snprintf(text[3], sizeof text[3], "%a", loop->best);
     snprintf(text[4], sizeof text[4], "%a", loop->seconds);
     snprintf(text[5], sizeof text[5], "%d", loop->finished);
-    snprintf(text[6], sizeof text[6], "%" PRIu64, t->look.step);
+    snprintf(text[6], sizeof text[6], "%" PRIu64 " %u", t->look.step, (unsigned)t->look.skipped);
     STRATA_GO(trainer_state(t, &state));
     snprintf(text[7], sizeof text[7], "%a %u %u", (double)state.loss_scale, (unsigned)state.good_steps,
              (unsigned)state.skipped);
@@ -194,12 +195,16 @@ static strata_status read_look(strata_safetensors *s, strata_trainer *t)
 {
     const strata_slice weights = t->main.plan->weights;
     if (!t->look_every || t->step == 0) return STRATA_OK;
+    /* And how many had overflowed by then: an earlier strata did not say, and counted none since. */
+    unsigned skipped = t->begun.skipped;
     const double step = note_number(s, "look_step");
-    if (!(step >= 0 && step < (double)t->step))
-        return strata_fail(STRATA_FILE, "%s: its metadata wants a look_step below %" PRIu64, s->path,
-                           t->step);
+    if (step >= 0) sscanf(strata_safetensors_note(s, "look_step"), "%*s %u", &skipped);
+    if (!(step >= 0 && step < (double)t->step) || skipped > t->begun.skipped)
+        return strata_fail(STRATA_FILE,
+                           "%s: its metadata wants a look_step below %" PRIu64 " with at most %u skipped",
+                           s->path, t->step, (unsigned)t->begun.skipped);
     free(t->look.weights);
-    t->look = (trainer_look) { malloc(weights.bytes), (uint64_t)step };
+    t->look = (trainer_look) { malloc(weights.bytes), (uint64_t)step, skipped };
     if (!t->look.weights) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for the checkpoint", s->path);
     return read_tensor(s, "look", STRATA_DTYPE_F32, weights.bytes / 4, t->look.weights);
 }

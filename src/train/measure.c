@@ -27,16 +27,18 @@ static double change(const strata_trainer *t, uint32_t group, const float *now)
 strata_status trainer_measure(strata_trainer *t)
 {
     const strata_slice weights = t->main.plan->weights;
+    const uint64_t since = t->look.step;
+    strata_state state = { 0 };
     float *now = malloc(weights.bytes);
     if (!now) return strata_fail(STRATA_NO_MEMORY, "no memory for a look at the weights");
     strata_status status = strata_plan_read_range(t->main.plan, now, weights);
-    const uint64_t since = t->look.step;
+    if (status == STRATA_OK) status = trainer_state(t, &state);
+    /* A step that overflowed moved nothing, and says nothing of whether weights have settled. */
+    const double steps = (double)(t->step - since) - (double)(state.skipped - t->look.skipped);
     for (uint32_t g = 0; t->look.weights && status == STRATA_OK && g < t->main.model->n_groups; g++)
-        if (strata_rates_measures(t->rates, since, t->step, g))
-            status = strata_rates_measured(t->rates, t->step, g,
-                                           change(t, g, now) / (double)(t->step - since));
+        if (steps > 0 && strata_rates_measures(t->rates, since, t->step, g))
+            status = strata_rates_measured(t->rates, t->step, g, change(t, g, now) / steps);
     free(t->look.weights);
-    t->look.weights = now;
-    t->look.step = t->step;
+    t->look = (trainer_look) { now, t->step, state.skipped };
     return status;
 }

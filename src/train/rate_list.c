@@ -216,8 +216,7 @@ static strata_status say_group(strata_text *line, const strata_model *m, const r
                                bool ratio)
 {
     line->length = 0;
-    strata_text_format(line,
-                       "       %-16s %11" PRIu64 " parameters, rates sum to %.4g", m->group_name[g],
+    strata_text_format(line, "       %-16s %11" PRIu64 " parameters, rates sum to %.4g", m->group_name[g],
                        l->parameters[g], l->mass[g]);
     if (isnan(l->times[g])) /* norms and biases alone have no size to go by */
         ratio = false;
@@ -279,49 +278,30 @@ static bool is_ready(const strata_trainer *t, uint64_t step, uint32_t group)
     return n == RATIO_STEPS || (step + 1 == t->task.steps && n > 0 && n < RATIO_STEPS);
 }
 
-/* The sums of the rates of each group's first steps. [n_groups] */
-static void sum_first(double *begun, const strata_trainer *t, uint64_t steps, strata_group_rate *now,
-                      uint32_t *taken)
-{
-    for (uint64_t i = 0; i < steps; i++) {
-        strata_rates_look(t->rates, i, now, NULL);
-        for (uint32_t g = 0; g < t->main.model->n_groups; g++)
-            if (!now[g].frozen && taken[g] < t->ratios.steps[g]) taken[g]++, begun[g] += now[g].lr;
-    }
-}
-
 static strata_status report(const strata_trainer *t, uint64_t steps, rate_list_say *say, void *context)
 {
     const strata_model *m = t->main.model;
-    const uint32_t n = m->n_groups;
+    const update_ratios *r = &t->ratios;
     strata_status status = STRATA_OK;
     strata_text line = { 0 };
-    double *begun = calloc(n, sizeof *begun);
-    uint32_t *taken = calloc(n, sizeof *taken);
-    rates_sum *sum = calloc(n, sizeof *sum);
-    strata_group_rate *now = calloc(n, sizeof *now);
-    if (!begun || !taken || !sum || !now) STRATA_GO(no_memory());
+    rates_sum *sum = calloc(m->n_groups, sizeof *sum);
+    if (!sum) STRATA_GO(no_memory());
     STRATA_GO(strata_rates_sum(t->rates, sum));
-    sum_first(begun, t, steps, now, taken);
-    for (uint32_t g = 0; g < n; g++) {
+    for (uint32_t g = 0; g < m->n_groups; g++) {
         if (!is_ready(t, steps - 1, g)) continue;
-        const double moved = t->ratios.sum[g], whole = moved * sum[g].mass / begun[g];
-        t->ratios.steps[g] = RATIO_TOLD;
-        if (!(begun[g] > 0)) continue;
+        const double moved = r->sum[g] / r->steps[g], whole = r->sum[g] * sum[g].mass / r->rates[g];
+        r->steps[g] = RATIO_TOLD;
+        if (!(r->rates[g] > 0)) continue;
         line.length = 0;
         strata_text_format(&line,
                            "step %" PRIu64 ": %s moved by %.3g of its size a step, at that pace by %.3g in "
                            "the run%s",
-                           steps, m->group_name[g], moved / taken[g], whole,
-                           whole < 0.05 ? ": effectively frozen" : "");
+                           steps, m->group_name[g], moved, whole, whole < 0.05 ? ": effectively frozen" : "");
         STRATA_GO(line.failed ? no_memory() : say(context, line.s));
     }
 done:
     strata_text_free(&line);
-    free(begun);
-    free(taken);
     free(sum);
-    free(now);
     return status;
 }
 
@@ -333,7 +313,8 @@ strata_status rate_list_take(strata_trainer *t, const trainer_result *result, ra
     ratios_take(&t->ratios, result->moved);
     if (result->state.not_finite) return STRATA_OK;
     for (uint32_t g = 0; g < t->main.model->n_groups; g++) {
-        if (is_measured(t, result->step, g)) ratios_count(&t->ratios, g);
+        if (is_measured(t, result->step, g))
+            ratios_count(&t->ratios, g, strata_rates_of(t->rates, result->step, g));
         ready = ready || is_ready(t, result->step, g);
     }
     return ready ? report(t, result->step + 1, say, context) : STRATA_OK;

@@ -24,8 +24,10 @@ strata_status ratios_open(update_ratios *out, const strata_model *m)
                              .layer = calloc(g->n_rows + 1, sizeof *out->layer),
                              .group = calloc(m->n_groups + 1, sizeof *out->group),
                              .sum = calloc(m->n_groups + 1, sizeof *out->sum),
+                             .rates = calloc(m->n_groups + 1, sizeof *out->rates),
                              .steps = calloc(m->n_groups + 1, sizeof *out->steps) };
-    if (!out->layer_name || !out->layer_of_row || !out->layer || !out->group || !out->sum || !out->steps) {
+    if (!out->layer_name || !out->layer_of_row || !out->layer || !out->group || !out->sum || !out->rates ||
+        !out->steps) {
         ratios_free(out);
         return strata_fail(STRATA_NO_MEMORY, "no memory for the update ratios");
     }
@@ -52,6 +54,7 @@ void ratios_free(update_ratios *r)
     free(r->layer);
     free(r->group);
     free(r->sum);
+    free(r->rates);
     free(r->steps);
     *r = (update_ratios) { 0 };
 }
@@ -79,9 +82,10 @@ void ratios_take(update_ratios *r, const float *moved)
         r->group[i] = has_weights(r->model, i) ? ratio(r, moved, false, i) : NAN;
 }
 
-void ratios_count(update_ratios *r, uint32_t group)
+void ratios_count(update_ratios *r, uint32_t group, double lr)
 {
     if (r->steps[group] >= RATIO_STEPS) return;
     r->steps[group]++;
     r->sum[group] += r->group[group];
+    r->rates[group] += lr;
 }

@@ -17,6 +17,7 @@ typedef struct update_ratios {
      * parameters, a group's over those that are neither norms nor biases, as its size is everywhere. */
     double *layer, *group; /* [n_layers], [n_groups]; NaN before the first, and of a group without weights */
     double *sum;           /* [n_groups] of `group` over the group's first steps */
+    double *rates;         /* [n_groups] of the group's rates in those steps */
     uint32_t *steps;       /* [n_groups] how many they are; RATIO_TOLD when what they came to was said, and
                               of a group without weights */
 } update_ratios;
@@ -28,7 +29,8 @@ void ratios_free(update_ratios *r);
 /* Take what a step gave. moved [n_rows, 2]: see strata_update_step */
 void ratios_take(update_ratios *r, const float *moved);
 
-/* That step was one in which the group is not frozen: it counts, if it is one of the group's first. */
-void ratios_count(update_ratios *r, uint32_t group);
+/* That step was one in which the group is not frozen: it counts, if it is one of the group's first.
+ *   lr  the group's rate in it */
+void ratios_count(update_ratios *r, uint32_t group, double lr);
 
 #endif

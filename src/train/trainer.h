@@ -14,8 +14,8 @@ typedef struct trainer_result {
     double loss;        /* mean over the batch, by the weights of classes, summed in double in image order */
     strata_state state; /* after the step; not_finite is 0 where the step was skipped for its scale alone */
     bool overflowed;    /* it was */
-    /* [n_rows, 2] norms of each row's step and of its weights before it; of a step that is not measured NULL.
-     * Borrowed until the next result is taken. */
+    /* [n_rows, 2] norms of each row's step and of its weights before it; NULL of a step that is not measured,
+     * or overflowed: nothing tells how far it would have moved. Borrowed until the next result is taken. */
     const float *moved;
 } trainer_result;
 
@@ -42,8 +42,9 @@ typedef struct trainer_rule {
 
 /* The last look at the weights. */
 typedef struct trainer_look {
-    float *weights; /* the plan's range of them, owned; NULL: there was none yet */
-    uint64_t step;  /* before which it was taken */
+    float *weights;   /* the plan's range of them, owned; NULL: there was none yet */
+    uint64_t step;    /* before which it was taken */
+    uint32_t skipped; /* steps that had overflowed by then */
 } trainer_look;
 
 /* What a weights file gave, where there was one. */
