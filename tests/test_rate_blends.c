@@ -226,7 +226,18 @@ static void groups_are_released(void **state)
     refused(&c, "wants '=' after the group's name");
     c.freeze_until = "stem=-1";
     refused(&c, "wants a number of epochs, or a share such as 30%, got '-1'");
+    c.freeze_until = "stem=1e9";
+    strata_rates_close(open_rates(&c));
+    c.steps_per_epoch = 1u << 31;
+    refused(&c, "character 6: wants an end within 1e15 steps, got '1e9'");
+    c.freeze_until = "gradual=100000";
+    c.steps_per_epoch = 4000000000;
+    refused(&c, "character 15: wants fewer steps for each: with all groups they are more than 1e15");
+    c.freeze_until = "*=1000000000%";
+    c.steps = UINT64_MAX / 2;
+    refused(&c, "character 3: wants an end within 1e15 steps, got '1000000000%'");
     c.steps_per_epoch = 0;
+    c.steps = 100;
     c.freeze_until = "stem=1";
     refused(&c, "the length of an epoch is not known here");
 }

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Every number of steps up to here is a whole double, and all groups' spans together are a uint64_t. */
+static const double LONGEST = 1e15;
+
 /* A number of epochs, or a share with '%', in steps. */
 static strata_status span(double *steps, rates_text *t, const timeline_run *run)
 {
@@ -18,7 +21,9 @@ static strata_status span(double *steps, rates_text *t, const timeline_run *run)
         return rates_wrong(t, "a share such as 30%: the length of an epoch is not known here");
     }
     *steps = floor(*steps + 0.5);
-    return STRATA_OK;
+    if (*steps <= LONGEST) return STRATA_OK;
+    t->at = start;
+    return rates_wrong(t, "an end within 1e15 steps");
 }
 
 static const uint64_t NOBODY_SAID = UINT64_MAX; /* above every step */
@@ -72,6 +77,8 @@ strata_status freeze_parse(uint64_t *until, const char *text, const timeline_run
             STRATA_TRY(span(&each, &t, run));
         else if (!run->steps_per_epoch)
             return rates_wrong(&t, "=30%: the length of an epoch is not known here");
+        if (each * run->n_groups > LONGEST)
+            return rates_wrong(&t, "fewer steps for each: with all groups they are more than 1e15");
         for (uint32_t g = 0; g < run->n_groups; g++) until[g] = (uint64_t)(each * (run->n_groups - 1 - g));
     } else {
         STRATA_TRY(by_name(until, &t, run));
