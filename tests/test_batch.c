@@ -1,5 +1,6 @@
 /* Batches: what the device is given is the stored image, in the order that seed and epoch say. */
 #include "data/batch.h"
+#include "train/class_weights.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -154,10 +155,27 @@ static void balanced_draws_are(void **state)
     strata_classes_close(&c);
 }
 
+/* Balanced, the images of every class weigh the same together, and an image weighs 1 in the mean, whether
+ * there is a class without images or not. */
+static void balanced_weights_are_1_in_the_mean(void **state)
+{
+    (void)state;
+    static const int32_t labels[] = { 0, 0, 2, 2, 2, 2, 2, 2 };
+    for (uint32_t classes = 3; classes <= 5; classes += 2) {
+        const strata_image_set set = { .n = 8, .classes = classes, .labels = labels };
+        float *weight;
+        assert_int_equal(class_weights_open(&weight, &set, "class-weights", "balanced"), STRATA_OK);
+        assert_true(weight[0] == 2 && weight[1] == 0 && weight[2] == (float)(2.0 / 3));
+        for (uint32_t k = 3; k < classes; k++) assert_true(weight[k] == 0);
+        free(weight);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(balanced_draws_are),
+        cmocka_unit_test(balanced_weights_are_1_in_the_mean),
         cmocka_unit_test(an_order_is_a_permutation_of_seed_and_epoch),
         cmocka_unit_test(images_are_packed_into_words),
         cmocka_unit_test(rows_without_an_image_weigh_nothing),

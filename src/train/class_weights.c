@@ -24,10 +24,11 @@ static uint32_t *count_images(const strata_image_set *set)
 
 static strata_status balance(float *weight, const strata_image_set *set)
 {
-    uint32_t *count = count_images(set);
+    uint32_t *count = count_images(set), present = 0;
     if (!count) return no_memory();
+    for (uint32_t k = 0; k < set->classes; k++) present += count[k] > 0;
     for (uint32_t k = 0; k < set->classes; k++)
-        weight[k] = count[k] ? (float)((double)set->n / ((double)set->classes * count[k])) : 0;
+        weight[k] = count[k] ? (float)((double)set->n / ((double)present * count[k])) : 0;
     free(count);
     return STRATA_OK;
 }

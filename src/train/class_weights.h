@@ -4,8 +4,8 @@
 
 #include "data/data.h"
 
-/* By a recipe's key, whose value is `text`: "balanced", images / (classes x images of the class), so that the
- * mean over images is 1; or a CSV file.
+/* By a recipe's key, whose value is `text`: "balanced", images / (classes that have images x images of the
+ * class), so that the mean over images is 1, and 0 for a class without images; or a CSV file.
  *   out  out: [set->classes] at least 0
  * Owner:  caller; free(). On failure *out is NULL.
  * Errors: STRATA_FILE naming the key; those of class_weights_read; STRATA_NO_MEMORY. */
