@@ -367,6 +367,12 @@ expect 4 "2 of 3 pictures" "$strata" predict first cut.png dot.png nowhere.png -
 holds err 'cut.png'
 holds err 'nowhere.png'
 holds out '^dot.png'
+sed 's/\xc0\x7f$/\xc0\xff/' nan.safetensors > minus.safetensors
+for sign in nan minus; do
+  expect 5 "the loss is not finite: what $sign.safetensors says of at least one image is no number" \
+    "$strata" evaluate $sign.safetensors good --device cpu --model tiny.yaml
+  holds out '^loss    nan$'
+done
 expect 5 "dot.png: what .*nan.safetensors says of it is not finite" "$strata" predict nan.safetensors dot.png --device cpu --model tiny.yaml
 expect 2 "--top wants a whole number" "$strata" predict first dot.png --top 0
 expect 4 "empty" "$strata" predict empty dot.png
@@ -426,6 +432,11 @@ expect 5 "step [0-9]+.*not finite.*(conv|fc)" "$strata" train builtin:digits --d
   --steps 60 --checkpoint-every 1 --batch 32 --run-dir diverged --quiet
 holds diverged/run.json '"status": "failed"'
 expect 0 "" "$strata" inspect diverged/checkpoints/last.safetensors
+# A step whose weights go from finite to infinite: its line is JSON, and nan has no sign.
+expect 5 "the loss \(nan\) or a gradient is not finite" \
+  "$strata" train builtin:digits --device cpu --model small-cnn --opt sgd --lr 1e30 --steps 3 --run-dir diverged --overwrite --quiet
+while read -r line; do echo "$line" > line; json line; done < diverged/steps.jsonl
+holds diverged/steps.jsonl '"update": \[null, '
 grep -q "not finite" out && fail "a checkpoint that is not finite was kept"
 
 finish

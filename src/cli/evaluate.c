@@ -71,7 +71,8 @@ static void print(const strata_score *s)
 {
     const double n = (double)s->images;
     printf("images  %" PRIu64 "\nloss    %.6f\ntop1    %.2f %% (%.0f right)\ntop5    %.2f %% (%.0f right)\n",
-           s->images, s->loss, 100 * s->top1, round(s->top1 * n), 100 * s->top5, round(s->top5 * n));
+           s->images, isnan(s->loss) ? NAN : s->loss /* without a sign */, 100 * s->top1, round(s->top1 * n),
+           100 * s->top5, round(s->top5 * n));
     printf("F%-7gmacro %.2f %%, micro %.2f %%, samples %.2f %%", s->beta, 100 * s->macro.f_beta,
            100 * s->micro.f_beta, 100 * s->samples_f_beta);
     if (s->sets) printf(" (above %g)", s->threshold);
@@ -105,13 +106,17 @@ static strata_status run(cli_arguments *a)
                classes = cli_option_given(a, "per-class") != NULL;
     const strata_observer observer = { .event = quiet ? NULL : tell };
     STRATA_TRY(strata_evaluate(&score, a->word[0], a->n_words > 1 ? a->word[1] : NULL, a->recipe, &observer));
-    const strata_status status = confusion ? strata_score_confusion(&score, confusion) : STRATA_OK;
+    strata_status status = confusion ? strata_score_confusion(&score, confusion) : STRATA_OK;
     if (cli_option_given(a, "json")) {
         print_json(&score, classes);
     } else {
         print(&score);
         if (classes) print_classes(&score);
     }
+    if (status == STRATA_OK && !isfinite(score.loss))
+        status = cli_fail(STRATA_NOT_FINITE,
+                          "the loss is not finite: what %s says of at least one image is no number",
+                          a->word[0]);
     strata_score_free(&score);
     return status;
 }

@@ -311,9 +311,9 @@ strata_status folder_step(run_folder *f, const trainer_result *r, const strata_e
         strata_text_format(&line, ", \"loss_scale\": %.9g, \"skipped\": %u", (double)r->state.loss_scale,
                            (unsigned)r->state.skipped);
     for (uint32_t i = 0; r->moved && i < e->n_layers; i++)
-        strata_text_format(&line, "%s%.5g%s", i ? ", " : ", \"update\": [", e->layer_update[i],
-                           i + 1 == e->n_layers ? "]" : "");
-    strata_text_format(&line, "}");
+        strata_text_format(&line, isfinite(e->layer_update[i]) ? "%s%.5g" : "%snull",
+                           i ? ", " : ", \"update\": [", e->layer_update[i]);
+    strata_text_format(&line, r->moved && e->n_layers ? "]}" : "}");
     strata_status status = line.failed ? no_memory() : strata_log_line(&f->steps, line.s);
     strata_text_free(&line);
     return status;

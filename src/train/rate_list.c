@@ -311,7 +311,6 @@ strata_status rate_list_take(strata_trainer *t, const trainer_result *result, ra
     bool ready = false;
     if (!result->moved) return STRATA_OK;
     ratios_take(&t->ratios, result->moved);
-    if (result->state.not_finite) return STRATA_OK;
     for (uint32_t g = 0; g < t->main.model->n_groups; g++) {
         if (is_measured(t, result->step, g))
             ratios_count(&t->ratios, g, strata_rates_of(t->rates, result->step, g));

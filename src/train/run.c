@@ -110,8 +110,8 @@ static strata_status not_finite(run *r, const trainer_result *result)
                        "step %" PRIu64
                        ": the loss (%g) or a gradient is not finite, first seen in %s; %s; a lower "
                        "--lr or --clip-norm may help",
-                       result->step, result->loss, name,
-                       saved ? "the last checkpoint is kept" : "there is no checkpoint yet");
+                       result->step, isnan(result->loss) ? NAN : result->loss, /* whose sign says nothing */
+                       name, saved ? "the last checkpoint is kept" : "there is no checkpoint yet");
 }
 
 /* What every event carries. */

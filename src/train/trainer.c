@@ -25,8 +25,9 @@ static void keep_result(strata_trainer *t, const void *bytes)
                             .loss = t->partial / part->weight };
     memcpy(&r->state, bytes, sizeof r->state);
     r->overflowed = r->state.not_finite > 1;
+    const bool taken = r->state.not_finite == 0;
     if (r->overflowed) r->state.not_finite = 0;
-    if (part->measured && !r->overflowed) {
+    if (part->measured && taken) {
         const size_t room = 2 * (size_t)t->main.model->graph->n_rows;
         r->moved = memcpy(t->moved + place * room, (const char *)bytes + p->result_moved,
                           room * sizeof *t->moved);

@@ -15,7 +15,7 @@ typedef struct trainer_result {
     strata_state state; /* after the step; not_finite is 0 where the step was skipped for its scale alone */
     bool overflowed;    /* it was */
     /* [n_rows, 2] norms of each row's step and of its weights before it; NULL of a step that is not measured,
-     * or overflowed: nothing tells how far it would have moved. Borrowed until the next result is taken. */
+     * or was skipped: nothing tells how far it would have moved. Borrowed until the next result is taken. */
     const float *moved;
 } trainer_result;
 
