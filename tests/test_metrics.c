@@ -7,9 +7,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/thread.h"
+#include "train/grades.h"
 #include "train/metrics.h"
 
-enum { A, B, C, D, CLASSES };
+enum { A, B, C, D, CLASSES, MOST = 90 };
 
 /* One rounding of a product, a quotient and two sums. */
 static void near_to(double got, double want)
@@ -130,6 +132,83 @@ static void precisions(void **state)
     near_to(metrics_average_precision(undefined, 3), (1 + 2.0 / 3) / 2);
 }
 
+static int falling(const void *a, const void *b)
+{
+    const float x = ((const metrics_item *)a)->score, y = ((const metrics_item *)b)->score;
+    if (isnan(x) || isnan(y)) return isnan(x) - isnan(y);
+    return (x < y) - (x > y);
+}
+
+/* By the definition: all are sorted, and each level adds what it has. */
+static double by_definition(metrics_item *item, uint32_t n)
+{
+    double sum = 0, right = 0, before = 0;
+    qsort(item, n, sizeof *item, falling);
+    for (uint32_t i = 0; i < n; i++) {
+        right += item[i].positive;
+        if (i + 1 < n && falling(&item[i], &item[i + 1]) == 0) continue;
+        sum += (right - before) * right / (i + 1);
+        before = right;
+    }
+    return right > 0 ? sum / right : NAN;
+}
+
+/* The same bits for few and for many positives, for ties, zeros of both signs, and what is no number. */
+static void precisions_are_those_of_the_definition(void **state)
+{
+    (void)state;
+    static const float odd[] = { NAN, INFINITY, -INFINITY, 0, -0.0F };
+    metrics_item item[MOST], again[MOST];
+    srand(11);
+    for (int round = 0; round < 3000; round++) {
+        const uint32_t n = 1 + (uint32_t)(rand() % MOST), levels = 1 + (uint32_t)(rand() % 40);
+        const int rare = 1 + rand() % 20;
+        for (uint32_t i = 0; i < n; i++) {
+            const float score = rand() % 8 ? (float)((uint32_t)rand() % levels) - 10 : odd[rand() % 5];
+            item[i] = again[i] = (metrics_item) { score, rand() % rare == 0 };
+        }
+        const double want = by_definition(item, n), got = metrics_average_precision(again, n);
+        if (!(want == got || (isnan(want) && isnan(got))))
+            fail_msg("round %d: %.17g of %u, wanted %.17g", round, got, (unsigned)n, want);
+    }
+}
+
+/* Classes and images are split over threads: how many there are is in no bit. */
+static void threads_change_nothing(void **state)
+{
+    (void)state;
+    enum { K = 1100, N = 130 };
+    static float logits[2][N * K];
+    static int32_t labels[N];
+    static const char *names[K];
+    strata_score score[2];
+    for (int k = 0; k < K; k++) names[k] = "some";
+    for (int i = 0; i < N; i++) labels[i] = i * 7 % K;
+    for (int i = 0; i < N * K; i++) logits[0][i] = (float)(i * 7919 % 1009) / 64;
+    memcpy(logits[1], logits[0], sizeof logits[0]);
+    const strata_image_set set = { .n = N, .classes = K, .labels = labels, .class_names = names };
+    const grade_rule rule = { false, 0.5, 1 };
+    for (uint32_t i = 0; i < 2; i++) {
+        strata_threads_set(i ? 5 : 1);
+        score[i] = (strata_score) { .images = N };
+        assert_int_equal(grades_take(&score[i], logits[i], &set, &rule), STRATA_OK);
+    }
+    strata_threads_set(0);
+    assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    for (int i = 0; i < N; i++) { /* of every image logarithms of shares have taken their place */
+        double sum = 0;
+        for (int k = 0; k < K; k++) sum += exp((double)logits[0][i * K + k]);
+        assert_true(fabs(sum - 1) < 1e-4);
+    }
+    for (int k = 0; k < K; k++) {
+        const double a = score[0].of_class[k].average_precision, b = score[1].of_class[k].average_precision;
+        assert_memory_equal(&a, &b, sizeof a);
+    }
+    assert_true(score[0].mean_average_precision > 0 &&
+                score[0].mean_average_precision == score[1].mean_average_precision);
+    strata_score_free(&score[0]), strata_score_free(&score[1]);
+}
+
 /* ---- Confusion -------------------------------------------------------------------------------------- */
 
 static void confusion(void **state)
@@ -150,9 +229,15 @@ static void confusion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counts),    cmocka_unit_test(betas), cmocka_unit_test(nothing),
-        cmocka_unit_test(table_j),   cmocka_unit_test(sets),  cmocka_unit_test(precisions),
+        cmocka_unit_test(counts),
+        cmocka_unit_test(betas),
+        cmocka_unit_test(nothing),
+        cmocka_unit_test(table_j),
+        cmocka_unit_test(sets),
+        cmocka_unit_test(precisions),
         cmocka_unit_test(confusion),
+        cmocka_unit_test(precisions_are_those_of_the_definition),
+        cmocka_unit_test(threads_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

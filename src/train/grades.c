@@ -1,10 +1,12 @@
 #include "train/grades.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/file.h"
+#include "core/thread.h"
 #include "train/metrics.h"
 #include "train/recipe.h"
 
@@ -62,7 +64,28 @@ static void log_shares(float *logit, uint32_t K)
     double top = -INFINITY, sum = 0;
     for (uint32_t k = 0; k < K; k++) top = fmax(top, (double)logit[k]);
     for (uint32_t k = 0; k < K; k++) sum += exp((double)logit[k] - top);
-    for (uint32_t k = 0; k < K; k++) logit[k] = (float)((double)logit[k] - top - log(sum));
+    const double whole = log(sum);
+    for (uint32_t k = 0; k < K; k++) logit[k] = (float)((double)logit[k] - top - whole);
+}
+
+typedef struct images {
+    float *logits;
+    uint32_t n, K, piece;
+} images;
+
+static void piece_shares(void *context, uint32_t i)
+{
+    const images *all = context;
+    const size_t first = (size_t)i * all->piece, end = first + all->piece;
+    for (size_t k = first; k < end && k < all->n; k++) log_shares(all->logits + k * all->K, all->K);
+}
+
+/* Of all images; what takes less than a thread's start takes no thread. */
+static void all_shares(float *logits, uint32_t n, uint32_t K)
+{
+    enum { WORTH_A_THREAD = 1 << 16 };
+    images all = { logits, n, K, K < WORTH_A_THREAD ? WORTH_A_THREAD / K : 1 };
+    strata_thread_for((n + all.piece - 1) / all.piece, piece_shares, &all);
 }
 
 /* ---- All ------------------------------------------------------------------------------------------ */
@@ -98,29 +121,57 @@ static strata_status count(strata_score *out, metrics_count *c, const float *log
     return STRATA_OK;
 }
 
+/* What the rows of classes are filled from. */
+typedef struct grading {
+    strata_class_score *row; /* out */
+    double *precision;       /* out: [K] average precision */
+    const metrics_count *count;
+    const float *logits;
+    const strata_image_set *set;
+    double beta;
+    atomic_bool failed; /* out: for want of memory */
+} grading;
+
+static void put_class(void *context, uint32_t k)
+{
+    grading *g = context;
+    const metrics_count *c = &g->count[k];
+    const uint32_t n = g->set->n, K = g->set->classes;
+    strata_class_score *row = &g->row[k];
+    metrics_item *item = malloc(((size_t)n + 1) * sizeof *item);
+    if (!item) {
+        g->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        item[i] = (metrics_item) { g->logits[(size_t)i * K + k], strata_image_is(g->set, i, k) };
+    g->precision[k] = metrics_average_precision(item, n);
+    free(item);
+    row->labelled = c->labelled;
+    row->predicted = c->predicted;
+    row->right = c->right;
+    row->precision = metrics_precision(c);
+    row->recall = metrics_recall(c);
+    row->f_beta = metrics_f_beta(c, g->beta);
+    row->average_precision = g->precision[k];
+}
+
 /* Fill the classes' rows and their means. */
 static strata_status put_classes(strata_score *out, strata_class_score *row, const metrics_count *c,
                                  const float *logits, const strata_image_set *set)
 {
     const uint32_t K = set->classes;
-    metrics_item *item = malloc(((size_t)set->n + 1) * sizeof *item);
-    double *precision = malloc((size_t)K * sizeof *precision);
-    for (uint32_t k = 0; item && precision && k < K; k++) {
-        for (uint32_t i = 0; i < set->n; i++)
-            item[i] = (metrics_item) { logits[(size_t)i * K + k], strata_image_is(set, i, k) };
-        precision[k] = metrics_average_precision(item, set->n);
-        row[k].labelled = c[k].labelled;
-        row[k].predicted = c[k].predicted;
-        row[k].right = c[k].right;
-        row[k].precision = metrics_precision(&c[k]);
-        row[k].recall = metrics_recall(&c[k]);
-        row[k].f_beta = metrics_f_beta(&c[k], out->beta);
-        row[k].average_precision = precision[k];
-    }
-    const bool done = item && precision;
-    if (done) out->mean_average_precision = metrics_mean(precision, K);
-    free(item);
-    free(precision);
+    grading g = { .row = row,
+                  .precision = malloc((size_t)K * sizeof *g.precision),
+                  .count = c,
+                  .logits = logits,
+                  .set = set,
+                  .beta = out->beta };
+    g.failed = !g.precision;
+    if (g.precision) strata_thread_for(K, put_class, &g);
+    const bool done = !g.failed;
+    if (done) out->mean_average_precision = metrics_mean(g.precision, K);
+    free(g.precision);
     return done ? STRATA_OK : no_memory();
 }
 
@@ -165,7 +216,7 @@ strata_status grades_take(strata_score *out, float *logits, const strata_image_s
     }
     STRATA_GO(predict(out, logits, set));
     STRATA_GO(count(out, c, logits, set, rule));
-    for (size_t i = 0; !rule->sets && i < set->n; i++) log_shares(logits + i * K, K);
+    if (!rule->sets) all_shares(logits, set->n, K);
     STRATA_GO(put_classes(out, row, c, logits, set));
     out->macro = average_of(metrics_macro(c, K, rule->beta));
     out->micro = average_of(metrics_micro(c, K, rule->beta));

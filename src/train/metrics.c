@@ -109,24 +109,63 @@ double metrics_samples_f_beta(const float *logit, const uint8_t *target, uint32_
 
 /* ---- Average precision ---------------------------------------------------------------------------- */
 
+static bool is_likelier(float x, float y) { return x > y || (isnan(y) && !isnan(x)); }
+
 static int by_score(const void *a, const void *b)
 {
     const float x = ((const metrics_item *)a)->score, y = ((const metrics_item *)b)->score;
-    if (isnan(x) || isnan(y)) return isnan(x) - isnan(y);
-    return (x < y) - (x > y);
+    return is_likelier(y, x) - is_likelier(x, y);
 }
 
+/* Bring the positives to the front. Returns how many they are. */
+static uint32_t gather(metrics_item *item, uint32_t n)
+{
+    uint32_t positives = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!item[i].positive) continue;
+        const metrics_item found = item[i];
+        item[i] = item[positives];
+        item[positives++] = found;
+    }
+    return positives;
+}
+
+/* The first of the sorted positives that is not likelier than this. */
+static uint32_t place_of(const metrics_item *item, uint32_t positives, float score)
+{
+    uint32_t low = 0, high = positives;
+    if (is_likelier(item[positives - 1].score, score)) return positives; /* so it is for most */
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (is_likelier(item[middle].score, score))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* A level without positives adds nothing, so only positives, few where classes are many, are sorted: of the
+ * others it is enough to know between which two of them they are. */
 double metrics_average_precision(metrics_item *item, uint32_t n)
 {
-    double sum = 0, right = 0, before = 0;
-    if (n) qsort(item, n, sizeof *item, by_score);
-    for (uint32_t i = 0; i < n; i++) {
-        right += item[i].positive;
-        if (i + 1 < n && by_score(&item[i], &item[i + 1]) == 0) continue; /* the level goes on */
-        sum += (right - before) * right / (i + 1);
+    double sum = 0, before = 0;
+    uint32_t above = 0; /* or as likely as the positives so far */
+    const uint32_t positives = gather(item, n);
+    if (positives == 0) return NAN;
+    qsort(item, positives, sizeof *item, by_score);
+    for (uint32_t i = positives; i < n; i++) {
+        const uint32_t place = place_of(item, positives, item[i].score);
+        if (place < positives) item[place].positive++; /* counts those that come here, and itself */
+    }
+    for (uint32_t i = 0; i < positives; i++) {
+        above += item[i].positive;
+        if (i + 1 < positives && by_score(&item[i], &item[i + 1]) == 0) continue; /* the level goes on */
+        const double right = i + 1;
+        sum += (right - before) * right / above;
         before = right;
     }
-    return right > 0 ? sum / right : NAN;
+    return sum / positives;
 }
 
 /* ---- Confusion ------------------------------------------------------------------------------------ */

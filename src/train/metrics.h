@@ -56,13 +56,13 @@ double metrics_samples_f_beta(const float *logit, const uint8_t *target, uint32_
 
 /* An image as one class sees it. */
 typedef struct metrics_item {
-    float score; /* the higher, the likelier; a NaN is below all */
-    bool positive;
+    float score;       /* the higher, the likelier; a NaN is below all */
+    uint32_t positive; /* 1 or 0 */
 } metrics_item;
 
 /* Average precision of a class: the sum over score levels of precision times the recall they add. Items of
  * equal score are one level, so their order does not matter. NaN without positives.
- *   item  [n]; sorted in place */
+ *   item  [n]; changed */
 double metrics_average_precision(metrics_item *item, uint32_t n);
 
 /* The mean of the values that are not NaN; NaN of none. */
