@@ -51,10 +51,19 @@ rm -rf early/checkpoints/*
 expect 0 "no checkpoint, so from step 0" "$strata" train --resume early --progress none
 same whole early
 begin twice 20
-kill -INT "$process"; sleep 0.01; kill -INT "$process" 2> /dev/null
+kill -INT "$process"; sleep 0.01; kill -INT "$process" 2> /dev/null # as timeout does: it means once
 ends 130
+holds twice/log.txt '^interrupted after step'
 expect 0 "" "$strata" train --resume twice --quiet
 same whole twice
+# A step that takes longer than anybody waits is left by a second signal.
+"$strata" train builtin:digits --device cpu --model resnet18 --size 64 --run-dir slow-step --quiet > out 2> err &
+process=$!
+until grep -qs '^run ' slow-step/log.txt || ! kill -0 "$process"; do sleep 0.05; done
+sleep 0.5; kill -TERM "$process"; sleep 0.7; kill -TERM "$process"
+ends 143
+grep -q interrupted slow-step/log.txt && fail "a second signal waits for the step: $(cat slow-step/log.txt)"
+rm -r slow-step
 
 # Sums are split for the processor's cores: with fewer of them they are split as they were.
 if [ "$(nproc)" -gt 1 ]; then

@@ -2,17 +2,30 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 
 static volatile int flag;
 static volatile sig_atomic_t received;
+static struct timespec first;
+
+/* timeout(1), and whoever else sends to a process and to its group, sends twice and means once. */
+static bool is_another(void)
+{
+    const double least = 0.5; /* seconds */
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - first.tv_sec) + 1e-9 * (double)(now.tv_nsec - first.tv_nsec) >= least;
+}
 
 static void on_signal(int number)
 {
     static const char text[] = "\nstopping after this step; once more leaves at once\n";
-    if (flag) _exit(128 + number);
+    if (flag && is_another()) _exit(128 + number);
+    if (flag) return;
+    clock_gettime(CLOCK_MONOTONIC, &first);
     flag = 1;
     received = number;
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) return; /* nobody to tell */
@@ -21,7 +34,9 @@ static void on_signal(int number)
 const volatile int *cli_interrupt_begin(void)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-    sigemptyset(&action.sa_mask);
+    sigemptyset(&action.sa_mask); /* one after the other: `first` is of one of them */
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return &flag;
