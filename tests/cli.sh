@@ -110,6 +110,10 @@ is_png rates.png
 expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot again.png --csv -
 cmp -s rates.png again.png || fail "the same rates make another picture"
 [ "$(wc -l < out)" = 51 ] || fail "--csv - beside --plot: $(wc -l < out) lines"
+expect 4 "cannot write nowhere/t.csv: No such file" "$strata" rates --steps 50 --csv nowhere/t.csv
+expect 4 "cannot write all of half.csv: File too large" bash -c 'trap "" XFSZ; ulimit -f 8; exec "$@"' - "$strata" \
+  rates --steps 5000 --csv half.csv
+absent half.csv
 expect 4 "nowhere/rates.png" "$strata" rates --steps 50 --plot nowhere/rates.png
 expect 4 "cannot write .: wanted a regular file" "$strata" rates --steps 50 --plot .
 
@@ -199,6 +203,7 @@ python3 "$here/bench_keys.py" bench.json out > keys || fail "bench --json: $(cat
 
 # ---- Words and options ----
 expect 2 "'trian'.*did you mean 'train'" "$strata" trian
+expect 2 "'trian'.*did you mean 'train'" "$strata" help trian
 expect 2 "a command comes first" "$strata" --epochs 3
 expect 2 "'--epocs'.*did you mean '--epochs'" "$strata" train builtin:digits --epocs 3
 expect 2 "'--epocs'.*did you mean '--epochs'" "$strata" train builtin:digits --epocs=3
@@ -223,6 +228,14 @@ expect 4 "run/recipe.yaml" "$strata" train --resume run --epochs 3
 expect 2 "goes on with the run's own data" "$strata" train --resume run builtin:digits
 expect 4 "nowhere" "$strata" train --resume nowhere
 expect 4 "nowhere.yaml" "$strata" train builtin:digits --recipe nowhere.yaml
+expect 4 "--recipe digits is a folder: wanted a file; a run has digits/recipe.yaml" "$strata" train --recipe digits
+expect 4 "^strata: digits: not a run folder: it has no run.json$" "$strata" train --resume digits
+expect 4 "tiny.yaml is no folder: wanted that of a run" "$strata" train --resume tiny.yaml
+for more in "" --overwrite; do
+  expect 2 "--run-dir tiny.yaml is there and no folder" "$strata" train builtin:digits --run-dir tiny.yaml $more
+done
+expect 2 "--labels tiny.yaml is of pictures: digits has labels of its own" "$strata" train digits --labels tiny.yaml
+expect 0 "" "$strata" data info digits --labels none
 printf 'epochs: 3\nepocs: 4\n' > typo.yaml
 expect 2 "typo.yaml:2:.*'epocs'.*did you mean 'epochs'" "$strata" train builtin:digits --recipe typo.yaml
 printf 'epochs: 3\n  batch: [\n' > broken.yaml

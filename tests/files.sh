@@ -373,6 +373,8 @@ for sign in nan minus; do
     "$strata" evaluate $sign.safetensors good --device cpu --model tiny.yaml
   holds out '^loss    nan$'
 done
+expect 4 "pictures/train is a folder: wanted pictures, such as pictures/train/\*" "$strata" predict first pictures/train --device cpu
+refused 4 "first is the folder of a run and holds no data: --resume first goes on with the run, --recipe first/recipe.yaml" first
 expect 5 "dot.png: what .*nan.safetensors says of it is not finite" "$strata" predict nan.safetensors dot.png --device cpu --model tiny.yaml
 expect 2 "--top wants a whole number" "$strata" predict first dot.png --top 0
 expect 4 "empty" "$strata" predict empty dot.png

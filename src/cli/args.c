@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/terminal.h"
@@ -204,7 +205,11 @@ static strata_status count_words(const cli_arguments *a)
 static strata_status make_recipe(cli_arguments *a)
 {
     const char *file = cli_option_given(a, "recipe"), *device = getenv("STRATA_DEVICE");
+    struct stat info;
     STRATA_TRY(strata_recipe_open(&a->recipe));
+    if (file && stat(file, &info) == 0 && S_ISDIR(info.st_mode))
+        return cli_fail(STRATA_FILE, "--recipe %s is a folder: wanted a file; a run has %s/recipe.yaml", file,
+                        file);
     if (file) STRATA_TRY(strata_recipe_load(a->recipe, file));
     if (device && *device && cli_takes_key(a->command, "device"))
         STRATA_TRY(strata_recipe_set(a->recipe, "device", device));

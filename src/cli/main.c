@@ -124,6 +124,8 @@ static strata_status run(int argc, char **argv)
             cli_command_help(about);
         else if (argc == 3 && second_words(argv[2]))
             cli_family_help(argv[2]);
+        else if (argc > 2 && argv[2][0] != '-')
+            return unknown_command(argv[2], argc > 3 ? argv[3] : NULL);
         else
             cli_help();
     } else if (argc > 2 && asks_for_help(argv[2]) && second_words(first)) {

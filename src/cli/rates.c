@@ -1,7 +1,9 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "strata/rates.h"
@@ -65,6 +67,16 @@ static strata_status count(const cli_arguments *a, uint64_t *steps, uint32_t *pe
                     "rates wants the length of the run: --steps N, or --epochs E --batches B");
 }
 
+/* Half a table is none; what is no file, such as a pipe, stays. */
+static strata_status spoiled(const char *path)
+{
+    struct stat info;
+    const strata_status status = cli_fail(STRATA_FILE, "cannot write all of %s: %s", path,
+                                          errno ? strerror(errno) : "what it is refuses");
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) remove(path);
+    return status;
+}
+
 static strata_status run(cli_arguments *a)
 {
     uint64_t steps;
@@ -77,10 +89,10 @@ static strata_status run(cli_arguments *a)
     STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));
     if (to_file) s.file = fopen(path, "w");
     if (picture && !path) s.file = NULL;
-    if (to_file && !s.file) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
+    if (to_file && !s.file) return cli_fail(STRATA_FILE, "cannot write %s: %s", path, strerror(errno));
+    errno = 0;
     strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, row, &s);
-    if (to_file && (ferror(s.file) | fclose(s.file)) && status == STRATA_OK)
-        status = cli_fail(STRATA_FILE, "%s: not all of it could be written", path);
+    if (to_file && (ferror(s.file) | fclose(s.file)) && status == STRATA_OK) status = spoiled(path);
     if (status == STRATA_OK && picture) status = strata_rates_draw(a->recipe, steps, per_epoch, picture);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "data/data.h"
 #include "train/augment.h"
 #include "train/recipe.h"
@@ -116,6 +117,21 @@ strata_status recipe_style(strata_picture_style *out, const strata_recipe *r)
     return read_colour(out->background, strata_recipe_get(r, "background"));
 }
 
+/* Why there is no data, in better words where it is a run that was named. */
+static strata_status no_data(const char *source, strata_status status)
+{
+    char *path = NULL;
+    if (!strata_folder_exists(source) || strata_path_join(&path, source, "run.json") != STRATA_OK)
+        return status;
+    const bool run = strata_path_exists(path);
+    free(path);
+    if (!run) return status;
+    return strata_fail(status,
+                       "%s is the folder of a run and holds no data: --resume %s goes on with the run, "
+                       "--recipe %s/recipe.yaml repeats it",
+                       source, source, source);
+}
+
 static strata_status open_set(strata_data **out, const char *source, const strata_recipe *r,
                               const strata_task *task, strata_cache_use cache)
 {
@@ -146,8 +162,16 @@ static strata_status open_set(strata_data **out, const char *source, const strat
     config.h = stored[0];
     config.w = stored[1];
     if (task && task->c) config.channels = task->c;
-    STRATA_TRY(strata_data_load(out, source, &config));
+    const strata_status status = strata_data_load(out, source, &config);
+    if (status == STRATA_FILE) return no_data(source, status);
+    STRATA_TRY(status);
     const bool pictures = (*out)->file[0] != NULL; /* other sets are of the size that they are */
+    if (!pictures && *config.labels && strcmp(config.labels, "none") != 0) {
+        strata_data_close(*out);
+        *out = NULL;
+        return strata_fail(STRATA_BAD_ARG, "--labels %s is of pictures: %s has labels of its own",
+                           config.labels, source);
+    }
     if (pictures && (stored[0] != seen[0] || stored[1] != seen[1])) {
         (*out)->seen_h = seen[0];
         (*out)->seen_w = seen[1];

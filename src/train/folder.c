@@ -124,8 +124,10 @@ static strata_status start_json(run_folder *f, const char *command)
 strata_status folder_check(const strata_recipe *r)
 {
     const char *path = strata_recipe_get(r, "run-dir");
-    if (!*path || !strata_path_exists(path) || strata_folder_empty(path) || recipe_flag(r, "overwrite"))
-        return STRATA_OK;
+    if (!*path || !strata_path_exists(path)) return STRATA_OK;
+    if (!strata_folder_exists(path))
+        return strata_fail(STRATA_BAD_ARG, "--run-dir %s is there and no folder: name another", path);
+    if (strata_folder_empty(path) || recipe_flag(r, "overwrite")) return STRATA_OK;
     return strata_fail(
         STRATA_BAD_ARG,
         "--run-dir %s exists and is not empty: name another, continue it with --resume, or replace "
@@ -173,10 +175,16 @@ strata_status folder_reopen(run_folder *f, const char *path)
     json_error_t error;
     char *json = NULL;
     *f = (run_folder) { 0 };
-    if (!strata_folder_exists(path)) return strata_fail(STRATA_FILE, "%s: there is no such run folder", path);
+    if (!strata_folder_exists(path))
+        return strata_fail(STRATA_FILE,
+                           strata_path_exists(path) ? "%s is no folder: wanted that of a run"
+                                                    : "%s: there is no such run folder",
+                           path);
     f->path = strdup(path);
     json = f->path ? folder_file(f, "run.json") : NULL;
     if (!json) STRATA_GO(no_memory());
+    if (!strata_path_exists(json))
+        STRATA_GO(strata_fail(STRATA_FILE, "%s: not a run folder: it has no run.json", path));
     f->run = json_load_file(json, 0, &error);
     if (!f->run || !json_is_object(f->run))
         STRATA_GO(strata_fail(STRATA_FILE, "%s:%d: not a run's record: %s", json, f->run ? 1 : error.line,

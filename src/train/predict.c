@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "train/dataset.h"
 #include "train/recipe.h"
 #include "train/score.h"
@@ -223,6 +224,9 @@ strata_status strata_predict(strata_predictor *p, const char *picture, strata_gu
     double *share = calloc(t->classes, sizeof *share);
     *n = 0;
     if (!share) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its classes", picture);
+    if (strata_folder_exists(picture))
+        STRATA_GO(
+            strata_fail(STRATA_FILE, "%s is a folder: wanted pictures, such as %s/*", picture, picture));
     STRATA_GO(strata_picture_read(&image, picture));
     STRATA_GO(recipe_style(&style, p->source.recipe));
     const uint32_t shape[3] = { p->stored[0], p->stored[1], t->c };
