@@ -217,6 +217,7 @@ expect 2 "--epochs wants a whole number.*got 'many'" "$strata" train builtin:dig
 expect 2 "--epochs wants a whole number.*got '0'" "$strata" train builtin:digits epochs=0
 expect 2 "--quiet takes no value" "$strata" train builtin:digits --quiet=yes
 expect 2 "--opt wants one of.*got 'adamww'; did you mean 'adamw'" "$strata" train builtin:digits --opt adamww
+expect 2 "--variants: conv2d has no variant 'wino'; it has: plain" "$strata" train builtin:digits --device cpu --variants conv2d=wino
 expect 2 "--progress wants auto, bar, plain or none, got 'baar'" "$strata" train builtin:digits --progress baar
 expect 2 "--color wants auto, always or never, got 'pink'" "$strata" train builtin:digits --color pink
 expect 2 "wants DATA" "$strata" train

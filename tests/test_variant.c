@@ -66,8 +66,36 @@ static void forced_and_preferred(void **state)
     close_device(d);
 }
 
+/* What forces nothing because it is misspelt is told. */
+static void misspelt_lists_are_refused(void **state)
+{
+    (void)state;
+    static const char *const right[] = { "",
+                                         "exact",
+                                         "plain",
+                                         "conv2d=winograd",
+                                         "conv2d.BACKWARD_X=tile64,,exact,relu=plain,",
+                                         "gone:FORWARD=of_an_earlier_strata" };
+    static const struct {
+        const char *list, *why;
+    } wrong[] = { { "winogrod", "no operation has a variant 'winogrod'" },
+                  { "exactly", "no operation has a variant 'exactly'" },
+                  { "plain,con2d=plain", "there is no operation 'con2d'; did you mean 'conv2d'?" },
+                  { "conv2d=wino", "conv2d has no variant 'wino'; it has: plain, " },
+                  { "relu=winograd", "relu has no variant 'winograd'; it has: plain" },
+                  { "conv2d=", "conv2d has no variant ''" },
+                  { "conv2d.FORWRD=plain", "there is no pass 'FORWRD'" } };
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) OK(strata_variants_check(right[i]));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (strata_variants_check(wrong[i].list) != STRATA_BAD_ARG) fail_msg("accepted: %s", wrong[i].list);
+        if (!strstr(strata_message(), wrong[i].why))
+            fail_msg("%s: \"%s\" is not in \"%s\"", wrong[i].list, wrong[i].why, strata_message());
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(forced_and_preferred) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(forced_and_preferred),
+                                        cmocka_unit_test(misspelt_lists_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

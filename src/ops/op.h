@@ -230,6 +230,10 @@ uint64_t strata_op_scratch(const strata_caps *caps, const char *forced, const st
 /* The same for any variant on any device. */
 uint64_t strata_op_most_scratch(const strata_node *n);
 void strata_stream_force(strata_stream *s, const char *variants);
+
+/* Are there such operations, passes and variants? Of "node:PASS=name", which an earlier run wrote, nothing is
+ * asked. Errors: STRATA_BAD_ARG with what there is. */
+strata_status strata_variants_check(const char *variants);
 /* Does a list of forced variants hold the item "exact"? */
 bool strata_op_wants_exact(const char *forced);
 /* Does a list of forced variants speak of a pass of a node, with a variant that its op has? */

@@ -1,6 +1,8 @@
 /* Which of an op's variants is recorded, and what scratch they want. */
+#include <stdio.h>
 #include <string.h>
 
+#include "core/nearest.h"
 #include "ops/inside.h"
 
 void strata_stream_force(strata_stream *s, const char *variants)
@@ -53,6 +55,74 @@ bool strata_op_wants_exact(const char *forced)
     }
     return false;
 }
+
+/* ---- What is asked for ----------------------------------------------------------------------------- */
+
+static bool has_variant(const strata_op *op, const char *name, size_t length)
+{
+    for (uint32_t i = 0; i == 0 || (op->variants && op->variants[i]); i++)
+        if (same(name, length, strata_op_variant_name(op, i))) return true;
+    return false;
+}
+
+static strata_status no_variant(const strata_op *op, const char *name, size_t length)
+{
+    char list[256] = "";
+    for (uint32_t i = 0; i == 0 || (op->variants && op->variants[i]); i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "",
+                 strata_op_variant_name(op, i));
+    return strata_fail(STRATA_BAD_ARG, "--variants: %s has no variant '%.*s'; it has: %s", op->name,
+                       (int)length, name, list);
+}
+
+static strata_status no_op(const char *name, size_t length)
+{
+    char wanted[64];
+    const char *names[128];
+    uint32_t n = 0;
+    for (const strata_op *const *op = strata_ops; *op && n < 128; op++) names[n++] = (*op)->name;
+    snprintf(wanted, sizeof wanted, "%.*s", (int)length, name);
+    const char *near = strata_nearest(wanted, names, n);
+    return strata_fail(STRATA_BAD_ARG, "--variants: there is no operation '%s'%s%s%s", wanted,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+/* "name", "op=name" or "op.PASS=name" */
+static strata_status check_item(const char *item, size_t n)
+{
+    const char *equals = memchr(item, '=', n);
+    if (!equals) {
+        for (const strata_op *const *op = strata_ops; *op; op++)
+            if (has_variant(*op, item, n)) return STRATA_OK;
+        return strata_fail(STRATA_BAD_ARG, "--variants: no operation has a variant '%.*s'", (int)n, item);
+    }
+    const size_t left = (size_t)(equals - item);
+    const char *dot = memchr(item, '.', left), *name = equals + 1;
+    const size_t length = n - left - 1, stem = dot ? (size_t)(dot - item) : left;
+    bool pass = !dot;
+    for (int i = 0; !pass && i < STRATA_PASSES; i++)
+        pass = same(dot + 1, left - stem - 1, strata_pass_name((strata_pass)i));
+    for (const strata_op *const *op = strata_ops; *op; op++) {
+        if (!same(item, stem, (*op)->name)) continue;
+        if (!pass)
+            return strata_fail(STRATA_BAD_ARG, "--variants: there is no pass '%.*s'", (int)(left - stem - 1),
+                               dot + 1);
+        return has_variant(*op, name, length) ? STRATA_OK : no_variant(*op, name, length);
+    }
+    return no_op(item, stem);
+}
+
+strata_status strata_variants_check(const char *variants)
+{
+    for (const char *p = variants; *p;) {
+        const size_t item = strcspn(p, ",");
+        if (item && !same(p, item, "exact") && !memchr(p, ':', item)) STRATA_TRY(check_item(p, item));
+        p += item + (p[item] == ',');
+    }
+    return STRATA_OK;
+}
+
+/* ---- What is taken --------------------------------------------------------------------------------- */
 
 static uint32_t choose(const strata_caps *caps, const char *forced, const strata_node *n, strata_pass pass)
 {

@@ -37,6 +37,7 @@ static strata_status choose_variants(engine *e, const strata_recipe *r, const en
                                      const strata_plan_config *plan)
 {
     const char *forced = strata_recipe_get(r, "variants"); /* of a resumed run: all of its launches */
+    STRATA_TRY(strata_variants_check(forced));
     /* Without training, too: which sums are direct must not depend on the batch, as scores may not. */
     if (recipe_is(r, "exact", "true") || !c->train) strata_text_append(&e->given, "exact,", strlen("exact,"));
     strata_text_append(&e->given, forced, strlen(forced));
