@@ -243,6 +243,8 @@ printf 'epochs: 3\n  batch: [\n' > broken.yaml
 expect 4 "broken.yaml:" "$strata" train builtin:digits --recipe broken.yaml
 expect 4 "data \"--epochs\" is not there" "$strata" train -- --epochs
 expect 4 "standard output" sh -c "'$strata' models > /dev/full"
+expect 4 "standard output" sh -c "'$strata' models >&-"
+expect 2 "strata evaluate: word 1 is empty; usage: " "$strata" evaluate ""
 absent runs
 
 # ---- Lists ----

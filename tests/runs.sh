@@ -56,6 +56,13 @@ ends 130
 holds twice/log.txt '^interrupted after step'
 expect 0 "" "$strata" train --resume twice --quiet
 same whole twice
+# Whoever read the table is gone.
+"$strata" train builtin:digits "${common[@]}" --run-dir piped 2> err | head -c 1 > out
+code=${PIPESTATUS[0]}
+[ "$code" = 141 ] || fail "exit code $code with nobody to print to"
+holds piped/log.txt '^interrupted after step'
+expect 0 "resume after step" "$strata" train --resume piped --progress none
+same whole piped
 # A step that takes longer than anybody waits is left by a second signal.
 "$strata" train builtin:digits --device cpu --model resnet18 --size 64 --run-dir slow-step --quiet > out 2> err &
 process=$!

@@ -191,6 +191,10 @@ static strata_status take_all(cli_arguments *a)
 static strata_status count_words(const cli_arguments *a)
 {
     const cli_command *c = a->command;
+    for (uint32_t i = 0; i < a->n_words; i++)
+        if (!*a->word[i])
+            return cli_fail(STRATA_BAD_ARG, "strata %s: word %u is empty; usage: strata %s %s", c->name,
+                            (unsigned)i + 1, c->name, c->synopsis);
     if (a->n_words > c->most)
         return cli_fail(STRATA_BAD_ARG, "strata %s: '%s' is one word too many; usage: strata %s %s", c->name,
                         a->word[c->most], c->name, c->synopsis);

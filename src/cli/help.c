@@ -12,7 +12,8 @@ static const char exit_codes[] = "0 all right; 1 the run or a check failed; 2 an
                                  "usable; 3 no usable Vulkan device; 4 "
                                  "a file could not be read, written or understood; 5 the loss was not "
                                  "finite; 6 the device was lost or out "
-                                 "of memory; 130 and 143 after Ctrl-C and SIGTERM.";
+                                 "of memory; 130, 143 and 141 after Ctrl-C, SIGTERM and "
+                                 "a pipe that nobody reads.";
 
 static const char environment[] = "STRATA_DEVICE is the default of --device. NO_COLOR, CLICOLOR_FORCE and "
                                   "TERM=dumb are respected. Compiled "

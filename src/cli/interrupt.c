@@ -23,17 +23,27 @@ static bool is_another(void)
 static void on_signal(int number)
 {
     static const char text[] = "\nstopping after this step; once more leaves at once\n";
-    if (flag && is_another()) _exit(128 + number);
-    if (flag) return;
+    if (first.tv_sec && is_another()) _exit(128 + number);
+    if (first.tv_sec) return;
     clock_gettime(CLOCK_MONOTONIC, &first);
     flag = 1;
     received = number;
     if (write(STDERR_FILENO, text, sizeof text - 1) < 0) return; /* nobody to tell */
 }
 
+/* Whoever read what is printed is gone: the run is saved, and does not go on in the dark. */
+static void on_pipe(int number)
+{
+    flag = 1;
+    if (!received) received = number;
+}
+
 const volatile int *cli_interrupt_begin(void)
 {
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    struct sigaction pipe = { .sa_handler = on_pipe, .sa_flags = SA_RESTART };
+    sigemptyset(&pipe.sa_mask);
+    sigaction(SIGPIPE, &pipe, NULL);
     sigemptyset(&action.sa_mask); /* one after the other: `first` is of one of them */
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);

@@ -1,4 +1,5 @@
 /* strata -- the command line. A client of the library: it includes include/strata alone. */
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,8 +148,17 @@ static strata_status run(int argc, char **argv)
     return STRATA_OK;
 }
 
+/* What is opened next would take the place of a stream that is closed, and get what is printed into it. */
+static void keep_streams_apart(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDONLY) != fd)
+            return; /* printing fails, as before */
+}
+
 int main(int argc, char **argv)
 {
+    keep_streams_apart();
     setlocale(LC_CTYPE, ""); /* is the terminal UTF-8? */
     widen_software_device();
     cli_terminal_begin(NULL);

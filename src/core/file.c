@@ -12,12 +12,15 @@
 
 /* ---- Reading ------------------------------------------------------------------------ */
 
-/* Read what `file` holds. Its size is only a hint: pipes and /proc have none, and a file may grow. */
+/* Read what `file` holds. Its size is only a hint: pipes and /proc have none, and a file may grow. What is no
+ * file may have no end. */
 static strata_status read_all(char **out, size_t *n, FILE *file, const char *path)
 {
+    static const size_t most_of_a_stream = (size_t)1 << 28;
     struct stat info;
     size_t room = 4096, length = 0;
-    if (fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0)
+    const bool regular = fstat(fileno(file), &info) == 0 && S_ISREG(info.st_mode);
+    if (regular && info.st_size > 0)
         room = (size_t)info.st_size + 2; /* the NUL, and one byte so that the end is met without growing */
     char *bytes = malloc(room);
     while (bytes) {
@@ -32,6 +35,11 @@ static strata_status read_all(char **out, size_t *n, FILE *file, const char *pat
             *out = bytes;
             *n = length;
             return STRATA_OK;
+        }
+        if (!regular && length >= most_of_a_stream) {
+            free(bytes);
+            return strata_fail(STRATA_FILE, "cannot read %s: it is no file, and has no end within 256 MiB",
+                               path);
         }
         char *grown = room <= SIZE_MAX / 2 ? realloc(bytes, 2 * room) : NULL;
         if (!grown)
