@@ -227,13 +227,13 @@ static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t 
 {
     const uint32_t lanes = half ? 0 : strata_store_lanes(caps);
     element_grid e = { .cut = *c };
-    int n = 0;
+    uint32_t n = 0;
     if (lanes && c->quads % lanes == 0 && pixels % EACH_LANES == 0) {
         e.cut.cols = lanes, e.cut.rows = 1, e.cut.each = EACH_LANES;
-        n = snprintf(e.defines, sizeof e.defines, "GROUP=%u SG=%u SHUFFLE=%d LANE_STORES=1 ", lanes, lanes,
-                     caps->shuffle);
+        n = strata_subgroup_defines(e.defines, caps, true);
     }
-    snprintf(e.defines + n, sizeof e.defines - (size_t)n, "EACH=%u COLS=%u %s", e.cut.each, e.cut.cols, more);
+    snprintf(e.defines + n, sizeof e.defines - n, "%sEACH=%u COLS=%u %s", n ? " " : "", e.cut.each,
+             e.cut.cols, more);
     return e;
 }
 

@@ -119,7 +119,7 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
     static const char *const out[] = { "", "float", "vec2", "", "vec4" };
     const uint32_t lanes = caps->subgroup, wide = choose_wide(lanes, p->cols, p->half);
     conv2d_tile t = { .rows = rows, .cols = lanes * wide };
-    char depth[16] = "";
+    char depth[16] = "", subgroup[STRATA_SUBGROUP_DEFINES];
     if (p->depth > 0 && p->depth < 4)
         snprintf(depth, sizeof depth, " DEPTH=%u", p->depth);
     else if (p->ragged)
@@ -128,9 +128,10 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
      * the 3 % of a step that is won do not pay. */
     const bool whole = conv2d_stores_lanes(caps) && !caps->shuffle && wide == 4 && !p->half &&
                        p->rows % rows == 0 && p->cols % t.cols == 0;
-    snprintf(t.defines, sizeof t.defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=%u OUT=%s%s%s%s%s", lanes,
-             lanes, caps->shuffle, rows, wide, out[wide], p->texel ? " TEXEL=1" : "", depth,
-             p->old ? " OLD=1" : "", whole ? p->flat ? " LANE_STORES=1 FLAT=1" : " LANE_STORES=1" : "");
+    strata_subgroup_defines(subgroup, caps, whole);
+    snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s", subgroup, rows, wide,
+             out[wide], p->texel ? " TEXEL=1" : "", depth, p->old ? " OLD=1" : "",
+             whole && p->flat ? " FLAT=1" : "");
     return t;
 }
 

@@ -221,10 +221,10 @@ static strata_status launch(const recorder *r, const strata_kernel *kernel, cons
 static define_list defines_of(const recorder *r, const char *more, const char *kind, uint32_t lanes)
 {
     define_list d = { .group = lanes ? lanes : STRATA_GROUP };
-    int n = snprintf(d.s, sizeof d.s, "%s%s%s", more, *more && *kind ? " " : "", kind);
-    if (lanes)
-        snprintf(d.s + n, sizeof d.s - (size_t)n, "%sGROUP=%u SG=%u SHUFFLE=%d LANE_STORES=1", n ? " " : "",
-                 lanes, lanes, r->caps->shuffle);
+    char subgroup[STRATA_SUBGROUP_DEFINES] = "";
+    if (lanes) strata_subgroup_defines(subgroup, r->caps, true);
+    const int n = snprintf(d.s, sizeof d.s, "%s%s%s", more, *more && *kind ? " " : "", kind);
+    snprintf(d.s + n, sizeof d.s - (size_t)n, "%s%s", n && lanes ? " " : "", subgroup);
     return d;
 }
 
@@ -320,7 +320,7 @@ static strata_status launch_product(const recorder *r, const struct winograd_pro
 {
     const uint32_t lanes = lanes_of(r->caps);
     const char *texel = texels(r, a->v, a->u);
-    char defines[112];
+    char defines[112], subgroup[STRATA_SUBGROUP_DEFINES];
     if (lanes == 0) {
         const define_list d = defines_of(r, "", texel, 0);
         const conv2d_tile t = conv2d_product_tile(r->caps, a->rows, 4 * a->quads);
@@ -336,9 +336,9 @@ static strata_status launch_product(const recorder *r, const struct winograd_pro
                    lines = (tiles + MAX_GROUPS - 1) / MAX_GROUPS;
     const bool room = conv2d_stores_lanes(r->caps) && a->quads % lanes == 0 &&
                       round_up(a->rows, height) * a->quads <= a->m_step;
-    snprintf(defines, sizeof defines, "GROUP=%u SG=%u SHUFFLE=%d ROWS=%u WIDE=4 OUT=vec4 %s%s%s", lanes,
-             lanes, r->caps->shuffle, height, texel, a->start == CONV2D_OLD ? " OLD=1" : "",
-             room ? " LANE_STORES=1" : "");
+    strata_subgroup_defines(subgroup, r->caps, room);
+    snprintf(defines, sizeof defines, "%s ROWS=%u WIDE=4 OUT=vec4 %s%s", subgroup, height, texel,
+             a->start == CONV2D_OLD ? " OLD=1" : "");
     strata_launch how = { .pass = r->pass,
                           .variant = conv2d_variants[CONV2D_WINOGRAD],
                           .defines = defines,

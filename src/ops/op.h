@@ -282,6 +282,11 @@ bool strata_texels(strata_stream *s, const void *args, const strata_kernel *kern
  * plain store is. */
 uint32_t strata_store_lanes(const strata_caps *caps);
 
+/* What shaders/subgroup.glsl wants to know where a workgroup is one subgroup, "GROUP=16 SG=16 SHUFFLE=1", and
+ * with `stores` what shaders/lane_stores.glsl does. Returns the number of characters, all of which fit. */
+enum { STRATA_SUBGROUP_DEFINES = 48 };
+uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata_caps *caps, bool stores);
+
 /* The part of an activation's slice that holds these images. "No tensor" stays so. */
 strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part);
 
