@@ -45,8 +45,8 @@ void main()
 #endif
     }
 
-    // Nothing that the next round begins with is written before the sums: lavapipe writes it under a mask, and
-    // LLVM forms a sum's own masked write in one instruction, where it stays, only if the mask is first used
+    // Nothing that the next round begins with is written before the sums: lavapipe writes it under a mask,
+    // and LLVM forms a sum's own masked write in one instruction, in place, only if the mask is first used
     // there. Else it takes two, and all sums move once more in each round, a sixth of the time.
     for (uint k = pixels.x; k < pixels.y;) {
         vec4 xs[4];
