@@ -42,8 +42,16 @@ uint pixel_at(uint row)
         if (to != NOWHERE && col < cols) PUT(y, to * cols + col, sum[r]);                                    \
     }
 #endif
-#define ADD_ROW(r)                                                                                           \
-    [[unroll]] for (uint d = 0; d < DEPTH; d++) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];
+#define ADD(r, d) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];
+#if DEPTH == 4
+#define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) ADD(r, 2) ADD(r, 3) }
+#elif DEPTH == 3
+#define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) ADD(r, 2) }
+#elif DEPTH == 2
+#define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) }
+#else
+#define ADD_ROW(r) { ADD(r, 0) }
+#endif
 
 void main()
 {

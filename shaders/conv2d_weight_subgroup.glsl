@@ -11,8 +11,8 @@
         xs[d] = X(mix(0, FROM_LANE(from, d) + from_tap, inside));                                            \
         xs[d] = mix(vec4(0.0), xs[d], bvec4(inside));                                                        \
     }
-#define ADD_ROW(r)                                                                                           \
-    [[unroll]] for (uint d = 0; d < 4; d++) sum[r] += FROM_LANE(xs[d][(r) % 4], (r) / 4) * dys[d];
+#define ADD(r, d) sum[r] += FROM_LANE(xs[d][(r) % 4], (r) / 4) * dys[d];
+#define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) ADD(r, 2) ADD(r, 3) }
 #define MASK_ROW(r)                                                                                          \
     sum[r] = within(sum[r], col, 4 * FROM_LANE(tap.channel, (r) / 4) + uint((r) % 4) < depth ? width : 0);
 

@@ -55,8 +55,9 @@ dvec2 pairs_of(vec4 v)
 #endif
 #define STORE(name, at, value)                                                                               \
     {                                                                                                        \
+        const uint lane_0 = at;                                                                              \
         dvec2 pairs = pairs_of(value);                                                                       \
-        STORE_ALL(name, at, pairs)                                                                           \
+        STORE_ALL(name, lane_0, pairs)                                                                       \
     }
 #else
 #define STORES(at, name)

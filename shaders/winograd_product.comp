@@ -33,10 +33,10 @@ const uint START_ZERO = 0, START_OLD = 2; // the second: m is added to
 #endif
 
 const uint FETCHES = ROWS / SG;
-#define ADD_ROW(r)                                                                                           \
-    [[unroll]] for (uint d = 0; d < 4; d++) sum[r] += FROM_LANE(vs[(r) / SG][d], (r) % SG) * us[d];
-#define ADD_CHANNEL(r)                                                                                       \
-    [[unroll]] for (uint d = 0; d < 4; d++) sum[r] += FROM_LANE(vs[d][(r) % 4], (r) / 4) * us[d];
+#define ADD(r, d) sum[r] += FROM_LANE(vs[(r) / SG][d], (r) % SG) * us[d];
+#define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) ADD(r, 2) ADD(r, 3) }
+#define ADD_OF(r, d) sum[r] += FROM_LANE(vs[d][(r) % 4], (r) / 4) * us[d];
+#define ADD_CHANNEL(r) { ADD_OF(r, 0) ADD_OF(r, 1) ADD_OF(r, 2) ADD_OF(r, 3) }
 
 void main()
 {
