@@ -28,6 +28,7 @@ typedef struct gpu_physical {
     strata_device_entry entry;
     uint32_t family;                  /* of the compute queue; one without graphics where there is one */
     bool portability_subset;          /* must be enabled where it exists */
+    bool compiles_at_launch;          /* a kernel when it is first launched, on one thread */
     bool subgroup_size_control;       /* a pipeline may ask for its subgroup size */
     VkSubgroupFeatureFlags subgroups; /* operations of compute shaders */
     uint32_t subgroup;                /* as reported */
@@ -72,6 +73,7 @@ void gpu_unlock(void);
 
 /* ---- memory.c */
 VkBuffer gpu_block_buffer(const strata_block *b);
+uint64_t gpu_block_room(const strata_block *b); /* bytes of the buffer */
 
 /* Make a mapped block's host writes visible to the device, or the device's to the host. Only for memory
  * that is not coherent is there anything to do. */

@@ -207,6 +207,7 @@ static void read_driver(gpu_physical *p, const VkPhysicalDeviceDriverProperties 
 {
     strata_caps *c = &p->entry.caps;
     c->driver_id = (uint32_t)driver->driverID;
+    p->compiles_at_launch = driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE;
     if (driver->driverName[0])
         snprintf(c->driver, sizeof c->driver, "%.120s%s%.120s", driver->driverName,
                  driver->driverInfo[0] ? " " : "", driver->driverInfo);

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <xxhash.h>
+
+#include "core/clock.h"
 #include "core/thread.h"
 #include "vulkan/cache.h"
 
@@ -166,7 +169,10 @@ static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const gls
                    .module = module,
                    .pName = "main" },
     };
+    const double from = strata_thread_time();
     VkResult r = g->vk.vkCreateComputePipelines(g->device, g->cache, 1, &info, NULL, &k->pipeline);
+    k->seconds = strata_thread_time() - from;
+    k->hash = XXH64(m->words, 4 * m->n_words, size.requiredSubgroupSize);
     g->vk.vkDestroyShaderModule(g->device, module, NULL);
     return r == VK_SUCCESS ? STRATA_OK : gpu_fail(r, "vkCreateComputePipelines");
 }

@@ -17,6 +17,7 @@ enum { STAGING_BYTES = 4 << 20 };
 
 static gpu_memory *memory_of(const strata_block *b) { return b->device; }
 VkBuffer gpu_block_buffer(const strata_block *b) { return memory_of(b)->buffer; }
+uint64_t gpu_block_room(const strata_block *b) { return memory_of(b)->room; }
 
 /* ---- Which memory ----------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "vulkan/hazard.h"
 #include "vulkan/kernel.h"
+#include "vulkan/warm.h"
 
 /* ---- Checks --------------------------------------------------------------------------------- */
 
@@ -212,6 +213,7 @@ static strata_status record(strata_gpu_recording **out, strata_gpu *g, const str
     if (timed) STRATA_GO(open_times(r, n));
     STRATA_GO(kernel_make_all(g, launch, n));
     for (uint32_t i = 0; i < n; i++) kernel[i] = kernel_find(g, launch[i].layout, launch[i].defines);
+    warm_kernels(g, kernel, launch, n);
     STRATA_GO(open_pools(r, kernel, n));
     STRATA_GO(record_all(r, kernel, launch, n, &hazards));
     *out = r;

@@ -1,0 +1,18 @@
+/* Kernels compiled ahead, on all cores, for a driver that compiles one when it is first launched: lavapipe,
+ * on the one thread of a device's queue. What it compiled lies in Mesa's cache on disk, where another device
+ * finds it. So each core but one opens a device of its own, launches kernels with no workgroup there and
+ * closes it; the caller's device takes its share, too. What Mesa's cache holds is remembered beside our own.
+ */
+#ifndef STRATA_VULKAN_WARM_H
+#define STRATA_VULKAN_WARM_H
+
+#include "vulkan/device.h"
+
+/* Compile the kernels of these launches that Mesa's cache is not known to hold. A warm-up only: what fails
+ * here is compiled at its first launch.
+ *   kernel  [n] those of the launches
+ * Waits:  until all are compiled and written. */
+void warm_kernels(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch,
+                  uint32_t n);
+
+#endif
