@@ -29,6 +29,13 @@ for dtype in f16 bf16; do
 done
 expect 2 "dtype wants f32, f16 or bf16, got 'f8'" "$strata" convert views.safetensors x.safetensors --dtype f8
 expect 2 "x.pth: wanted a name that ends in .safetensors" "$strata" convert views.safetensors x.pth
+for word in "$golden/ops.onnx" "$golden/make_golden.py"; do # another kind of file is told as one, not as cut short
+  for command in "inspect $word" "convert $word x.safetensors" "evaluate $word" "predict $word x.png"; do
+    expect 4 "${word##*/}: .*; wanted a .safetensors file, or a .pth that torch.save wrote$" \
+      "$strata" $command
+  done
+done
+absent x.safetensors
 expect 4 "nowhere.pth" "$strata" convert nowhere.pth x.safetensors
 head -c 4000 "$golden/views.pth" > cut.pth
 expect 4 "cut.pth: .*was it cut short" "$strata" convert cut.pth x.safetensors

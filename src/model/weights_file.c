@@ -7,17 +7,21 @@
 #include "model/pth.h"
 #include "model/safetensors.h"
 
+typedef enum kind { SAFETENSORS, PTH, NEITHER } kind;
+
 /* A zip archive, or a pickle by itself, which pth.c refuses in its own words. A safetensors file whose header
- * is "PK\3\4" bytes long has the header's brace where an archive has its method. */
-static bool looks_like_pth(const char *path)
+ * is "PK\3\4" bytes long has the header's brace where an archive has its method. What is too short to tell is
+ * left to safetensors.c. */
+static kind kind_of(const char *path)
 {
     char head[9] = "";
     FILE *file = fopen(path, "rb");
-    if (!file) return false;
+    if (!file) return SAFETENSORS;
     const size_t n = fread(head, 1, sizeof head, file);
     fclose(file);
-    if (n == sizeof head && head[8] == '{') return false;
-    return n >= 4 && (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "\x80\2", 2) == 0);
+    if (n == sizeof head && head[8] == '{') return SAFETENSORS;
+    if (n >= 4 && (memcmp(head, "PK\3\4", 4) == 0 || memcmp(head, "\x80\2", 2) == 0)) return PTH;
+    return n == sizeof head ? NEITHER : SAFETENSORS;
 }
 
 strata_status strata_weights_open(strata_weights_file **out, const char *path)
@@ -26,9 +30,10 @@ strata_status strata_weights_open(strata_weights_file **out, const char *path)
     *out = NULL;
     if (strata_folder_exists(path))
         return strata_fail(STRATA_FILE, "%s is a folder: wanted a .safetensors or .pth file", path);
+    const kind is = kind_of(path);
     strata_weights_file *f = calloc(1, sizeof *f);
     if (!f) return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", path);
-    if (looks_like_pth(path)) {
+    if (is == PTH) {
         STRATA_GO(strata_pth_open(&f->pth, path));
         f->path = f->pth->path;
         f->tensor = f->pth->tensor;
@@ -36,7 +41,11 @@ strata_status strata_weights_open(strata_weights_file **out, const char *path)
         f->note = f->pth->note;
         f->n_notes = f->pth->n_notes;
     } else {
-        STRATA_GO(strata_safetensors_open(&f->safetensors, path));
+        status = strata_safetensors_open(&f->safetensors, path);
+        if (status == STRATA_FILE && is == NEITHER)
+            strata_fail(status, "%s; wanted a .safetensors file, or a .pth that torch.save wrote",
+                        strata_message());
+        STRATA_GO(status);
         f->path = f->safetensors->path;
         f->tensor = f->safetensors->tensor;
         f->n = f->safetensors->n;
