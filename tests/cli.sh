@@ -247,6 +247,21 @@ expect 4 "standard output" sh -c "'$strata' models >&-"
 expect 2 "strata evaluate: word 1 is empty; usage: " "$strata" evaluate ""
 absent runs
 
+# ---- What may not be read or written; root may all, and becomes nobody ----
+nobody=()
+[ "$(id -u)" != 0 ] || nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+chmod 755 "$work"
+if "${nobody[@]}" "$strata" --version > out 2> err; then
+  mkdir -m 555 locked
+  mkdir -m 755 unread
+  echo '{}' > unread/run.json
+  chmod 000 unread/run.json
+  expect 4 "--save locked/w: cannot write in locked/: Permission denied" \
+    "${nobody[@]}" "$strata" train digits --device cpu --model "$work/tiny.yaml" --save locked/w
+  expect 4 "strata: unable to open unread/run.json: Permission denied" "${nobody[@]}" "$strata" evaluate unread
+  expect 4 "strata: unable to open unread/run.json: Permission denied" "${nobody[@]}" "$strata" train --resume unread
+fi
+
 # ---- Lists ----
 expect 0 "" "$strata" devices
 tail -2 out | grep -qE '^[0-9]+  cpu' || fail "the reference is not the last device"
@@ -269,6 +284,10 @@ if wide && grep -q llvmpipe out && grep -q avx512f /proc/cpuinfo; then
   mkdir -p near # a home that is no path of its own is none, as for Strata's cache
   wide XDG_CACHE_HOME= HOME=near
   absent near/.cache
+  # Nor is one that cannot be written, of which Mesa would complain for every shader.
+  expect 0 "" env -u LP_NATIVE_VECTOR_WIDTH -u MESA_SHADER_CACHE_DIR XDG_CACHE_HOME= HOME=/nonexistent/home "$strata" \
+    bench --model tiny.yaml --batch 2 --steps 1
+  [ ! -s err ] || fail "a home that is not there: $(head -3 err)"
   wide MESA_SHADER_CACHE_DIR="$work/mesa"
   holds out 'llvmpipe.* 512 bits'
   absent wide/strata/mesa-512

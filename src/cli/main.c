@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "strata/inspect.h"
@@ -79,7 +80,10 @@ static void keep_wide_shaders_apart(void)
         if (n < 0 || (size_t)n >= sizeof path) return;
         mkdir(path, 0700);
     }
-    setenv("MESA_SHADER_CACHE_DIR", path, 0);
+    if (access(path, W_OK) == 0)
+        setenv("MESA_SHADER_CACHE_DIR", path, 0);
+    else /* of which it would complain for each shader */
+        setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
 }
 #endif
 

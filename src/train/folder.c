@@ -186,6 +186,7 @@ strata_status folder_reopen(run_folder *f, const char *path)
     if (!strata_path_exists(json))
         STRATA_GO(strata_fail(STRATA_FILE, "%s: not a run folder: it has no run.json", path));
     f->run = json_load_file(json, 0, &error);
+    if (!f->run && error.line < 0) STRATA_GO(strata_fail(STRATA_FILE, "%s", error.text));
     if (!f->run || !json_is_object(f->run))
         STRATA_GO(strata_fail(STRATA_FILE, "%s:%d: not a run's record: %s", json, f->run ? 1 : error.line,
                               f->run ? "wants an object" : error.text));

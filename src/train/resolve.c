@@ -1,4 +1,5 @@
 /* What a recipe leaves open is decided here, by the shape of the data, and then written down. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,12 +122,13 @@ strata_status recipe_check_save(const strata_recipe *r)
     if (!*path) return STRATA_OK;
     if (strata_folder_exists(path))
         return strata_fail(STRATA_FILE, "--save %s: wants a file, that is a folder", path);
-    if (!slash) return STRATA_OK;
-    char *folder = strndup(path, (size_t)(slash + 1 - path));
+    char *folder = slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
     if (!folder) return strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
-    const bool there = strata_folder_exists(folder);
+    strata_status status = STRATA_OK;
+    if (!strata_folder_exists(folder))
+        status = strata_fail(STRATA_FILE, "--save %s: there is no folder %s", path, folder);
+    else if (access(folder, W_OK) != 0) /* better now than after the last epoch */
+        status = strata_fail(STRATA_FILE, "--save %s: cannot write in %s: %s", path, folder, strerror(errno));
     free(folder);
-    return there ? STRATA_OK
-                 : strata_fail(STRATA_FILE, "--save %s: there is no folder %.*s", path,
-                               (int)(slash + 1 - path), path);
+    return status;
 }

@@ -115,6 +115,7 @@ static strata_status read_run(weights_source *s, const char *folder)
     if (!path || !recipe) return no_memory(folder);
     if (!strata_path_exists(path)) return no_run(&s->arena, folder);
     json_t *run = json_load_file(path, 0, &error);
+    if (!run && error.line < 0) return strata_fail(STRATA_FILE, "%s", error.text); /* it cannot be opened */
     if (!run) return strata_fail(STRATA_FILE, "%s:%d: %s", path, error.line, error.text);
     const json_t *data = json_object_get(run, "data"), *image = json_object_get(data, "image");
     s->task = (strata_task) { size_at(image, 0), size_at(image, 1), size_at(image, 2), 0, 0, 0 };
