@@ -1,6 +1,6 @@
 #define _GNU_SOURCE /* nftw, mkdtemp */
 /* Kernels compiled ahead, on several devices at once: the launches find them, nothing is compiled twice, and
- * the numbers are those of a run without. */
+ * the numbers are those of a run without. And equal kernels are one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,9 @@
 #include <volk.h>
 
 #include "core/thread.h"
+#include "selftest.args.h" /* made from the shader by the build */
 #include "train/trainer.h"
+#include "vulkan/kernel.h"
 
 enum { BATCH = 8, SIDE = 8 };
 
@@ -142,9 +144,48 @@ static void not_without_a_cache_of_mesas(void **state)
     nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Kernels of equal SPIR-V share a pipeline, made together or one after the other; any other has its own. */
+static void equal_modules_have_one_pipeline(void **state)
+{
+    (void)state;
+    static const strata_caps none = { .max_group = UINT32_MAX,
+                                      .shared_bytes = UINT32_MAX,
+                                      .max_range = UINT64_MAX,
+                                      .max_block = UINT64_MAX,
+                                      .max_texels = UINT32_MAX,
+                                      .memory = UINT64_MAX,
+                                      .subgroup = UINT32_MAX };
+    static const char *const defines[] = { "PASS=FORWARD", "PASS=FORWARD SAME=1", "PASS=FORWARD GROUP=32",
+                                           "PASS=FORWARD SAME=2" };
+    const struct selftest_args args = { .n = 0 };
+    const gpu_kernel *kernel[4];
+    strata_gpu_launch launch[4];
+    strata_gpu_recording *together, *after;
+    strata_gpu *g;
+    for (int i = 0; i < 4; i++)
+        launch[i] = (strata_gpu_launch) { &selftest_layout, defines[i], NULL, &args, { 1, 1, 1 } };
+    assert_int_equal(strata_gpu_open(&g, &(strata_gpu_config) { .name = getenv("STRATA_TEST_DEVICE"),
+                                                                .ceiling = &none,
+                                                                .no_cache = true }),
+                     STRATA_OK);
+    assert_int_equal(strata_gpu_record(&together, g, launch, 3), STRATA_OK);
+    assert_int_equal(strata_gpu_record(&after, g, &launch[3], 1), STRATA_OK);
+    for (int i = 0; i < 4; i++) kernel[i] = kernel_find(g, &selftest_layout, defines[i]);
+    assert_ptr_equal(kernel[1]->twin, kernel[0]);
+    assert_ptr_equal(kernel[3]->twin, kernel[0]);
+    assert_true(kernel[1]->pipeline == kernel[0]->pipeline && kernel[3]->pipeline == kernel[0]->pipeline);
+    assert_true(!kernel[2]->twin && kernel[2]->pipeline != kernel[0]->pipeline);
+    assert_int_equal(strata_gpu_run(g, together), STRATA_OK);
+    assert_int_equal(strata_gpu_run(g, after), STRATA_OK);
+    strata_gpu_recording_close(together);
+    strata_gpu_recording_close(after);
+    strata_gpu_close(g);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(launches_find_what_was_compiled_ahead),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(equal_modules_have_one_pipeline),
+                                        cmocka_unit_test(launches_find_what_was_compiled_ahead),
                                         cmocka_unit_test(not_without_a_cache_of_mesas) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,34 +172,29 @@ static strata_status make_pipeline(gpu_kernel *k, const strata_gpu *g, const gls
     const double from = strata_thread_time();
     VkResult r = g->vk.vkCreateComputePipelines(g->device, g->cache, 1, &info, NULL, &k->pipeline);
     k->seconds = strata_thread_time() - from;
-    k->hash = XXH64(m->words, 4 * m->n_words, size.requiredSubgroupSize);
     g->vk.vkDestroyShaderModule(g->device, module, NULL);
     return r == VK_SUCCESS ? STRATA_OK : gpu_fail(r, "vkCreateComputePipelines");
 }
 
-static strata_status make(gpu_kernel *k, const strata_gpu *g)
+static strata_status make_module(glsl_module *out, gpu_kernel *k, const strata_gpu *g)
 {
-    strata_status status = STRATA_OK;
-    glsl_module module = { 0 };
     char name[64];
     snprintf(name, sizeof name, "%s.comp", k->layout->stem);
-    STRATA_GO(compile(&module, g, name, k->defines));
-    STRATA_GO(spirv_reflect(&k->block, module.words, module.n_words, name));
-    STRATA_GO(check_arguments(&k->block, k->layout, k->defines));
-    STRATA_GO(check_halves(&k->block, k->layout, k->defines));
-    STRATA_GO(check_limits(g, k));
-    STRATA_GO(make_layouts(k, g));
-    STRATA_GO(make_pipeline(k, g, &module));
-done:
-    glsl_free(&module);
-    return status;
+    STRATA_TRY(compile(out, g, name, k->defines));
+    k->hash = XXH64(out->words, 4 * out->n_words, define_of(k->defines, " SG="));
+    STRATA_TRY(spirv_reflect(&k->block, out->words, out->n_words, name));
+    STRATA_TRY(check_arguments(&k->block, k->layout, k->defines));
+    STRATA_TRY(check_halves(&k->block, k->layout, k->defines));
+    return check_limits(g, k);
 }
 
 static void kernel_close(gpu_kernel *k, const strata_gpu *g)
 {
-    g->vk.vkDestroyPipeline(g->device, k->pipeline, NULL);
-    g->vk.vkDestroyPipelineLayout(g->device, k->pipeline_layout, NULL);
-    g->vk.vkDestroyDescriptorSetLayout(g->device, k->set_layout, NULL);
+    if (!k->twin) {
+        g->vk.vkDestroyPipeline(g->device, k->pipeline, NULL);
+        g->vk.vkDestroyPipelineLayout(g->device, k->pipeline_layout, NULL);
+        g->vk.vkDestroyDescriptorSetLayout(g->device, k->set_layout, NULL);
+    }
     free(k->defines);
     free(k);
 }
@@ -217,6 +212,7 @@ const gpu_kernel *kernel_find(const strata_gpu *g, const strata_args_layout *lay
 typedef struct job {
     gpu_kernel *kernel;
     const char *label;
+    glsl_module module;
     strata_status status;
     char *message;
 } job;
@@ -227,14 +223,45 @@ typedef struct jobs {
     uint32_t n;
 } jobs;
 
-static void work_on(void *context, uint32_t i)
+static void end(job *j, strata_status status)
+{
+    j->status = status;
+    if (status == STRATA_OK) return;
+    j->message = malloc(strlen(strata_message()) + 1);
+    if (j->message) strcpy(j->message, strata_message());
+}
+
+static void work_on_module(void *context, uint32_t i)
 {
     const jobs *all = context;
     job *j = &all->job[i];
-    j->status = make(j->kernel, all->gpu);
-    if (j->status == STRATA_OK) return;
-    j->message = malloc(strlen(strata_message()) + 1);
-    if (j->message) strcpy(j->message, strata_message());
+    end(j, make_module(&j->module, j->kernel, all->gpu));
+}
+
+static void work_on_pipeline(void *context, uint32_t i)
+{
+    const jobs *all = context;
+    job *j = &all->job[i];
+    if (j->status != STRATA_OK || j->kernel->twin) return;
+    end(j, make_layouts(j->kernel, all->gpu));
+    if (j->status == STRATA_OK) end(j, make_pipeline(j->kernel, all->gpu, &j->module));
+}
+
+/* The passes of a kernel that differ only in what they are given: one pipeline does. */
+static bool twins(const gpu_kernel *a, const gpu_kernel *b)
+{
+    return !a->twin && a->hash == b->hash && strcmp(a->layout->stem, b->layout->stem) == 0;
+}
+
+static void find_twins(const jobs *all)
+{
+    for (uint32_t i = 0; i < all->n; i++) {
+        gpu_kernel *k = all->job[i].kernel;
+        for (const gpu_kernel *made = all->gpu->kernels; made && !k->twin; made = made->next)
+            if (twins(made, k)) k->twin = made;
+        for (uint32_t before = 0; before < i && !k->twin; before++)
+            if (twins(all->job[before].kernel, k)) k->twin = all->job[before].kernel;
+    }
 }
 
 static bool listed(const jobs *all, const strata_gpu_launch *l)
@@ -270,12 +297,19 @@ static strata_status take_jobs(strata_gpu *g, jobs *all, strata_status status)
             status = strata_fail(j->status, "%s%s%s", j->label ? j->label : "", j->label ? ": " : "",
                                  j->message ? j->message : "no memory for the message");
         if (status == STRATA_OK) {
+            const gpu_kernel *owner = j->kernel->twin;
+            if (owner) {
+                j->kernel->set_layout = owner->set_layout;
+                j->kernel->pipeline_layout = owner->pipeline_layout;
+                j->kernel->pipeline = owner->pipeline;
+            }
             j->kernel->next = g->kernels;
             g->kernels = j->kernel;
             g->cache_changed = true;
         } else {
             kernel_close(j->kernel, g);
         }
+        glsl_free(&j->module);
         free(j->message);
     }
     return status;
@@ -290,7 +324,11 @@ strata_status kernel_make_all(strata_gpu *g, const strata_gpu_launch *launch, ui
         if (!kernel_find(g, launch[i].layout, launch[i].defines) && !listed(&all, &launch[i]))
             status = add_job(&all, &launch[i]);
     if (status == STRATA_OK && all.n) status = glsl_open();
-    if (status == STRATA_OK) strata_thread_for(all.n, work_on, &all);
+    if (status == STRATA_OK) {
+        strata_thread_for(all.n, work_on_module, &all);
+        find_twins(&all);
+        strata_thread_for(all.n, work_on_pipeline, &all);
+    }
     status = take_jobs(g, &all, status);
     free(all.job);
     return status;
