@@ -377,6 +377,7 @@ expect 4 "cannot read /dev/zero: it is no file, and has no end within 256 MiB" "
 # What is printed goes to no file of the run where standard output is closed.
 expect 4 "standard output" sh -c '"$@" >&-' closed "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir closed
 [ "$(wc -l < closed/metrics.csv)" = 3 ] || fail "a table in metrics.csv: $(cat closed/metrics.csv)"
+expect 2 "--normalize wants mean=M,std=S, got 'half'" "$strata" evaluate first --device cpu --normalize half
 expect 4 "pictures/train is a folder: wanted pictures, such as pictures/train/\*" "$strata" predict first pictures/train --device cpu
 refused 4 "first is the folder of a run and holds no data: --resume first goes on with the run, --recipe first/recipe.yaml" first
 expect 5 "dot.png: what .*nan.safetensors says of it is not finite" "$strata" predict nan.safetensors dot.png --device cpu --model tiny.yaml

@@ -409,18 +409,32 @@ static void too_large_says_what_fits(void **state)
     strata_device_close(d);
 }
 
+/* What no block of memory holds may be smaller, unless the batch is of one image. */
+static void too_large_for_a_block_is_told(void **state)
+{
+    (void)state;
+    static const char hint[] = "; a smaller --batch or --micro-batch takes less";
+    strata_device *d;
+    strata_plan *p;
+    OK(strata_device_open(&d, &(strata_device_config) { .name = "cpu", .limits = "block=4096" }));
+    for (uint32_t batch = 1; batch <= 256; batch *= 256) {
+        strata_graph *g = make_graph(batch, false);
+        assert_int_equal(strata_plan_open(&p, g, d, &sgd), STRATA_DEVICE_MEMORY);
+        assert_non_null(strstr(strata_message(), "one block of memory has at most "));
+        assert_int_equal(strstr(strata_message(), hint) != NULL, batch > 1);
+        strata_graph_close(g);
+    }
+    strata_device_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reuse_changes_nothing),
-        cmocka_unit_test(the_device_agrees_with_the_reference),
-        cmocka_unit_test(a_variant_has_its_scratch),
-        cmocka_unit_test(a_row_moves_its_tensor_alone),
-        cmocka_unit_test(a_zero_row_keeps_every_bit),
-        cmocka_unit_test(micro_batches_are_the_batch),
-        cmocka_unit_test(a_frozen_prefix_stays),
-        cmocka_unit_test(threads_change_no_bit),
-        cmocka_unit_test(too_large_says_what_fits),
+        cmocka_unit_test(reuse_changes_nothing),      cmocka_unit_test(the_device_agrees_with_the_reference),
+        cmocka_unit_test(a_variant_has_its_scratch),  cmocka_unit_test(a_row_moves_its_tensor_alone),
+        cmocka_unit_test(a_zero_row_keeps_every_bit), cmocka_unit_test(micro_batches_are_the_batch),
+        cmocka_unit_test(a_frozen_prefix_stays),      cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(too_large_says_what_fits),   cmocka_unit_test(too_large_for_a_block_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

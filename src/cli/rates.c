@@ -50,7 +50,6 @@ static void about(void *context, const strata_rates_info *info)
 static void row(void *context, uint64_t step, const double *lr, double momentum)
 {
     const sheet *s = context;
-    if (!s->file) return;
     fprintf(s->file, "%" PRIu64, step);
     for (uint32_t g = 0; g < s->n_groups; g++) fprintf(s->file, ",%.17g", lr[g]);
     fprintf(s->file, ",%.17g\n", momentum);
@@ -91,7 +90,7 @@ static strata_status run(cli_arguments *a)
     if (picture && !path) s.file = NULL;
     if (to_file && !s.file) return cli_fail(STRATA_FILE, "cannot write %s: %s", path, strerror(errno));
     errno = 0;
-    strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, row, &s);
+    strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, s.file ? row : NULL, &s);
     if (to_file && (ferror(s.file) | fclose(s.file)) && status == STRATA_OK) status = spoiled(path);
     if (status == STRATA_OK && picture) status = strata_rates_draw(a->recipe, steps, per_epoch, picture);
     return status;

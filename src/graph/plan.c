@@ -83,6 +83,16 @@ static strata_status choose_order(strata_plan *p, place_item *items, uint32_t *n
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
+/* Why the largest item has no place is told; that it grows with the batch, if it does, is not yet. */
+static strata_status say_batch(const strata_plan *p, const place_item *largest)
+{
+    const strata_slice *s = largest->slice;
+    const bool fixed = s == &p->weights || s == &p->grads || s == &p->moment1 || s == &p->moment2;
+    if (fixed || p->graph->input->shape.n == 1) return STRATA_DEVICE_MEMORY;
+    return strata_fail(STRATA_DEVICE_MEMORY, "%s; a smaller --batch or --micro-batch takes less",
+                       strata_message());
+}
+
 /* Lay everything out; `bytes` [MAX_BLOCKS] out: of each block. The items' slices are not bound. */
 static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_items, uint64_t *bytes)
 {
@@ -90,7 +100,11 @@ static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_item
     STRATA_TRY(choose_order(p, items, n_items));
     STRATA_TRY(layout_items(p, items, n_items));
     p->least_bytes = place_least(items, *n_items);
-    STRATA_TRY(place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS, &p->n_blocks));
+    const strata_status status = place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS,
+                                             &p->n_blocks);
+    if (status == STRATA_DEVICE_MEMORY && *n_items && strata_align(items[0].bytes) > caps->max_block)
+        return say_batch(p, &items[0]);
+    STRATA_TRY(status);
     for (uint32_t b = 0; b < p->n_blocks; b++) p->device_bytes += bytes[b];
     return STRATA_OK;
 }

@@ -45,7 +45,10 @@ strata_status score_figures(float mean[4], float std[4], const char *text, uint3
     if (strlen(text) >= TRAINER_NORMALIZE)
         return strata_fail(STRATA_BAD_ARG, "--normalize wants at most %d characters, got %zu",
                            TRAINER_NORMALIZE - 1, strlen(text));
-    if (!read_figures(mean, std, text, channels))
+    const bool right = read_figures(mean, std, text, channels);
+    if (!right && channels == 1)
+        return strata_fail(STRATA_BAD_ARG, "--normalize wants mean=M,std=S, got '%s'", text);
+    if (!right)
         return strata_fail(STRATA_BAD_ARG,
                            "--normalize wants mean=..,std=.. with 1 or %u numbers each, got '%s'",
                            (unsigned)channels, text);
