@@ -185,9 +185,11 @@ last=$(awk '/times their size/ { t = $(NF - 3) } END { print t }' second/log.txt
 expect 0 "" "$strata" rates --recipe second/recipe.yaml --init ""
 [ "$(awk '/^fc / { print $6 }' err)" != "$last" ] || fail "weights by seed and of a file are alike: $(cat err)"
 expect 4 "nowhere.pth" "$strata" rates --steps 3 --init nowhere.pth
+expect 0 "" "$strata" train builtin:digits --device cpu --model small-cnn --steps 1 --save small.safetensors --run-dir third --quiet
+expect 2 "the file has \[24,1,3,3\]; its weights are of --model small-cnn, not of resnet18$" "$strata" rates --steps 3 --init small.safetensors
 expect 0 "" "$strata" lr-find --recipe second/recipe.yaml --points 20
 holds out '^all groups .* after [0-9]+ steps$'
-rm -r first second
+rm -r first second third
 
 # ---- The bench, where no device is wanted ----
 expect 2 "--size wants" "$strata" bench --size 0

@@ -138,11 +138,21 @@ static strata_status check_transfer(const strata_graph *g, const strata_weights_
                        f->path, f->n ? f->tensor[0].name : "", g->n_params ? g->param[0]->name : "");
 }
 
+/* Weights that Strata wrote say which model they are of, those of a model in a file by the file's name. */
+static strata_status say_model(const strata_model *m, const strata_weights_file *f)
+{
+    const char *name = strata_weights_note(f, "model");
+    if (!name || strchr(name, '.') || strcmp(name, m->name) == 0) return STRATA_BAD_SHAPE;
+    return strata_fail(STRATA_BAD_SHAPE, "%s; its weights are of --model %s, not of %s", strata_message(),
+                       name, m->name);
+}
+
 strata_status strata_model_transfer_open(strata_weights_file **out, const strata_model *m, const char *path)
 {
     STRATA_TRY(strata_weights_open(out, path));
     const strata_status status = check_transfer(m->graph, *out);
     if (status == STRATA_OK) return status;
+    if (status == STRATA_BAD_SHAPE) say_model(m, *out);
     strata_weights_close(*out);
     *out = NULL;
     return status;
