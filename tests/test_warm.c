@@ -115,15 +115,18 @@ static void launches_find_what_was_compiled_ahead(void **state)
     const uint32_t all = codes;
 
     use_folder(ahead, 3);
-    train(0);
+    double came = train(3);
     look(ahead);
     const uint32_t marked = marks, compiled = codes;
+    /* Also what is recorded and not run here: more than the launches ask for, but nearly nothing twice. */
+    assert_true(4 * marked > 3 * all || one_file);
     assert_true(marked > 8);
-    const double came = train(3);
+    if (!one_file) assert_true(7 * compiled < 8 * marked);
+    assert_memory_equal(&came, &wanted, sizeof came);
+    came = train(3);
     look(ahead);
     assert_int_equal(marks, marked); /* known to be compiled: no second time */
-    /* A few belong to recordings of few kernels, which are left to their launch. */
-    if (!one_file) assert_true(compiled >= marked && 8 * (codes - compiled) < all);
+    if (!one_file) assert_int_equal(codes, compiled);
     assert_memory_equal(&came, &wanted, sizeof came);
 
     nftw(alone, erase, 16, FTW_DEPTH | FTW_PHYS);
@@ -137,7 +140,7 @@ static void not_without_a_cache_of_mesas(void **state)
     char folder[] = "/tmp/strata-none-XXXXXX";
     use_folder(folder, 3);
     setenv("MESA_SHADER_CACHE_DISABLE", "true", 1);
-    train(0);
+    train(1);
     unsetenv("MESA_SHADER_CACHE_DISABLE");
     look(folder);
     assert_int_equal(marks, 0);

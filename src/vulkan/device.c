@@ -6,6 +6,7 @@
 
 #include "vulkan/cache.h"
 #include "vulkan/kernel.h"
+#include "vulkan/warm.h"
 
 extern const glsl_file strata_shader_files[]; /* made by the build */
 extern const uint32_t strata_n_shader_files;
@@ -148,6 +149,7 @@ void strata_gpu_close(strata_gpu *g)
     if (!g) return;
     if (g->device) {
         g->vk.vkDeviceWaitIdle(g->device);
+        warm_forget(g);
         kernel_close_all(g);
         cache_close(g);
         strata_gpu_block_close(&g->dummy, g);

@@ -11,6 +11,7 @@
 
 typedef struct gpu_kernel gpu_kernel;
 typedef struct gpu_memory gpu_memory;
+typedef struct warm_job warm_job;
 
 /* A Vulkan instance with its validation messages. */
 typedef struct gpu_instance {
@@ -52,7 +53,10 @@ struct strata_gpu {
     char cache_folder[800]; /* "" when nothing is kept */
     glsl_sources sources;
     char *shader_dir;
-    gpu_kernel *kernels;      /* a list */
+    gpu_kernel *kernels; /* a list */
+    warm_job *to_warm;   /* [n_to_warm] kernels to compile before the next recording runs */
+    uint32_t n_to_warm;
+    bool warming;             /* they are being compiled: nothing is noted */
     gpu_memory *not_coherent; /* a list: mapped memory to flush and invalidate */
     strata_block dummy;       /* [GPU_DUMMIES, STRATA_ALIGN] bound where a launch has no tensor */
     strata_block staging_up, staging_down; /* of copies; made at the first one */

@@ -9,10 +9,7 @@
 #include "vulkan/cache.h"
 #include "vulkan/kernel.h"
 
-enum {
-    LEAST_JOBS = 4,   /* a device takes some 20 ms to open: what a few kernels take */
-    MOST_DEVICES = 16 /* LLVM takes 100 MB and more for a large kernel */
-};
+enum { MOST_DEVICES = 16 }; /* LLVM takes 100 MB and more for a large kernel */
 
 /* The slices, then the push constants. */
 typedef union arguments {
@@ -20,16 +17,16 @@ typedef union arguments {
     char bytes[sizeof(strata_slice[STRATA_MAX_BINDINGS]) + STRATA_MAX_PUSH];
 } arguments;
 
-typedef struct job {
+struct warm_job {
     const gpu_kernel *kernel;
     uint32_t views; /* views_of */
-    const strata_gpu_launch *launch;
+    arguments args; /* of its first launch; of a slice only `half` and whether there is a block still hold */
     bool done;
-} job;
+};
 
 typedef struct jobs {
-    strata_gpu *gpu;
-    job *job; /* [n] those that take longest first, so that all threads end together */
+    const strata_gpu *gpu;
+    warm_job *job; /* [n] those that take longest first, so that all threads end together */
     uint32_t n;
     atomic_uint next;
 } jobs;
@@ -67,29 +64,24 @@ static uint32_t views_of(const gpu_kernel *k, const strata_gpu_launch *l)
     return views;
 }
 
-/* Arguments of the same kind in the memory of a helper. The push constants stay: Mesa compiles some
- * kernels for their values. */
-static strata_status stand_in(arguments *out, const strata_gpu *helper, const strata_block *odd, const job *j)
+/* Arguments of the same kind in memory of `g`. The push constants stay: Mesa compiles some kernels for their
+ * values. */
+static void stand_in(arguments *out, const strata_gpu *g, const strata_block *odd, const warm_job *j)
 {
-    const strata_gpu_launch *l = j->launch;
-    const strata_slice *slice = l->args;
-    if (l->layout->push_at + l->layout->push_bytes > sizeof *out || l->layout->n_slices > STRATA_MAX_BINDINGS)
-        return STRATA_BAD_ARG;
-    memcpy(out, l->args, l->layout->push_at + l->layout->push_bytes);
-    for (uint32_t i = 0; i < l->layout->n_slices; i++) {
-        if (!slice[i].block) continue;
+    *out = j->args;
+    for (uint32_t i = 0; i < j->kernel->layout->n_slices; i++) {
+        if (!out->slice[i].block) continue;
         const uint32_t view = j->views >> 2 * i;
-        out->slice[i] = (strata_slice) { .block = view & ROUND_BUFFER ? &helper->dummy : odd,
+        out->slice[i] = (strata_slice) { .block = view & ROUND_BUFFER ? &g->dummy : odd,
                                          .bytes = view & NO_LEVELS ? 16 : 256,
-                                         .half = slice[i].half };
+                                         .half = out->slice[i].half };
     }
-    return STRATA_OK;
 }
 
 /* Launch no workgroup of it: the driver compiles before it looks at their number. */
-static strata_status launch_none(strata_gpu *g, const strata_gpu_launch *l, const void *args)
+static strata_status launch_none(strata_gpu *g, const gpu_kernel *k, const arguments *args)
 {
-    const strata_gpu_launch none = { .layout = l->layout, .defines = l->defines, .args = args };
+    const strata_gpu_launch none = { .layout = k->layout, .defines = k->defines, .args = args };
     strata_gpu_recording *r;
     STRATA_TRY(strata_gpu_record(&r, g, &none, 1));
     const strata_status status = strata_gpu_run(g, r);
@@ -97,93 +89,120 @@ static strata_status launch_none(strata_gpu *g, const strata_gpu_launch *l, cons
     return status;
 }
 
-static void work_on_own(jobs *all)
+static void work_on(jobs *all, strata_gpu *g)
 {
-    for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
-        job *j = &all->job[i];
-        j->done = launch_none(all->gpu, j->launch, j->launch->args) == STRATA_OK;
-    }
+    strata_block odd = { 0 };
+    if (gpu_block_open_private(&odd, g, 3 * STRATA_ALIGN, STRATA_MEMORY_DEVICE) == STRATA_OK)
+        for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
+            arguments args;
+            stand_in(&args, g, &odd, &all->job[i]);
+            all->job[i].done = launch_none(g, all->job[i].kernel, &args) == STRATA_OK;
+        }
+    strata_gpu_block_close(&odd, g);
 }
 
-/* ---- Helpers ------------------------------------------------------------------------------------- */
+/* ---- All of them ----------------------------------------------------------------------------------- */
 
-static strata_status open_helper(strata_gpu **out, strata_block *odd, const strata_gpu *g)
+static strata_status open_helper(strata_gpu **out, const strata_gpu *g)
 {
     const strata_gpu_config config = { .name = g->caps.name,
                                        .shader_dir = g->shader_dir,
                                        .ceiling = &g->caps };
     STRATA_TRY(strata_gpu_open(out, &config));
     const VkPhysicalDeviceProperties *a = &g->physical.properties, *b = &(*out)->physical.properties;
-    if (a->driverVersion != b->driverVersion ||
-        memcmp(a->pipelineCacheUUID, b->pipelineCacheUUID, VK_UUID_SIZE) != 0)
-        return STRATA_NO_DEVICE; /* another driver's device of that name */
-    return gpu_block_open_private(odd, *out, 3 * STRATA_ALIGN, STRATA_MEMORY_DEVICE);
+    if (a->driverVersion == b->driverVersion &&
+        memcmp(a->pipelineCacheUUID, b->pipelineCacheUUID, VK_UUID_SIZE) == 0)
+        return STRATA_OK;
+    return STRATA_NO_DEVICE; /* another driver's device of that name */
 }
 
-static void work_on_helper(jobs *all)
+static void help(jobs *all)
 {
     strata_gpu *helper = NULL;
-    strata_block odd = { 0 };
-    arguments args;
-    if (open_helper(&helper, &odd, all->gpu) == STRATA_OK)
-        for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
-            job *j = &all->job[i];
-            j->done = stand_in(&args, helper, &odd, j) == STRATA_OK &&
-                      launch_none(helper, j->launch, &args) == STRATA_OK;
-        }
+    if (open_helper(&helper, all->gpu) == STRATA_OK) work_on(all, helper);
     if (!helper) return;
     helper->cache_changed = false; /* the caller keeps the same pipelines */
-    strata_gpu_block_close(&odd, helper);
     strata_gpu_close(helper); /* its instance ends, for which the driver writes what is not yet on disk */
 }
 
+typedef struct crew {
+    jobs all;
+    strata_gpu *own;
+} crew;
+
 static void work(void *context, uint32_t device)
 {
-    jobs *all = context;
+    crew *c = context;
     if (device == 0)
-        work_on_own(all);
-    else if (atomic_load(&all->next) < all->n)
-        work_on_helper(all);
-}
-
-/* ---- The list ------------------------------------------------------------------------------------ */
-
-static bool listed(const jobs *all, const gpu_kernel *k, uint32_t views)
-{
-    for (uint32_t i = 0; i < all->n; i++)
-        if (all->job[i].kernel == k && all->job[i].views == views) return true;
-    return false;
+        work_on(&c->all, c->own);
+    else if (atomic_load(&c->all.next) < c->all.n)
+        help(&c->all);
 }
 
 static int slower_first(const void *a, const void *b)
 {
-    const double x = ((const job *)a)->kernel->seconds, y = ((const job *)b)->kernel->seconds;
+    const double x = ((const warm_job *)a)->kernel->seconds, y = ((const warm_job *)b)->kernel->seconds;
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-void warm_kernels(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch, uint32_t n)
+void warm_kernels(strata_gpu *g)
+{
+    crew c = { .all = { .gpu = g, .job = g->to_warm, .n = g->n_to_warm }, .own = g };
+    uint32_t devices = strata_threads();
+    if (!c.all.n) return;
+    g->to_warm = NULL; /* what is launched below is not noted again */
+    g->n_to_warm = 0;
+    if (devices > MOST_DEVICES) devices = MOST_DEVICES;
+    if (devices > c.all.n / 2) devices = c.all.n / 2;
+    if (devices > 1) {
+        char name[48];
+        g->warming = true;
+        qsort(c.all.job, c.all.n, sizeof *c.all.job, slower_first);
+        strata_thread_for_on(devices, devices, work, &c);
+        for (uint32_t i = 0; i < c.all.n; i++) {
+            name_of(name, c.all.job[i].kernel, c.all.job[i].views);
+            if (c.all.job[i].done) cache_keep_verdict(g, name, 1);
+        }
+        g->warming = false;
+    }
+    free(c.all.job);
+}
+
+/* ---- The list ------------------------------------------------------------------------------------ */
+
+static bool noted(const strata_gpu *g, const gpu_kernel *k, uint32_t views)
+{
+    for (uint32_t i = 0; i < g->n_to_warm; i++)
+        if (g->to_warm[i].kernel->hash == k->hash && g->to_warm[i].views == views) return true;
+    return false;
+}
+
+static void note(strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l)
 {
     char name[48];
-    uint32_t devices = strata_threads();
-    if (!g->physical.compiles_at_launch || devices < 2 || !g->cache_folder[0] || !mesa_keeps_shaders())
+    const uint32_t views = views_of(k, l), bytes = l->layout->push_at + l->layout->push_bytes;
+    if (noted(g, k, views) || bytes > sizeof(arguments)) return;
+    name_of(name, k, views);
+    if (cache_verdict(g, name) >= 0) return;
+    warm_job *more = realloc(g->to_warm, (g->n_to_warm + 1) * sizeof *more);
+    if (!more) return;
+    g->to_warm = more;
+    more += g->n_to_warm++;
+    *more = (warm_job) { .kernel = k, .views = views };
+    memcpy(&more->args, l->args, bytes);
+}
+
+void warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch, uint32_t n)
+{
+    if (!g->physical.compiles_at_launch || g->warming || !g->cache_folder[0] || strata_threads() < 2 ||
+        !mesa_keeps_shaders())
         return;
-    jobs all = { .gpu = g, .job = calloc(n ? n : 1, sizeof *all.job) };
-    for (uint32_t i = 0; all.job && i < n; i++) {
-        const uint32_t views = views_of(kernel[i], &launch[i]);
-        if (listed(&all, kernel[i], views)) continue;
-        name_of(name, kernel[i], views);
-        if (cache_verdict(g, name) < 0)
-            all.job[all.n++] = (job) { .kernel = kernel[i], .views = views, .launch = &launch[i] };
-    }
-    if (all.n >= LEAST_JOBS) {
-        qsort(all.job, all.n, sizeof *all.job, slower_first);
-        if (devices > MOST_DEVICES) devices = MOST_DEVICES;
-        if (devices > all.n / 2) devices = all.n / 2;
-        strata_thread_for_on(devices, devices, work, &all);
-        for (uint32_t i = 0; i < all.n; i++) {
-            name_of(name, all.job[i].kernel, all.job[i].views);
-            if (all.job[i].done) cache_keep_verdict(g, name, 1);
-        }
-    }
-    free(all.job);
+    for (uint32_t i = 0; i < n; i++) note(g, kernel[i], &launch[i]);
+}
+
+void warm_forget(strata_gpu *g)
+{
+    free(g->to_warm);
+    g->to_warm = NULL;
+    g->n_to_warm = 0;
 }

@@ -8,11 +8,16 @@
 
 #include "vulkan/device.h"
 
-/* Compile the kernels of these launches that Mesa's cache is not known to hold. A warm-up only: what fails
- * here is compiled at its first launch.
+/* Note the kernels of these launches that Mesa's cache is not known to hold.
  *   kernel  [n] those of the launches
+ * Owner:  the arguments are copied; kernels live as long as the device. */
+void warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch, uint32_t n);
+
+/* Compile what was noted, before a recording runs. A warm-up only: what fails here, or is too little to be
+ * shared, is compiled at its first launch.
  * Waits:  until all are compiled and written. */
-void warm_kernels(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch,
-                  uint32_t n);
+void warm_kernels(strata_gpu *g);
+
+void warm_forget(strata_gpu *g); /* what was noted */
 
 #endif
