@@ -21,6 +21,7 @@ struct warm_job {
     const gpu_kernel *kernel;
     uint32_t views; /* views_of */
     arguments args; /* of its first launch; of a slice only `half` and whether there is a block still hold */
+    bool again;     /* noted with other views before: from Mesa 25 on the same code, so not both at once */
     bool done;
 };
 
@@ -141,8 +142,9 @@ static void work(void *context, uint32_t device)
 
 static int slower_first(const void *a, const void *b)
 {
-    const double x = ((const warm_job *)a)->kernel->seconds, y = ((const warm_job *)b)->kernel->seconds;
-    return x < y ? 1 : x > y ? -1 : 0;
+    const warm_job *x = a, *y = b;
+    if (x->again != y->again) return x->again ? 1 : -1;
+    return x->kernel->seconds < y->kernel->seconds ? 1 : x->kernel->seconds > y->kernel->seconds ? -1 : 0;
 }
 
 void warm_kernels(strata_gpu *g)
@@ -170,25 +172,30 @@ void warm_kernels(strata_gpu *g)
 
 /* ---- The list ------------------------------------------------------------------------------------ */
 
-static bool noted(const strata_gpu *g, const gpu_kernel *k, uint32_t views)
+static bool noted(bool *again, const strata_gpu *g, const gpu_kernel *k, uint32_t views)
 {
-    for (uint32_t i = 0; i < g->n_to_warm; i++)
-        if (g->to_warm[i].kernel->hash == k->hash && g->to_warm[i].views == views) return true;
+    *again = false;
+    for (uint32_t i = 0; i < g->n_to_warm; i++) {
+        if (g->to_warm[i].kernel->hash != k->hash) continue;
+        if (g->to_warm[i].views == views) return true;
+        *again = true;
+    }
     return false;
 }
 
 static void note(strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l)
 {
     char name[48];
+    bool again;
     const uint32_t views = views_of(k, l), bytes = l->layout->push_at + l->layout->push_bytes;
-    if (noted(g, k, views) || bytes > sizeof(arguments)) return;
+    if (noted(&again, g, k, views) || bytes > sizeof(arguments)) return;
     name_of(name, k, views);
     if (cache_verdict(g, name) >= 0) return;
     warm_job *more = realloc(g->to_warm, (g->n_to_warm + 1) * sizeof *more);
     if (!more) return;
     g->to_warm = more;
     more += g->n_to_warm++;
-    *more = (warm_job) { .kernel = k, .views = views };
+    *more = (warm_job) { .kernel = k, .views = views, .again = again };
     memcpy(&more->args, l->args, bytes);
 }
 
