@@ -286,8 +286,10 @@ if wide && grep -q llvmpipe out && grep -q avx512f /proc/cpuinfo; then
   mkdir -p near # a home that is no path of its own is none, as for Strata's cache
   wide XDG_CACHE_HOME= HOME=near
   absent near/.cache
+  wide XDG_CACHE_HOME= HOME="$work/wide/home" # one that is not there yet is made
+  [ -d wide/home/.cache/strata/mesa-512 ] || fail "no folder for Mesa below a home that was not there"
   # Nor is one that cannot be written, of which Mesa would complain for every shader.
-  expect 0 "" env -u LP_NATIVE_VECTOR_WIDTH -u MESA_SHADER_CACHE_DIR XDG_CACHE_HOME= HOME=/nonexistent/home "$strata" \
+  expect 0 "" env -u LP_NATIVE_VECTOR_WIDTH -u MESA_SHADER_CACHE_DIR XDG_CACHE_HOME= HOME="$work/tiny.yaml/home" "$strata" \
     bench --model tiny.yaml --batch 2 --steps 1
   [ ! -s err ] || fail "a home that is not there: $(head -3 err)"
   wide MESA_SHADER_CACHE_DIR="$work/mesa"

@@ -152,6 +152,10 @@ expect 0 "" "$strata" data info pictures --json
 json out
 expect 0 "skip .*corrupt.png" env XDG_CACHE_HOME="$PWD/cache" "$strata" data cache pictures --size 8
 holds out '^.*/cache/strata/pixels-[0-9a-f]{16}: 18 images of 8x8x3'
+expect 0 "" env -u XDG_CACHE_HOME HOME="$PWD/not/yet" "$strata" data cache pictures --size 8
+holds out 'not/yet/.cache/strata/pixels-[0-9a-f]{16}: 18 images of 8x8x3'
+expect 4 "strata: cannot make folder .*/tiny.yaml/strata: .* is a file" env XDG_CACHE_HOME="$PWD/tiny.yaml" "$strata" \
+  data cache pictures --size 8
 expect 0 "" env XDG_CACHE_HOME="$PWD/cache" "$strata" data info pictures --size 8
 holds out '^pixels .*/cache/strata/pixels-'
 expect 4 'cannot write .*/full/strata/pixels-.*: File too large; 7744 bytes of pixels wanted' env XDG_CACHE_HOME="$PWD/full" \

@@ -352,6 +352,39 @@ static void large_sets_are_mapped(void **state)
     unsetenv("XDG_CACHE_HOME");
 }
 
+/* A cache below what is no folder, as it is with a home that cannot be written: the pixels are held, and why
+ * is said; but not where they are far too many, or the file itself is what is wanted. */
+static void large_sets_do_without_a_cache(void **state)
+{
+    (void)state;
+    char *cwd = getcwd(NULL, 0), home[4200], below[4300];
+    strata_data *d;
+    snprintf(home, sizeof home, "%s/no-folder", cwd);
+    snprintf(below, sizeof below, "%s/deep", home);
+    free(cwd);
+    make_set("homeless", 5, 3);
+    strata_data *held = open_data("homeless", &(const strata_data_config) { .cache = STRATA_CACHE_NONE });
+    assert_int_equal(strata_file_write(home, "", 0), STRATA_OK);
+    setenv("XDG_CACHE_HOME", below, 1);
+    d = open_data("homeless", &(const strata_data_config) { .memory = 720 });
+    assert_true(!d->cache && !d->owned.mapped && d->fingerprint == held->fingerprint);
+    assert_non_null(strstr(d->uncached, "no-folder is a file"));
+    strata_data_close(d);
+    assert_int_equal(strata_data_load(&d, "homeless", &(const strata_data_config) { .memory = 719 }),
+                     STRATA_FILE);
+    assert_message(
+        "homeless: 1080 bytes of pixels are too many to hold without a cache: cannot make folder ");
+    const strata_data_config write = { .cache = STRATA_CACHE_WRITE };
+    assert_int_equal(strata_data_load(&d, "homeless", &write), STRATA_FILE);
+    assert_message("cannot make folder ");
+    assert_int_equal(unlink(home), 0);
+    d = open_data("homeless", &(const strata_data_config) { .memory = 720 }); /* and now with its parents */
+    assert_true(d->cache && d->owned.mapped && !d->uncached && d->fingerprint == held->fingerprint);
+    strata_data_close(d);
+    strata_data_close(held);
+    unsetenv("XDG_CACHE_HOME");
+}
+
 static void a_report_finds_what_is_in_both_parts(void **state)
 {
     (void)state;
@@ -411,6 +444,7 @@ int main(void)
         cmocka_unit_test(the_cache_is_for_these_contents),
         cmocka_unit_test(a_cache_is_not_trusted),
         cmocka_unit_test(large_sets_are_mapped),
+        cmocka_unit_test(large_sets_do_without_a_cache),
         cmocka_unit_test(a_report_finds_what_is_in_both_parts),
         cmocka_unit_test(a_grid_shows_what_is_trained_on),
     };

@@ -48,7 +48,8 @@ typedef struct strata_data_config {
     uint32_t threads; /* that decode; 0: all cores but one, at least one */
     strata_cache_use cache;
     uint64_t memory; /* bytes of pixels to hold at most: a set of more is decoded into a cache file and mapped
-                        from there; 0: 16 GiB, or half of the memory where that is less */
+                        from there, or where no file can be made held all the same, up to half as many more;
+                        0: 16 GiB, or half of the memory where that is less */
     const char *labels; /* a CSV file of the pictures' labels; "none": folders are classes; NULL or "":
                            labels.csv or train.csv in the folder, else none */
 } strata_data_config;

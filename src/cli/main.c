@@ -69,17 +69,18 @@ static strata_status unknown_command(const char *first, const char *second)
  * takes them at another width crashes: what is compiled here stays in a folder of its own. */
 static void keep_wide_shaders_apart(void)
 {
-    static const char *const parts[] = { "", "/strata", "/strata/mesa-512" };
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char path[1024];
     const bool given = xdg && xdg[0] == '/';
     if (getenv("MESA_SHADER_CACHE_DIR") || (!given && !(home && home[0] == '/'))) return;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const int n = snprintf(path, sizeof path, "%s%s%s", given ? xdg : home, given ? "" : "/.cache",
-                               parts[i]);
-        if (n < 0 || (size_t)n >= sizeof path) return;
+    const int n = snprintf(path, sizeof path, "%s%s/strata/mesa-512", given ? xdg : home,
+                           given ? "" : "/.cache");
+    if (n < 0 || (size_t)n >= sizeof path) return;
+    for (char *s = path + 1; (s = strchr(s, '/')); *s++ = '/') {
+        *s = '\0';
         mkdir(path, 0700);
     }
+    mkdir(path, 0700);
     if (access(path, W_OK) == 0)
         setenv("MESA_SHADER_CACHE_DIR", path, 0);
     else /* of which it would complain for each shader */

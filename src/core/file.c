@@ -254,10 +254,10 @@ void strata_log_close(strata_log *log)
 
 /* ---- Folders and paths -------------------------------------------------------------- */
 
-static strata_status make_one(const char *path, const char *wanted)
+static strata_status make_one(const char *path, const char *wanted, mode_t mode)
 {
     struct stat info;
-    if (mkdir(path, 0777) == 0) return STRATA_OK;
+    if (mkdir(path, mode) == 0) return STRATA_OK;
     const int reason = errno; /* EEXIST, or on some systems EROFS or EACCES, for a folder that exists */
     if (stat(path, &info) == 0) {
         if (S_ISDIR(info.st_mode)) return STRATA_OK;
@@ -266,7 +266,7 @@ static strata_status make_one(const char *path, const char *wanted)
     return strata_fail(STRATA_FILE, "cannot make folder %s: %s", wanted, strerror(reason));
 }
 
-strata_status strata_folder_make(const char *path)
+static strata_status make_folders(const char *path, mode_t mode)
 {
     if (path[0] == '\0') return strata_fail(STRATA_FILE, "cannot make a folder without a name");
     char *above = strdup(path);
@@ -275,13 +275,15 @@ strata_status strata_folder_make(const char *path)
     for (char *s = above + 1; *s && status == STRATA_OK; s++) {
         if (*s != '/') continue;
         *s = '\0';
-        status = make_one(above, path);
+        status = make_one(above, path, mode);
         *s = '/';
     }
-    if (status == STRATA_OK) status = make_one(above, path);
+    if (status == STRATA_OK) status = make_one(above, path, mode);
     free(above);
     return status;
 }
+
+strata_status strata_folder_make(const char *path) { return make_folders(path, 0777); }
 
 bool strata_folder_empty(const char *path)
 {
@@ -329,20 +331,22 @@ strata_status strata_path_name(char **out, const char *path)
     return STRATA_OK;
 }
 
-/* The XDG specification says to ignore a relative path. */
-void strata_cache_folder(char *out, size_t room)
+/* The XDG specification says to ignore a relative path, and to let nobody else into folders made here. */
+strata_status strata_cache_folder(char *out, size_t room)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     int n = -1;
     if (xdg && xdg[0] == '/')
-        n = snprintf(out, room, "%s", xdg);
+        n = snprintf(out, room, "%s/strata", xdg);
     else if (home && home[0] == '/')
-        n = snprintf(out, room, "%s/.cache", home);
-    if (n < 0 || (size_t)n + sizeof "/strata" > room) {
-        out[0] = '\0';
-        return;
-    }
-    mkdir(out, 0700);
-    snprintf(out + n, room - (size_t)n, "/strata");
-    mkdir(out, 0700);
+        n = snprintf(out, room, "%s/.cache/strata", home);
+    strata_status status = STRATA_OK;
+    if (n < 0)
+        status = strata_fail(STRATA_FILE, "the cache has no folder: neither XDG_CACHE_HOME nor HOME is set");
+    else if ((size_t)n >= room)
+        status = strata_fail(STRATA_FILE, "the cache has no folder: a path of %d bytes is too long", n);
+    else
+        status = make_folders(out, 0700);
+    if (status != STRATA_OK) out[0] = '\0';
+    return status;
 }

@@ -93,8 +93,9 @@ strata_status strata_path_join(char **out, const char *folder, const char *name)
  * Owner:  caller; free(). On failure *out is NULL. */
 strata_status strata_path_name(char **out, const char *path);
 
-/* The folder for what can be made again, made where it is missing: $XDG_CACHE_HOME/strata, else
- * $HOME/.cache/strata; "" where neither names one. */
-void strata_cache_folder(char *out, size_t room);
+/* The folder for what can be made again, made with those above it where it is missing:
+ * $XDG_CACHE_HOME/strata, else $HOME/.cache/strata.
+ * Errors: STRATA_FILE (neither names one, or it cannot be made; `out` is ""). */
+strata_status strata_cache_folder(char *out, size_t room);
 
 #endif

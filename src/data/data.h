@@ -38,6 +38,7 @@ struct strata_data {               /* see strata/data.h */
     uint32_t n_skipped;
     const char *lost;  /* why the first picture of the validation part was left out; NULL: none was */
     const char *cache; /* see strata_data_info */
+    const char *uncached; /* why a set that wanted a cache file is in memory without one; NULL: else */
     struct {           /* what the views point to; for strata_data_close alone */
         uint8_t *pixels[2];
         int32_t *labels[2];

@@ -97,10 +97,20 @@ static strata_status reserve_labels(strata_data *data, const image_list *l, int 
     return data->owned.labels[part] ? STRATA_OK : no_memory(l);
 }
 
+/* A file for pixels that are too many to hold could not be had. In need three quarters of memory are taken
+ * where half is the limit. */
+static strata_status do_without(strata_data *data, image_list *l, uint64_t bytes, uint64_t most)
+{
+    if (bytes > most + most / 2)
+        return strata_fail(STRATA_FILE, "%s: %llu bytes of pixels are too many to hold without a cache: %s",
+                           l->folder, (unsigned long long)bytes, strata_message());
+    data->uncached = strata_arena_text(&l->arena, strata_message());
+    return data->uncached ? STRATA_OK : no_memory(l);
+}
+
 /* Room for all pixels: in memory, or where they are many or are to be kept in a file.
  *   file  out: closed where there is none */
-static strata_status reserve(strata_data *data, const image_list *l, const making *how,
-                             pixel_cache_maker *file)
+static strata_status reserve(strata_data *data, image_list *l, const making *how, pixel_cache_maker *file)
 {
     const strata_image_set *s = &how->shape;
     const uint64_t most = how->config->memory ? how->config->memory : pixel_cache_threshold();
@@ -116,9 +126,13 @@ static strata_status reserve(strata_data *data, const image_list *l, const makin
                 "a smaller size, or let a cache be made",
                 l->folder, (unsigned long long)n, (unsigned)s->h, (unsigned)s->w, (unsigned)s->c,
                 (unsigned long long)bytes, (unsigned long long)most);
-        STRATA_TRY(pixel_cache_begin(file, s, n, how->key));
-        STRATA_TRY(reserve_labels(data, l, 0));
-        return reserve_labels(data, l, 1);
+        const strata_status status = pixel_cache_begin(file, s, n, how->key);
+        if (status == STRATA_OK) {
+            STRATA_TRY(reserve_labels(data, l, 0));
+            return reserve_labels(data, l, 1);
+        }
+        if (status != STRATA_FILE || how->config->cache == STRATA_CACHE_WRITE) return status;
+        STRATA_TRY(do_without(data, l, bytes, most));
     }
     STRATA_TRY(data_reserve(data, 0, &part[0]));
     return data_reserve(data, 1, &part[1]);

@@ -48,15 +48,12 @@ uint64_t pixel_cache_key(const image_list *l, const strata_image_set *shape,
     return XXH64_digest(&state);
 }
 
-/* "": there is no home for it. */
-static void cache_path(char out[PATH_ROOM], uint64_t key)
+static strata_status cache_path(char out[PATH_ROOM], uint64_t key)
 {
     char folder[PATH_ROOM - 64];
-    strata_cache_folder(folder, sizeof folder);
-    if (*folder)
-        snprintf(out, PATH_ROOM, "%s/pixels-%016" PRIx64, folder, key);
-    else
-        *out = '\0';
+    STRATA_TRY(strata_cache_folder(folder, sizeof folder));
+    snprintf(out, PATH_ROOM, "%s/pixels-%016" PRIx64, folder, key);
+    return STRATA_OK;
 }
 
 /* ---- Reading ---------------------------------------------------------------------------- */
@@ -127,8 +124,7 @@ strata_status pixel_cache_open(bool *found, strata_data *data, image_list *l, ui
     const wanted want = { key, shape->h, shape->w, shape->c, l->n };
     char path[PATH_ROOM];
     size_t bytes = 0;
-    cache_path(path, key);
-    const header *h = *path ? map_file(path, &bytes) : NULL;
+    const header *h = cache_path(path, key) == STRATA_OK ? map_file(path, &bytes) : NULL;
     *found = false;
     if (h && !is_right(h, bytes, &want)) {
         munmap((void *)(uintptr_t)h, bytes);
@@ -181,9 +177,7 @@ strata_status pixel_cache_begin(pixel_cache_maker *m, const strata_image_set *sh
     const uint64_t one = (uint64_t)shape->h * shape->w * shape->c, bytes = PAGE + images * one;
     strata_status status = STRATA_OK;
     *m = (pixel_cache_maker) { .shape = *shape, .key = key };
-    cache_path(path, key);
-    if (!*path)
-        return strata_fail(STRATA_FILE, "the cache has no folder: neither XDG_CACHE_HOME nor HOME is set");
+    STRATA_TRY(cache_path(path, key));
     if (bytes > SIZE_MAX / 2)
         return strata_fail(STRATA_FILE, "%s: %llu bytes of pixels are more than can be mapped", path,
                            (unsigned long long)bytes);

@@ -37,7 +37,7 @@ typedef struct pixel_cache_maker {
 } pixel_cache_maker;
 
 /* Take room on disk for the pixels of so many images of a shape. Whatever follows, end with commit or
- * abandon. Errors: STRATA_FILE (a full disk; no home for caches). */
+ * abandon. Errors: STRATA_FILE (a full disk; no folder for caches, or one that cannot be written). */
 strata_status pixel_cache_begin(pixel_cache_maker *m, const strata_image_set *shape, uint64_t images,
                                 uint64_t key);
 

@@ -92,6 +92,7 @@ strata_status introduce_run(const introduction *i)
     if (d->seen_h)
         STRATA_TRY(note(i, "images %ux%u of them for the network", (unsigned)d->seen_h, (unsigned)d->seen_w));
     if (d->cache) STRATA_TRY(note(i, "cache  its pixels are mapped from %s", d->cache));
+    if (d->uncached) STRATA_TRY(note(i, "cache  none, its pixels are held in memory: %s", d->uncached));
     for (uint32_t k = 0; k < d->n_skipped; k++) STRATA_TRY(note(i, "skip   %s", d->skipped[k].why));
     STRATA_TRY(note(i, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,

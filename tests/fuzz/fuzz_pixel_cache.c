@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (!homed) {
         char folder[256];
         if (setenv("XDG_CACHE_HOME", fuzz_path(""), 1) != 0) abort();
-        strata_cache_folder(folder, sizeof folder); /* makes it */
+        if (strata_cache_folder(folder, sizeof folder) != STRATA_OK) abort(); /* makes it */
         homed = true;
     }
     put_file(bytes, n);
