@@ -390,7 +390,7 @@ expect 4 "empty" "$strata" predict empty dot.png
 
 # ---- Run folders ----
 before=$(find first -type f -exec md5sum {} + | sort)
-expect 2 "first exists and is not empty" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir first
+expect 2 "first holds a run: name another" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir first
 expect 0 "finished: nothing to do" "$strata" train --resume first
 [ "$before" = "$(find first -type f -exec md5sum {} + | sort)" ] || fail "a finished run was changed"
 expect 2 "'resnet81'" "$strata" train good --model resnet81 --run-dir first --overwrite
@@ -403,6 +403,17 @@ cp -r first again
 echo "mine" > again/mine.txt
 expect 0 "" "$strata" train good --device cpu --model tiny.yaml --steps 3 --run-dir again --overwrite
 [ "$(cat again/mine.txt)" = mine ] || fail "--overwrite removed what no run wrote"
+for other in mine.txt recipe.yaml run.json; do # one of them alone is somebody else's
+  rm -rf other
+  mkdir other
+  cp again/$other other
+  for more in "" --overwrite; do
+    expect 2 "--run-dir other holds files and no run" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir other $more
+  done
+  [ "$(ls -A other)" = $other ] && cmp -s again/$other other/$other || fail "no run's folder was changed: $(ls -A other)"
+done
+rm -r other/*
+expect 0 "" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir other --overwrite
 printf '{"status": "running"' > again/run.json
 expect 4 "again/run.json" "$strata" train --resume again
 

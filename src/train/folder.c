@@ -121,18 +121,40 @@ static strata_status start_json(run_folder *f, const char *command)
     return folder_status(f, "started", "");
 }
 
+/* A recipe, which is the first file of a run, beside one of the others. */
+static strata_status is_run(bool *out, const char *path)
+{
+    static const char *const names[] = { "recipe.yaml", "run.json", "checkpoints" };
+    const run_folder f = { .path = (char *)(uintptr_t)path };
+    bool found[3];
+    for (int i = 0; i < 3; i++) {
+        char *file = folder_file(&f, names[i]);
+        if (!file) return no_memory();
+        found[i] = strata_path_exists(file);
+        free(file);
+    }
+    *out = found[0] && (found[1] || found[2]);
+    return STRATA_OK;
+}
+
 strata_status folder_check(const strata_recipe *r)
 {
     const char *path = strata_recipe_get(r, "run-dir");
     if (!*path || !strata_path_exists(path)) return STRATA_OK;
     if (!strata_folder_exists(path))
         return strata_fail(STRATA_BAD_ARG, "--run-dir %s is there and no folder: name another", path);
-    if (strata_folder_empty(path) || recipe_flag(r, "overwrite")) return STRATA_OK;
-    return strata_fail(
-        STRATA_BAD_ARG,
-        "--run-dir %s exists and is not empty: name another, continue it with --resume, or replace "
-        "it with --overwrite",
-        path);
+    if (strata_folder_empty(path)) return STRATA_OK;
+    const bool overwrite = recipe_flag(r, "overwrite");
+    bool run = false;
+    STRATA_TRY(is_run(&run, path));
+    if (!run)
+        return strata_fail(STRATA_BAD_ARG, "--run-dir %s holds files and no run%s: name another", path,
+                           overwrite ? ", which is all that --overwrite replaces" : "");
+    if (overwrite) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG,
+                       "--run-dir %s holds a run: name another, continue it with --resume, or replace it "
+                       "with --overwrite",
+                       path);
 }
 
 strata_status folder_make(run_folder *f, const strata_recipe *r, const char *data_name, const char *command)

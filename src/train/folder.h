@@ -25,15 +25,15 @@ typedef struct run_folder {
 
 /* Make the folder (`overwrite` removes what a run left there), write recipe.yaml and run.json.
  *   path  NULL or "": runs/DATE_TIME-MODEL-DATA
- * Errors: STRATA_BAD_ARG where the folder exists and is not empty. */
+ * Errors: STRATA_BAD_ARG where the folder exists and is not empty, or holds no run to overwrite. */
 strata_status folder_make(run_folder *out, const strata_recipe *r, const char *data_name,
                           const char *command);
 
 /* Would folder_make be refused because of what is at --run-dir? Errors: STRATA_BAD_ARG. */
 strata_status folder_check(const strata_recipe *r);
 
-/* Open the folder of an earlier run: reads run.json; folder_cut cuts the logs back to what lies before `step`
- * and opens them to append; before step 0 lies nothing, and folder_begin_logs follows.
+/* Open the folder of an earlier run: reads run.json; folder_cut cuts the logs back to what lies
+ * before `step` and opens them to append; before step 0 lies nothing, and folder_begin_logs follows.
  *   added  out: appended columns of metrics.csv that rows so far do not have: see columns_fit */
 strata_status folder_reopen(run_folder *out, const char *path);
 strata_status folder_cut(run_folder *f, const strata_trainer *t, uint64_t step, strata_text *added);

@@ -365,7 +365,7 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
-    { { "overwrite", NULL, "false", "run", "replace what an existing --run-dir holds" },
+    { { "overwrite", NULL, "false", "run", "replace the run that an existing --run-dir holds" },
       OPTION_FLAG,
       0,
       0,
