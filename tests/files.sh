@@ -417,6 +417,25 @@ expect 0 "" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-
 printf '{"status": "running"' > again/run.json
 expect 4 "again/run.json" "$strata" train --resume again
 
+# ---- A run that is being written is nobody else's; one whose process was killed is anybody's ----
+"$strata" train good --device cpu --model tiny.yaml --steps 200 --batch 2 --log-every 1 --checkpoint-every 5 --run-dir busy > busy.out 2> busy.err &
+process=$!
+until [ -e busy/checkpoints/last.state.safetensors ] || ! kill -0 $process 2> /dev/null; do sleep 0.02; done
+kill -STOP $process
+json busy/run.json
+before=$(find busy -type f -exec md5sum {} + | sort)
+says="^strata: busy: another strata, process $process, writes this run: wait for it, or stop it$"
+expect 4 "$says" "$strata" train --resume busy
+expect 4 "$says" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir busy
+expect 4 "$says" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir busy --overwrite
+[ "$before" = "$(find busy -type f -exec md5sum {} + | sort)" ] || fail "a run was changed that is another's"
+expect 0 "" "$strata" evaluate busy --device cpu
+kill -KILL $process
+wait $process 2> /dev/null
+[ -e busy/run.lock ] || fail "the killed run removed its lock"
+expect 0 "resume after step" "$strata" train --resume busy --progress none
+absent busy/run.lock
+
 # ---- A full disk: no file may grow beyond a limit; ignored SIGXFSZ makes that an error of write ----
 for blocks in 1 4 8 24; do # of 1024 bytes
   rm -rf run

@@ -52,6 +52,29 @@ static void set_text(json_t *o, const char *key, const char *value)
 
 /* ---- Making and opening ------------------------------------------------------------------------ */
 
+/* Two processes that write one run would leave a mixture of both. */
+static strata_status lock(run_folder *f)
+{
+    long other;
+    char *path = folder_file(f, "run.lock"), number[48] = "";
+    if (!path) return no_memory();
+    const bool got = strata_lock_take(&f->lock, path, &other);
+    free(path);
+    if (got) return STRATA_OK;
+    if (other > 0) snprintf(number, sizeof number, ", process %ld,", other);
+    return strata_fail(STRATA_FILE, "%s: another strata%s writes this run: wait for it, or stop it", f->path,
+                       number);
+}
+
+/* As `lock`, and let it go again. */
+static strata_status check_lock(const char *path)
+{
+    run_folder f = { .path = (char *)(uintptr_t)path };
+    STRATA_TRY(lock(&f));
+    strata_lock_release(&f.lock);
+    return STRATA_OK;
+}
+
 static const char *const files[] = { "recipe.yaml",
                                      "run.json",
                                      "metrics.csv",
@@ -150,6 +173,7 @@ strata_status folder_check(const strata_recipe *r)
     if (!run)
         return strata_fail(STRATA_BAD_ARG, "--run-dir %s holds files and no run%s: name another", path,
                            overwrite ? ", which is all that --overwrite replaces" : "");
+    STRATA_TRY(check_lock(path));
     if (overwrite) return STRATA_OK;
     return strata_fail(STRATA_BAD_ARG,
                        "--run-dir %s holds a run: name another, continue it with --resume, or replace it "
@@ -165,7 +189,10 @@ strata_status folder_make(run_folder *f, const strata_recipe *r, const char *dat
     *f = (run_folder) { 0 };
     STRATA_GO(choose_path(f, r, data_name));
     STRATA_GO(folder_check(r));
-    if (strata_path_exists(f->path) && !strata_folder_empty(f->path)) STRATA_GO(sweep(f));
+    const bool full = strata_path_exists(f->path) && !strata_folder_empty(f->path);
+    STRATA_GO(strata_folder_make(f->path));
+    STRATA_GO(lock(f));
+    if (full) STRATA_GO(sweep(f));
     checkpoints = folder_file(f, "checkpoints");
     recipe = folder_file(f, "recipe.yaml");
     if (!checkpoints || !recipe) STRATA_GO(no_memory());
@@ -181,10 +208,11 @@ done:
     return status;
 }
 
-void folder_discard(const run_folder *f)
+void folder_discard(run_folder *f)
 {
     char *checkpoints = folder_file(f, "checkpoints");
     if (checkpoints && sweep(f) == STRATA_OK) {
+        strata_lock_release(&f->lock);
         rmdir(checkpoints); /* each stays where it holds something else */
         rmdir(f->path);
     }
@@ -207,6 +235,7 @@ strata_status folder_reopen(run_folder *f, const char *path)
     if (!json) STRATA_GO(no_memory());
     if (!strata_path_exists(json))
         STRATA_GO(strata_fail(STRATA_FILE, "%s: not a run folder: it has no run.json", path));
+    STRATA_GO(lock(f));
     f->run = json_load_file(json, 0, &error);
     if (!f->run && error.line < 0) STRATA_GO(strata_fail(STRATA_FILE, "%s", error.text));
     if (!f->run || !json_is_object(f->run))
@@ -225,6 +254,7 @@ void folder_close(run_folder *f)
     strata_log_close(&f->rates);
     strata_log_close(&f->text);
     if (f->run) json_decref(f->run);
+    strata_lock_release(&f->lock);
     free(f->path);
     *f = (run_folder) { 0 };
 }

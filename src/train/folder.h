@@ -7,6 +7,7 @@
  *   steps.jsonl   an object per logged step
  *   rates.csv     every row of every step, with --log-rates
  *   log.txt       what was said
+ *   run.lock      while a process writes in the folder; what a killed one left locks nothing
  *   checkpoints/  last.safetensors, best.safetensors (weights), last.state.safetensors (to resume) */
 #ifndef STRATA_TRAIN_FOLDER_H
 #define STRATA_TRAIN_FOLDER_H
@@ -14,6 +15,7 @@
 #include <jansson.h>
 
 #include "core/file.h"
+#include "core/lock.h"
 #include "strata/train.h"
 #include "train/trainer.h"
 
@@ -21,26 +23,29 @@ typedef struct run_folder {
     char *path;
     strata_log metrics, steps, rates, text; /* rates: closed unless --log-rates */
     json_t *run;                            /* run.json's content; owned */
+    strata_lock lock;
 } run_folder;
 
-/* Make the folder (`overwrite` removes what a run left there), write recipe.yaml and run.json.
+/* Make the folder (`overwrite` removes what a run left there), lock it, write recipe.yaml and run.json.
  *   path  NULL or "": runs/DATE_TIME-MODEL-DATA
- * Errors: STRATA_BAD_ARG where the folder exists and is not empty, or holds no run to overwrite. */
+ * Errors: STRATA_BAD_ARG where the folder exists and is not empty, or holds no run to overwrite; STRATA_FILE
+ *         where another process has it. */
 strata_status folder_make(run_folder *out, const strata_recipe *r, const char *data_name,
                           const char *command);
 
-/* Would folder_make be refused because of what is at --run-dir? Errors: STRATA_BAD_ARG. */
+/* Would folder_make be refused because of what is at --run-dir? Errors: STRATA_BAD_ARG, STRATA_FILE. */
 strata_status folder_check(const strata_recipe *r);
 
-/* Open the folder of an earlier run: reads run.json; folder_cut cuts the logs back to what lies
+/* Open the folder of an earlier run: locks it, reads run.json; folder_cut cuts the logs back to what lies
  * before `step` and opens them to append; before step 0 lies nothing, and folder_begin_logs follows.
- *   added  out: appended columns of metrics.csv that rows so far do not have: see columns_fit */
+ *   added  out: appended columns of metrics.csv that rows so far do not have: see columns_fit
+ * Errors: STRATA_FILE, also where another process has the folder. */
 strata_status folder_reopen(run_folder *out, const char *path);
 strata_status folder_cut(run_folder *f, const strata_trainer *t, uint64_t step, strata_text *added);
 void folder_close(run_folder *f);
 
 /* Remove what the run wrote and the folder, if it then is empty: a run that never began leaves nothing. */
-void folder_discard(const run_folder *f);
+void folder_discard(run_folder *f);
 
 /* "<folder>/<name>". Owner: caller; free(). NULL without memory. */
 char *folder_file(const run_folder *f, const char *name);
