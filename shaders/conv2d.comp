@@ -38,6 +38,7 @@ FLOATS(1, w);
 #endif
 layout(binding = 2) readonly buffer B2 { OUT bias[]; }; // [4 y_quads], read where start == START_BIAS
 layout(binding = 3) buffer B3 { STORED y[]; };          // [images, y_h, y_w, 4 y_quads]
+READS(4, old_y); // y again, where start == START_OLD and SG is defined: as texels it loads faster
 layout(push_constant) uniform Args {
     uint images, rows_h, rows_w; // the grid of rows
     uint x_h, x_w, x_quads;      // a quad is 4 channels

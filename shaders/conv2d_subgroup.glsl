@@ -14,7 +14,7 @@ const uint FETCHES = ROWS / SG;
 // Row r of a workgroup: where it is written, what it begins with, and its part of a round.
 #define ROW_TO(r) FROM_LANE(at[(r) / SG].to, (r) % SG)
 #ifdef LANE_STORES // whole tiles of rows and columns
-#define LOAD_ROW(r) sum[r] = GET(y, ROW_TO(r) * cols + col);
+#define LOAD_ROW(r) sum[r] = columns(AT(old_y, ROW_TO(r) * y_quads + quad), col);
 #define STORE_ROW(r) STORE(y, pixel_at(same_row + (r)) * cols + same_col, sum[r])
 STORES(3, y)
 
@@ -30,11 +30,10 @@ uint pixel_at(uint row)
 #endif
 }
 #else
-#define LOAD_ROW(r)                                                                                          \
+#define LOAD_ROW(r) /* of what is not stored: anything */                                                  \
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
-        sum[r] = OUT(0.0);                                                                                   \
-        if (to != NOWHERE && col < cols) sum[r] = GET(y, to * cols + col);                                   \
+        sum[r] = columns(AT(old_y, mix(to, 0, to == NOWHERE) * y_quads + quad), col);                        \
     }
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \

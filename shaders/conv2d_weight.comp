@@ -24,6 +24,7 @@ FLOATS(1, dy);
 #define OUT IN
 #endif
 layout(binding = 2) buffer B2 { OUT dw[]; }; // [chunks, rows, 4 y_quads]
+READS(3, old_dw); // dw again, where start == START_OLD and SG is defined: as texels it loads faster
 layout(push_constant) uniform Args {
     uint images, x_h, x_w, x_quads, y_h, y_w, y_quads;
     int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;

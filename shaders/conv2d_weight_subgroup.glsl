@@ -41,7 +41,8 @@ void main()
     [[unroll]] for (uint i = 0; i < ROWS; i++) {
         sum[i] = OUT(0.0);
 #ifdef OLD // start == START_OLD, see conv2d_subgroup.glsl
-        if (i < n_rows) sum[i] = dw[to + i * cols];
+        uint old_row = (chunk_first + z) * rows + min(first + i, rows - 1); // of what is not stored: any
+        sum[i] = columns(AT(old_dw, old_row * y_quads + quad), col);
 #endif
     }
 

@@ -11,6 +11,7 @@
 READS(0, v);                                  // [36, rows, sums / 4], BACKWARD_W: [36, sums, rows / 4]
 READS(1, u);                                  // [36, sums, quads]
 layout(binding = 2) buffer B2 { vec4 m[]; };  // [36, rows, quads]
+READS(3, old_m); // m again, where start == START_OLD and SG is defined: as texels it loads faster
 layout(push_constant) uniform Args {
     uint rows, sums, quads;
     uint panel, u_panel, u_row;  // u_row: quads from one row of u to the next
@@ -50,8 +51,9 @@ void main()
     [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i] = vec4(0.0);
     if (PASS == BACKWARD_W) {
 #ifdef OLD // start == START_OLD; see conv2d_subgroup.glsl
+        uint from_m = f * m_step + min(quad, quads - 1);
         [[unroll]] for (uint i = 0; i < ROWS; i++)
-            if (i < n_rows) sum[i] = m[to + i * quads];
+            sum[i] = AT(old_m, from_m + min(first + i, rows - 1) * quads);
 #endif
         uint from_v = f * v_step + min(first / 4 + lane, rows / 4 - 1);
         for (uint t = 0; t < sums; t += 4) {

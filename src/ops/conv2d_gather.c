@@ -91,9 +91,10 @@ static conv2d_window window_of(const struct conv2d_args *a)
                              a->start == CONV2D_BIASED };
 }
 
-static strata_status launch(const gather *g, const struct conv2d_args *a)
+static strata_status launch(const gather *g, struct conv2d_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
+    if (g->variant == CONV2D_SUBGROUP && a->start == CONV2D_OLD) a->old_y = a->y;
     const uint64_t rows = (uint64_t)a->images * a->rows_h * a->rows_w;
     const conv2d_problem p = { .rows = rows,
                                .cols = 4 * a->y_quads,
@@ -103,7 +104,8 @@ static strata_status launch(const gather *g, const struct conv2d_args *a)
                                        a->y_image == a->rows_h * a->rows_w,
                                .old = a->start == CONV2D_OLD,
                                .half = a->y.half,
-                               .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w),
+                               .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w) &&
+                                        strata_fits_texels(caps, a->old_y),
                                .ragged = a->depth % 4 != 0,
                                .whole = (a->quad_end - a->quad_begin) % 4 == 0,
                                .window = window_of(a) };

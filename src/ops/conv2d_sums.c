@@ -104,14 +104,16 @@ static conv2d_window window_of(const struct conv2d_weight_args *a, uint32_t taps
 }
 
 static strata_status launch_weight(strata_stream *s, conv2d_variant v, uint32_t taps,
-                                   const struct conv2d_weight_args *a)
+                                   struct conv2d_weight_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    if (v == CONV2D_SUBGROUP && a->start == CONV2D_OLD) a->old_dw = a->dw;
     const uint32_t rows = a->row_end - a->row_begin, cols = 4 * a->y_quads;
     const conv2d_problem p = { .rows = rows,
                                .cols = cols,
                                .old = a->start == CONV2D_OLD,
-                               .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->dy),
+                               .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->dy) &&
+                                        strata_fits_texels(caps, a->old_dw),
                                .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0,
                                .window = window_of(a, taps) };
     const conv2d_tile t = conv2d_weight_tile(caps, v, &p);

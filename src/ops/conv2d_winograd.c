@@ -319,7 +319,7 @@ static strata_status transform_weight(const recorder *r, strata_slice from, stra
 static strata_status launch_product(const recorder *r, const struct winograd_product_args *a)
 {
     const uint32_t lanes = lanes_of(r->caps);
-    const char *texel = texels(r, a->v, a->u);
+    const char *texel = strata_texels(r->stream, a, &winograd_product_kernel) ? "TEXEL=1" : "";
     char defines[112], subgroup[STRATA_SUBGROUP_DEFINES];
     if (lanes == 0) {
         const define_list d = defines_of(r, "", texel, 0);
@@ -354,6 +354,7 @@ static strata_status multiply(const recorder *r, uint32_t tiles, bool old)
         const struct winograd_product_args a = { .v = r->v,
                                                  .u = r->m,
                                                  .m = r->u,
+                                                 .old_m = old ? r->u : (strata_slice) { 0 },
                                                  .rows = 4 * g->from_quads,
                                                  .sums = tiles,
                                                  .quads = g->to_quads,
