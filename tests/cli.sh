@@ -103,12 +103,23 @@ malformed freeze-until stem=-1 "6: wants a number of epochs, or a share such as 
 malformed freeze-until stem=nan "6: .*got 'nan'"
 malformed freeze-until stem= "6: .*got ''"
 
+# A number is one in any of its forms; of more steps than anybody reads there is a picture and no table.
+expect 0 "" "$strata" rates --steps 5e1
+[ "$(wc -l < out)" = 51 ] || fail "--steps 5e1: $(wc -l < out) lines"
+for table in "" "--csv long.csv" "--csv - --plot long.png"; do
+  expect 2 "a row for each step, of at most 10000000, got 1000000000000: --plot alone" "$strata" rates --steps 1e12 $table
+  [ ! -s out ] || fail "rows of a table that is refused: $(head -2 out)"
+done
+absent long.csv long.png
+expect 0 " 1000000000000 steps$" timeout 60 "$strata" rates --steps 1e12 --plot long.png
+
 is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] || fail "$1 is no PNG"; }
 expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot rates.png
 is_png rates.png
 [ ! -s out ] || fail "a table beside a picture that nobody asked for"
 expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot again.png --csv -
 cmp -s rates.png again.png || fail "the same rates make another picture"
+is_png long.png
 [ "$(wc -l < out)" = 51 ] || fail "--csv - beside --plot: $(wc -l < out) lines"
 expect 4 "cannot write nowhere/t.csv: No such file" "$strata" rates --steps 50 --csv nowhere/t.csv
 expect 4 "cannot write all of half.csv: File too large" bash -c 'trap "" XFSZ; ulimit -f 8; exec "$@"' - "$strata" \

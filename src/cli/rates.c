@@ -58,12 +58,23 @@ static void row(void *context, uint64_t step, const double *lr, double momentum)
 /* Steps of the run and of an epoch, from --steps, --epochs and --batches. */
 static strata_status count(const cli_arguments *a, uint64_t *steps, uint32_t *per_epoch)
 {
-    *steps = strtoull(strata_recipe_get(a->recipe, "steps"), NULL, 10);
+    *steps = (uint64_t)strtod(strata_recipe_get(a->recipe, "steps"), NULL); /* "1e4" is a number, too */
     STRATA_TRY(cli_number(per_epoch, a, "batches", 0, 1000000000));
-    if (*steps == 0) *steps = strtoull(strata_recipe_get(a->recipe, "epochs"), NULL, 10) * *per_epoch;
+    if (*steps == 0) *steps = (uint64_t)strtod(strata_recipe_get(a->recipe, "epochs"), NULL) * *per_epoch;
     if (*steps) return STRATA_OK;
     return cli_fail(STRATA_BAD_ARG,
                     "rates wants the length of the run: --steps N, or --epochs E --batches B");
+}
+
+/* A table of so many steps that nobody reads it: its rows would be a gigabyte, and come for ever. */
+static strata_status check_rows(uint64_t steps)
+{
+    const uint64_t most = 10000000;
+    if (steps <= most) return STRATA_OK;
+    return cli_fail(STRATA_BAD_ARG,
+                    "the table has a row for each step, of at most %" PRIu64 ", got %" PRIu64
+                    ": --plot alone draws a run of any length",
+                    most, steps);
 }
 
 /* Half a table is none; what is no file, such as a pipe, stays. */
@@ -83,6 +94,7 @@ static strata_status run(cli_arguments *a)
     const char *path = cli_option_given(a, "csv"), *picture = cli_option_given(a, "plot");
     sheet s = { .file = stdout };
     STRATA_TRY(count(a, &steps, &per_epoch));
+    if (path || !picture) STRATA_TRY(check_rows(steps));
     const bool to_file = path && strcmp(path, "-") != 0;
     /* What is wrong is said before anything is written. */
     STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));

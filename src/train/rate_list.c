@@ -348,10 +348,8 @@ static strata_status tell(strata_trainer *t, void (*about)(void *context, const 
     return STRATA_OK;
 }
 
-strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,
-                                void (*about)(void *context, const strata_rates_info *info),
-                                void (*each)(void *context, uint64_t step, const double *lr, double momentum),
-                                void *context)
+strata_status rate_list_read(const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,
+                             const rate_reader *reader)
 {
     strata_status status = STRATA_OK;
     strata_group_rate *now = NULL;
@@ -366,15 +364,16 @@ strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uin
     STRATA_GO(engine_model(&t.main.model, t.recipe, &config));
     STRATA_GO(rate_list_by_size(t.recipe, t.main.model));
     STRATA_GO(trainer_rates_open(&t));
-    if (about) STRATA_GO(tell(&t, about, context));
+    if (reader->about) STRATA_GO(tell(&t, reader->about, reader->context));
     lr = calloc(t.main.model->n_groups, sizeof *lr);
     now = calloc(t.main.model->n_groups, sizeof *now);
     if (!lr || !now) STRATA_GO(no_memory());
-    for (uint64_t i = 0; each && i < steps; i++) {
+    for (uint64_t i = 0, next; reader->each && i < steps; i = next) {
+        next = i + 1 < steps && reader->every >= steps - i ? steps - 1 : i + reader->every;
         strata_rates_look(t.rates, i, now, &momentum);
         for (uint32_t g = 0; g < t.main.model->n_groups; g++)
             lr[g] = now[g].frozen || now[g].lr > 0 ? now[g].lr : -0.0;
-        each(context, i, lr, momentum);
+        reader->each(reader->context, i, lr, momentum);
     }
 done:
     free(lr);
@@ -383,4 +382,12 @@ done:
     strata_model_close(t.main.model);
     strata_recipe_close(t.recipe);
     return status;
+}
+
+strata_status strata_rates_list(const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,
+                                void (*about)(void *context, const strata_rates_info *info),
+                                void (*each)(void *context, uint64_t step, const double *lr, double momentum),
+                                void *context)
+{
+    return rate_list_read(recipe, steps, steps_per_epoch, &(rate_reader) { about, each, context, 1 });
 }

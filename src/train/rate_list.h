@@ -31,6 +31,17 @@ strata_status rate_list_by_size(strata_recipe *r, strata_model *m);
 
 typedef strata_status rate_list_say(void *context, const char *line);
 
+/* What is done with the rates of a run, as strata_rates_list has it. */
+typedef struct rate_reader {
+    void (*about)(void *context, const strata_rates_info *info);
+    void (*each)(void *context, uint64_t step, const double *lr, double momentum);
+    void *context;
+    uint64_t
+        every; /* `each` is called for every so many steps, from the first, and for the last; at least 1 */
+} rate_reader;
+strata_status rate_list_read(const strata_recipe *recipe, uint64_t steps, uint64_t steps_per_epoch,
+                             const rate_reader *reader);
+
 /* Say before a run what the rates of each group come to, so that nothing they expand to is hidden. */
 strata_status rate_list_introduce(strata_trainer *t, rate_list_say *say, void *context);
 

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "sight/figure.h"
 #include "strata/rates.h"
+#include "train/rate_list.h"
 #include "train/recipe.h"
 
 enum { MOST_POINTS = 20000, W = 1000, H = 470 };
@@ -13,7 +14,7 @@ enum { MOST_POINTS = 20000, W = 1000, H = 470 };
 /* The table as it is gathered: of a long run every so many steps, 20 for each pixel. */
 typedef struct table {
     uint32_t n_groups;
-    uint64_t steps, every;
+    uint64_t steps;
     size_t n, room;
     strata_text title;
     char (*name)[64]; /* [n_groups] */
@@ -33,13 +34,14 @@ static void table_free(table *t)
     free(t->still);
 }
 
+static uint64_t every(uint64_t steps) { return (steps + MOST_POINTS - 1) / MOST_POINTS; }
+
 static void begin(void *context, const strata_rates_info *info)
 {
     table *t = context;
     t->n_groups = info->n_groups;
     t->steps = info->steps;
-    t->every = (info->steps + MOST_POINTS - 1) / MOST_POINTS;
-    t->room = (size_t)(info->steps / t->every) + 2;
+    t->room = (size_t)(info->steps / every(info->steps)) + 2;
     t->name = calloc(t->n_groups, sizeof *t->name);
     t->x = calloc(t->room, sizeof *t->x);
     t->lr = calloc(t->room, t->n_groups * sizeof *t->lr);
@@ -56,7 +58,7 @@ static bool ready(const table *t) { return t->name && t->x && t->lr && t->moment
 static void take(void *context, uint64_t step, const double *lr, double momentum)
 {
     table *t = context;
-    if (!ready(t) || t->n == t->room || (step % t->every != 0 && step + 1 != t->steps)) return;
+    if (!ready(t) || t->n == t->room) return;
     t->x[t->n] = (double)step;
     t->momentum[t->n] = momentum;
     for (uint32_t g = 0; g < t->n_groups; g++)
@@ -176,7 +178,8 @@ strata_status strata_rates_draw(const strata_recipe *recipe, uint64_t steps, uin
         const char *value = strata_recipe_get(recipe, keys[i]);
         if (*value) strata_text_format(&t.title, "  --%s %s", keys[i], value);
     }
-    strata_status status = strata_rates_list(recipe, steps, steps_per_epoch, begin, take, &t);
+    const rate_reader reader = { begin, take, &t, every(steps) };
+    strata_status status = rate_list_read(recipe, steps, steps_per_epoch, &reader);
     if (status == STRATA_OK && (!ready(&t) || t.title.failed))
         status = strata_fail(STRATA_NO_MEMORY, "no memory for a picture of %llu steps",
                              (unsigned long long)steps);
