@@ -329,6 +329,8 @@ expect 0 "init .*/first/checkpoints/best.safetensors: 2 tensors taken" \
 holds transferred/recipe.yaml '^init: ".*/first/checkpoints/best.safetensors"'
 sed 's/\bconv\b/first/g; s/fc/last/' tiny.yaml > stranger.yaml
 refused 2 "has nothing for this network: its first tensor is" good --model stranger.yaml --init $weights
+sed 's/\bconv\b/first/g' tiny.yaml > headed.yaml # the head alone is the same
+refused 2 "has nothing for this network: .*; its weights are of the model in a file tiny.yaml$" good --model headed.yaml --init $weights
 expect 0 "" "${train[@]}" good --model "$PWD/tiny.yaml"
 cmp -s run/checkpoints/last.safetensors $weights || fail "the weights depend on where the model's file lies"
 rm -rf run

@@ -121,18 +121,21 @@ static strata_taken judge_transfer(char text[512], const strata_graph *g, const 
                                                                                           : what;
 }
 
+/* A head alone is nothing to begin with: its bias fits wherever there are as many classes. */
 static strata_status check_transfer(const strata_graph *g, const strata_weights_file *f)
 {
     char text[512];
-    uint32_t fits = 0;
+    uint32_t n[2] = { 0 }, fits[2] = { 0 }; /* of the body, of the head */
     const char *last = g->n_params ? g->param[g->n_params - 1]->node : "";
     for (uint32_t i = 0; i < g->n_params; i++) {
         const strata_taken what = judge_transfer(text, g, f, g->param[i]);
-        fits += what == STRATA_TAKEN || what == STRATA_RESIZED;
-        if (what == STRATA_WRONG_SHAPE && strcmp(g->param[i]->node, last) != 0)
+        const bool head = strcmp(g->param[i]->node, last) == 0;
+        n[head]++;
+        fits[head] += what == STRATA_TAKEN || what == STRATA_RESIZED;
+        if (what == STRATA_WRONG_SHAPE && !head)
             return strata_fail(STRATA_BAD_SHAPE, "%s: tensor '%s': %s", f->path, g->param[i]->name, text);
     }
-    if (fits) return STRATA_OK;
+    if (fits[n[0] == 0]) return STRATA_OK;
     return strata_fail(STRATA_BAD_SHAPE,
                        "%s has nothing for this network: its first tensor is '%s', the network's '%s'",
                        f->path, f->n ? f->tensor[0].name : "", g->n_params ? g->param[0]->name : "");
@@ -142,7 +145,10 @@ static strata_status check_transfer(const strata_graph *g, const strata_weights_
 static strata_status say_model(const strata_model *m, const strata_weights_file *f)
 {
     const char *name = strata_weights_note(f, "model");
-    if (!name || strchr(name, '.') || strcmp(name, m->name) == 0) return STRATA_BAD_SHAPE;
+    if (!name || strcmp(name, m->name) == 0) return STRATA_BAD_SHAPE;
+    if (strchr(name, '.'))
+        return strata_fail(STRATA_BAD_SHAPE, "%s; its weights are of the model in a file %s",
+                           strata_message(), name);
     return strata_fail(STRATA_BAD_SHAPE, "%s; its weights are of --model %s, not of %s", strata_message(),
                        name, m->name);
 }
