@@ -197,10 +197,24 @@ expect 0 "" "$strata" rates --recipe second/recipe.yaml --init ""
 [ "$(awk '/^fc / { print $6 }' err)" != "$last" ] || fail "weights by seed and of a file are alike: $(cat err)"
 expect 4 "nowhere.pth" "$strata" rates --steps 3 --init nowhere.pth
 expect 0 "" "$strata" train builtin:digits --device cpu --model small-cnn --steps 1 --save small.safetensors --run-dir third --quiet
-expect 2 "the file has \[24,1,3,3\]; its weights are of --model small-cnn, not of resnet18$" "$strata" rates --steps 3 --init small.safetensors
+expect 2 "the file has \[24,1,3,3\]; its weights are of --model small-cnn, not of resnet18$" \
+  "$strata" rates --steps 3 --init small.safetensors --model resnet18
+# The network is that of the weights, where they say it and nobody else does.
+expect 0 "^small-cnn, 3 groups" "$strata" rates --steps 3 --init small.safetensors
+"$strata" rates --steps 3 --init tiny.safetensors > out 2> err && fail "of a model in a file the file is known: $(cat err)"
+tuned=("$strata" finetune builtin:digits --device cpu --steps 3 --freeze-epochs 0.05 --run-dir tuned --overwrite --progress none)
+expect 0 "^model  tiny: 860 parameters" "${tuned[@]}" --init first
+expect 0 "^init .* 4 tensors taken" "${tuned[@]}" --init tiny.safetensors --model tiny.yaml
+expect 2 "has nothing for this network: .*; its weights are of the model in a file tiny.yaml$" "${tuned[@]}" --init first --model small-cnn
+expect 0 "" "$strata" train builtin:digits --device cpu --model resnet18 --stem imagenet --steps 1 --batch 2 --valid none --quiet \
+  --run-dir stem --save stem.safetensors
+# The stem that 8x8 images would have is another, and does not fit.
+expect 0 "init .* 102 tensors taken" "${tuned[@]}" --init stem --batch 2 --valid none --freeze-epochs 1e-3
+expect 0 "init .* 102 tensors taken" "${tuned[@]}" --init stem.safetensors --batch 2 --valid none --freeze-epochs 1e-3 --model resnet18
+expect 2 "conv1.weight" "${tuned[@]}" --init stem --stem small
 expect 0 "" "$strata" lr-find --recipe second/recipe.yaml --points 20
 holds out '^all groups .* after [0-9]+ steps$'
-rm -r first second third
+rm -r first second third tuned stem
 
 # ---- The bench, where no device is wanted ----
 expect 2 "--size wants" "$strata" bench --size 0

@@ -108,7 +108,10 @@ const cli_command cli_finetune = {
         "phases, as fastai's fine_tune: --freeze-epochs with all groups but the last frozen, then all "
         "groups, in one cycle at half of --lr [2e-3] for the last and 1/lr-mult of that for the first. It is "
         "nothing but a recipe: its keys are printed, and are in the run's recipe.yaml; norms of frozen "
-        "groups are frozen too unless --train-frozen-bn is given.",
+        "groups are frozen too unless --train-frozen-bn is given. Without --model the network is that of the "
+        "weights, with its stem and head: a run has them in its recipe, files that Strata wrote in their "
+        "metadata (strata inspect shows it; a model in a file is to be given again). All else is not taken: "
+        "classes, loss and pixels' scale are the data's, groups the model's.",
     .options = options,
     .keys = "*",
     .least = 0,

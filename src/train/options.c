@@ -158,18 +158,20 @@ const option_rule option_rules[] = {
       figures },
 
     { { "model", "NAME|FILE.yaml", "", "model",
-        "a model of `strata models`, or a file; default: by the images' size" },
+        "a model of `strata models`, or a file; default: that of --init, where the weights say it, else by "
+        "the "
+        "images' size" },
       OPTION_TEXT,
       0,
       0,
       NULL },
     { { "stem", "NAME", "", "model",
-        "imagenet (7x7, stride 2, pooling) or small (3x3); default: the model file's" },
+        "imagenet (7x7, stride 2, pooling) or small (3x3); default: as --model, else the model file's" },
       OPTION_TEXT,
       0,
       0,
       NULL },
-    { { "head", "NAME", "", "model", "linear or fastai; default: the model file's" },
+    { { "head", "NAME", "", "model", "linear or fastai; default: as --model, else the model file's" },
       OPTION_TEXT,
       0,
       0,

@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "strata/weights.h"
 #include "train/recipe.h"
+#include "train/source.h"
 #include "train/trainer.h"
 
 static strata_status set_if_open(strata_recipe *r, const char *key, const char *value)
@@ -40,14 +41,38 @@ static strata_status find_init(strata_recipe *r)
     return status;
 }
 
+/* The model of weights that say of which they are, where none is given; with it their stem and head. Files of
+ * weights say so of the zoo's: of a model in a file they know the name alone.
+ *   *own  out: the model is theirs */
+static strata_status take_model(bool *own, strata_recipe *r)
+{
+    static const char *const choices[] = { "stem", "head" };
+    const char *init = strata_recipe_get(r, "init"), *given = strata_recipe_get(r, "model");
+    weights_source s;
+    *own = false;
+    if (!*init) return STRATA_OK;
+    STRATA_TRY(source_open(&s, init, NULL));
+    const char *model = strata_recipe_get(s.recipe, "model");
+    *own = *given ? strcmp(given, model) == 0 : *model && (strata_folder_exists(init) || !strchr(model, '.'));
+    strata_status status = *own ? strata_recipe_set(r, "model", model) : STRATA_OK;
+    for (int i = 0; i < 2 && *own && status == STRATA_OK; i++) {
+        const char *choice = strata_recipe_get(s.recipe, choices[i]);
+        if (*choice) status = set_if_open(r, choices[i], choice);
+    }
+    source_close(&s);
+    return status;
+}
+
 strata_status trainer_resolve(strata_recipe *r, const strata_task *task, uint64_t images)
 {
     bool large = task->h >= 64 && task->w >= 64, colour = task->c >= 3 && task->h >= 28;
     const bool sgd = recipe_is(r, "opt", "sgd"), adamw = recipe_is(r, "opt", "adamw");
     const bool lars = recipe_is(r, "opt", "lars"), lamb = recipe_is(r, "opt", "lamb");
+    bool own;
+    STRATA_TRY(take_model(&own, r));
     STRATA_TRY(find_init(r));
     STRATA_TRY(set_if_open(r, "model", large || colour ? "resnet18" : "small-cnn"));
-    if (strcmp(strata_recipe_get(r, "model"), "resnet18") == 0 && !large)
+    if (!own && strcmp(strata_recipe_get(r, "model"), "resnet18") == 0 && !large)
         STRATA_TRY(set_if_open(r, "stem", "small"));
     STRATA_TRY(set_if_open(r, "loss", "softmax"));
     bool small = strcmp(strata_recipe_get(r, "model"), "small-cnn") == 0;
