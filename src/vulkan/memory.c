@@ -1,6 +1,9 @@
 /* Memory blocks, copies through staging, and the submission that all of the room uses. */
 #include <stdio.h>
 #include <stdlib.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "vulkan/device.h"
 
@@ -13,7 +16,7 @@ struct gpu_memory {
     gpu_memory *next; /* of strata_gpu.not_coherent */
 };
 
-enum { STAGING_BYTES = 4 << 20 };
+enum { STAGING_BYTES = 4 << 20, LEAST_HUGE = 8 << 20 };
 
 static gpu_memory *memory_of(const strata_block *b) { return b->device; }
 VkBuffer gpu_block_buffer(const strata_block *b) { return memory_of(b)->buffer; }
@@ -53,6 +56,25 @@ static strata_status no_memory(const strata_gpu *g, uint64_t bytes, uint32_t hea
                        (unsigned long long)g->memory.memoryHeaps[heap].size, *why ? ": " : "", why);
 }
 
+/* Ask for huge pages where a software device's memory is this process's own: its kernels stride through
+ * tensors, and each of their small pages is an entry of the processor's table to miss. */
+static void ask_huge(const gpu_memory *m, const strata_gpu *g)
+{
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    enum { PAGE = 4096 };
+    void *at = NULL;
+    if (m->room < LEAST_HUGE ||
+        g->vk.vkMapMemory(g->device, m->memory, 0, VK_WHOLE_SIZE, 0, &at) != VK_SUCCESS)
+        return;
+    const uintptr_t from = ((uintptr_t)at + PAGE - 1) / PAGE * PAGE,
+                    end = ((uintptr_t)at + m->room) / PAGE * PAGE;
+    madvise((void *)from, end - from, MADV_HUGEPAGE); /* the kernel may do without */
+    g->vk.vkUnmapMemory(g->device, m->memory);
+#else
+    (void)m, (void)g;
+#endif
+}
+
 static strata_status allocate(gpu_memory *m, strata_gpu *g, uint64_t bytes, strata_memory_kind kind)
 {
     VkMemoryRequirements needs;
@@ -79,6 +101,7 @@ static strata_status allocate(gpu_memory *m, strata_gpu *g, uint64_t bytes, stra
     if (r != VK_SUCCESS) return gpu_fail(r, "vkAllocateMemory");
     m->coherent = (t->propertyFlags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT) != 0;
     GPU_TRY(g->vk.vkBindBufferMemory(g->device, m->buffer, m->memory, 0));
+    if (g->caps.cpu_type && (t->propertyFlags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT)) ask_huge(m, g);
     if (kind != STRATA_MEMORY_DEVICE)
         GPU_TRY(g->vk.vkMapMemory(g->device, m->memory, 0, VK_WHOLE_SIZE, 0, &m->mapped));
     return STRATA_OK;
