@@ -89,6 +89,9 @@ static inline uint64_t strata_param_count(const strata_param *p)
 /* Between file order (OIHW, [strata_param_count]) and device order ([strata_param_floats], pads written as
  * zero). */
 void strata_param_pack(const strata_param *p, float *device, const float *file);
+/* The output channels [first, end) of `file` alone; pads are left alone. */
+void strata_param_pack_rows(const strata_param *p, float *device, const float *file, uint32_t first,
+                            uint32_t end);
 void strata_param_unpack(const strata_param *p, float *file, const float *device);
 
 /* ---- Nodes ---------------------------------------------------------------------------------- */
