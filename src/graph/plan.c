@@ -248,10 +248,8 @@ static strata_stream *current(const strata_part *part) { return part->segment[pa
 /* A node's launches stay together; a new segment begins where the last one has grown long enough. */
 static strata_status next_node(strata_plan *p, strata_part *part, const strata_node *n)
 {
-    if (strata_stream_recorded(current(part), STRATA_SEGMENT_LAUNCHES - 1)) {
-        STRATA_TRY(strata_stream_end(current(part)));
+    if (strata_stream_recorded(current(part), STRATA_SEGMENT_LAUNCHES - 1))
         STRATA_TRY(begin_segment(p, part));
-    }
     strata_stream_label(current(part), n->name);
     return STRATA_OK;
 }
@@ -384,8 +382,23 @@ static strata_status record_part(strata_plan *p, int which)
         STRATA_TRY(record_forward(p, part, mode));
     }
     if (which == STRATA_PART_FIRST || which == STRATA_PART_NEXT)
-        STRATA_TRY(record_backward(p, part, which == STRATA_PART_NEXT));
-    return strata_stream_end(current(part));
+        return record_backward(p, part, which == STRATA_PART_NEXT);
+    return STRATA_OK;
+}
+
+static uint32_t gather(strata_stream **out, uint32_t n, const strata_part *part)
+{
+    memcpy(out + n, part->segment, part->n * sizeof *out);
+    return n + part->n;
+}
+
+/* End the recordings of the first `n` parts, all at once. */
+static strata_status end_parts(const strata_plan *p, int n)
+{
+    strata_stream *all[STRATA_PARTS * STRATA_SEGMENTS];
+    uint32_t n_all = 0;
+    for (int i = 0; i < n; i++) n_all = gather(all, n_all, &p->part[i]);
+    return strata_streams_end(all, n_all);
 }
 
 static void close_part(strata_part *part)
@@ -444,14 +457,9 @@ static strata_status record(strata_plan *p)
         STRATA_TRY(record_part(p, STRATA_PART_MEASURE));
     }
     STRATA_TRY(record_part(p, STRATA_PART_EVALUATE));
+    STRATA_TRY(end_parts(p, STRATA_PARTS));
     p->config.hold = NULL; /* the caller's memory; p->kept has a copy */
     return STRATA_OK;
-}
-
-static uint32_t gather(strata_stream **out, uint32_t n, const strata_part *part)
-{
-    memcpy(out + n, part->segment, part->n * sizeof *out);
-    return n + part->n;
 }
 
 strata_status strata_plan_submit_train(const strata_plan *p, strata_ring *r, bool next, strata_ending end)
@@ -518,7 +526,10 @@ strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bo
     layout_gradients(p);
     uint32_t i = 0;
     while (i < p->n_kept && !is_kept(p, &p->kept[i])) i++;
-    if (i == p->n_kept) status = record_prefix(p);
+    if (i == p->n_kept) {
+        status = record_prefix(p);
+        if (status == STRATA_OK) status = end_parts(p, STRATA_PART_NEXT + 1);
+    }
     p->config.hold = NULL;
     if (status != STRATA_OK) return status;
     p->part[STRATA_PART_FIRST] = p->kept[i].first;

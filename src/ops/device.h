@@ -68,6 +68,8 @@ strata_status strata_stream_launch(strata_stream *s, const strata_kernel *kernel
  * (file:line); STRATA_BAD_ARG for a shader that wants more than the device has: invocations, shared memory,
  * texels. */
 strata_status strata_stream_end(strata_stream *s);
+/* The same for `n` of one device, whose kernels are made all at once. */
+strata_status strata_streams_end(strata_stream *const *s, uint32_t n);
 
 /* Run it once and wait. For tests and one-off work; a training step goes through a ring. */
 strata_status strata_stream_run(strata_stream *s);

@@ -180,6 +180,27 @@ strata_status strata_stream_end(strata_stream *s)
     return STRATA_OK;
 }
 
+static strata_status make_kernels(strata_gpu *g, strata_stream *const *s, uint32_t n)
+{
+    uint32_t all = 0;
+    for (uint32_t i = 0; i < n; i++) all += s[i]->n;
+    strata_gpu_launch *launch = calloc(all ? all : 1, sizeof *launch);
+    if (!launch) return strata_fail(STRATA_NO_MEMORY, "a list of %u launches", all);
+    all = 0;
+    for (uint32_t i = 0; i < n; i++)
+        for (uint32_t k = 0; k < s[i]->n; k++) launch[all++] = gpu_launch(s[i]->launch[k]);
+    const strata_status status = strata_gpu_make(g, launch, all);
+    free(launch);
+    return status;
+}
+
+strata_status strata_streams_end(strata_stream *const *s, uint32_t n)
+{
+    if (n > 1 && s[0]->device->gpu) STRATA_TRY(make_kernels(s[0]->device->gpu, s, n));
+    for (uint32_t i = 0; i < n; i++) STRATA_TRY(strata_stream_end(s[i]));
+    return STRATA_OK;
+}
+
 void stream_run_on_cpu(const strata_stream *s)
 {
     for (uint32_t i = 0; i < s->n; i++) stream_run_launch(s, s->launch[i]);

@@ -54,6 +54,10 @@ typedef struct strata_gpu_launch {
 /* What can be said of a launch before its shader is compiled. Errors: STRATA_BAD_ARG. */
 strata_status strata_gpu_check(const strata_gpu *g, const strata_gpu_launch *launch);
 
+/* Compile what these launches need and is not compiled yet, on all cores: the more at once, the better they
+ * are used. Errors: as strata_gpu_record. */
+strata_status strata_gpu_make(strata_gpu *g, const strata_gpu_launch *launch, uint32_t n);
+
 typedef struct strata_gpu_recording strata_gpu_recording;
 
 /* Compile what is not compiled yet and record all launches, with the barriers between them.

@@ -220,6 +220,7 @@ typedef struct job {
 typedef struct jobs {
     const strata_gpu *gpu;
     job *job;
+    job **by_size; /* [n] the longest SPIR-V first, so that all threads end together */
     uint32_t n;
 } jobs;
 
@@ -241,7 +242,7 @@ static void work_on_module(void *context, uint32_t i)
 static void work_on_pipeline(void *context, uint32_t i)
 {
     const jobs *all = context;
-    job *j = &all->job[i];
+    job *j = all->by_size[i];
     if (j->status != STRATA_OK || j->kernel->twin) return;
     end(j, make_layouts(j->kernel, all->gpu));
     if (j->status == STRATA_OK) end(j, make_pipeline(j->kernel, all->gpu, &j->module));
@@ -262,6 +263,18 @@ static void find_twins(const jobs *all)
         for (uint32_t before = 0; before < i && !k->twin; before++)
             if (twins(all->job[before].kernel, k)) k->twin = all->job[before].kernel;
     }
+}
+
+static int longer_first(const void *a, const void *b)
+{
+    const job *x = *(job *const *)a, *y = *(job *const *)b;
+    return x->module.n_words < y->module.n_words ? 1 : x->module.n_words > y->module.n_words ? -1 : 0;
+}
+
+static void sort_jobs(const jobs *all)
+{
+    for (uint32_t i = 0; i < all->n; i++) all->by_size[i] = &all->job[i];
+    qsort(all->by_size, all->n, sizeof *all->by_size, longer_first);
 }
 
 static bool listed(const jobs *all, const strata_gpu_launch *l)
@@ -318,8 +331,10 @@ static strata_status take_jobs(strata_gpu *g, jobs *all, strata_status status)
 strata_status kernel_make_all(strata_gpu *g, const strata_gpu_launch *launch, uint32_t n)
 {
     strata_status status = STRATA_OK;
-    jobs all = { .gpu = g, .job = calloc(n ? n : 1, sizeof *all.job) };
-    if (!all.job) return strata_fail(STRATA_NO_MEMORY, "a list of %u kernels", n);
+    jobs all = { .gpu = g,
+                 .job = calloc(n ? n : 1, sizeof *all.job),
+                 .by_size = calloc(n ? n : 1, sizeof(job *)) };
+    if (!all.job || !all.by_size) status = strata_fail(STRATA_NO_MEMORY, "a list of %u kernels", n);
     for (uint32_t i = 0; i < n && status == STRATA_OK; i++)
         if (!kernel_find(g, launch[i].layout, launch[i].defines) && !listed(&all, &launch[i]))
             status = add_job(&all, &launch[i]);
@@ -327,10 +342,12 @@ strata_status kernel_make_all(strata_gpu *g, const strata_gpu_launch *launch, ui
     if (status == STRATA_OK) {
         strata_thread_for(all.n, work_on_module, &all);
         find_twins(&all);
+        sort_jobs(&all);
         strata_thread_for(all.n, work_on_pipeline, &all);
     }
     status = take_jobs(g, &all, status);
     free(all.job);
+    free(all.by_size);
     return status;
 }
 

@@ -225,6 +225,11 @@ done:
     return status;
 }
 
+strata_status strata_gpu_make(strata_gpu *g, const strata_gpu_launch *launch, uint32_t n)
+{
+    return kernel_make_all(g, launch, n);
+}
+
 strata_status strata_gpu_record(strata_gpu_recording **out, strata_gpu *g, const strata_gpu_launch *launch,
                                 uint32_t n)
 {
