@@ -54,6 +54,35 @@ static void large_copies(void **state)
     close_device(d);
 }
 
+/* Fills that nobody waits for: what comes after them in the queue finds them done, and so does a block that
+ * is closed under them. A mapped block is filled when the call returns. */
+static void fills_that_go_on(const char *name)
+{
+    const size_t n = 64 << 20;
+    strata_device *d = open_device(name, NULL);
+    strata_block block = { 0 }, mapped = { 0 };
+    uint32_t x[N], y[N];
+    for (uint32_t i = 0; i < N; i++) x[i] = i;
+    for (int round = 0; round < 3; round++) {
+        OK(strata_block_open(&block, d, n, STRATA_MEMORY_DEVICE));
+        const strata_slice end = { &block, n - strata_align(4 * N), 4 * N, false };
+        const strata_slice halves[] = { { &block, 0, n / 2, false }, { &block, n / 2, n / 2, false } };
+        OK(strata_device_fill_all(d, halves, 2, 0xabcdef01u));
+        if (round == 0) OK(strata_device_write(d, end, x));
+        OK(strata_device_read(d, y, end));
+        for (uint32_t i = 0; i < N; i++) assert_int_equal(y[i], round == 0 ? i : 0xabcdef01u);
+        if (round == 1) OK(strata_device_fill_all(d, halves, 2, 0));
+        strata_block_close(&block, d);
+    }
+    OK(strata_block_open(&mapped, d, n, STRATA_MEMORY_READBACK));
+    OK(strata_device_fill_all(d, &(strata_slice) { &mapped, 0, n, false }, 1, 7));
+    assert_int_equal(((uint32_t *)mapped.host)[n / 4 - 1], 7);
+    strata_block_close(&mapped, d);
+    close_device(d);
+}
+static void fills_on_vulkan(void **state) { (void)state, fills_that_go_on("auto"); }
+static void fills_on_cpu(void **state) { (void)state, fills_that_go_on("cpu"); }
+
 /* ---- Recordings ----------------------------------------------------------------------------------- */
 
 /* 50 launches back and forth between two slices: each reads what the one before wrote, and writes what it
@@ -461,7 +490,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_on_cpu),       cmocka_unit_test(chain_on_cpu),
         cmocka_unit_test(ring_on_cpu),         cmocka_unit_test(names),
-        cmocka_unit_test(memory_on_vulkan),    cmocka_unit_test(large_copies),
+        cmocka_unit_test(memory_on_vulkan),    cmocka_unit_test(fills_on_vulkan),
+        cmocka_unit_test(fills_on_cpu),        cmocka_unit_test(large_copies),
         cmocka_unit_test(chain_on_vulkan),     cmocka_unit_test(ring_on_vulkan),
         cmocka_unit_test(ring_is_not_overrun), cmocka_unit_test(empty_ring),
         cmocka_unit_test(two_devices),         cmocka_unit_test(recordings_come_and_go),

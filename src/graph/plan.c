@@ -175,12 +175,14 @@ done:
 /* Zero what sums and optimizers read beyond the tensors proper: pads, and the rest of a last block of 256. */
 static strata_status clear(strata_plan *p)
 {
-    const strata_slice zeroed[] = { p->weights, p->running, p->grads,    p->moment1,
-                                    p->moment2, p->state,   p->row_steps };
+    const strata_slice all[] = { p->weights, p->running, p->grads,    p->moment1,
+                                 p->moment2, p->state,   p->row_steps };
+    strata_slice there[sizeof all / sizeof *all];
+    uint32_t n = 0;
     if (p->config.share) return strata_device_fill(p->device, p->state, 0);
-    for (size_t i = 0; i < sizeof zeroed / sizeof *zeroed; i++)
-        if (zeroed[i].block) STRATA_TRY(strata_device_fill(p->device, zeroed[i], 0));
-    return STRATA_OK;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].block) there[n++] = all[i];
+    return strata_device_fill_all(p->device, there, n, 0);
 }
 
 static uint32_t blocks_of(const strata_param *param)
@@ -494,9 +496,9 @@ strata_status strata_plan_open(strata_plan **out, strata_graph *g, strata_device
     STRATA_GO(fuse_nodes(p));
     STRATA_GO(list_pieces(p));
     STRATA_GO(allocate(p));
-    STRATA_GO(clear(p));
-    STRATA_GO(write_owners(p));
+    STRATA_GO(clear(p)); /* which goes on while kernels are made */
     STRATA_GO(record(p));
+    STRATA_GO(write_owners(p));
     *out = p;
     return STRATA_OK;
 done:

@@ -223,14 +223,32 @@ strata_status strata_device_read(strata_device *d, void *to, strata_slice from)
     return STRATA_OK;
 }
 
-strata_status strata_device_fill(strata_device *d, strata_slice to, uint32_t word)
+static strata_status check_fill(strata_slice to)
 {
     STRATA_TRY(device_check_inside(to, "fill a slice"));
     if (to.bytes % 4 || to.offset % 4)
         return strata_fail(STRATA_BAD_ARG, "fill a slice: %llu bytes at %llu, wanted multiples of 4",
                            (unsigned long long)to.bytes, (unsigned long long)to.offset);
-    if (d->gpu) return strata_gpu_fill(d->gpu, to, word);
-    uint32_t *words = strata_slice_host(to);
-    for (uint64_t i = 0; i < to.bytes / 4; i++) words[i] = word;
     return STRATA_OK;
+}
+
+static strata_status fill(strata_device *d, const strata_slice *to, uint32_t n, uint32_t word, bool wait)
+{
+    for (uint32_t i = 0; i < n; i++) STRATA_TRY(check_fill(to[i]));
+    if (d->gpu) return strata_gpu_fill(d->gpu, to, n, word, wait);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t *words = strata_slice_host(to[i]);
+        for (uint64_t k = 0; k < to[i].bytes / 4; k++) words[k] = word;
+    }
+    return STRATA_OK;
+}
+
+strata_status strata_device_fill_all(strata_device *d, const strata_slice *to, uint32_t n, uint32_t word)
+{
+    return fill(d, to, n, word, false);
+}
+
+strata_status strata_device_fill(strata_device *d, strata_slice to, uint32_t word)
+{
+    return fill(d, &to, 1, word, true);
 }

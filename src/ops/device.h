@@ -33,6 +33,8 @@ strata_status strata_device_read(strata_device *d, void *to, strata_slice from);
 
 /* Fill a slice with one 32-bit word (bytes a multiple of 4). Waits. */
 strata_status strata_device_fill(strata_device *d, strata_slice to, uint32_t word);
+/* The same for `n` slices, without a wait: what uses them later finds them filled. */
+strata_status strata_device_fill_all(strata_device *d, const strata_slice *to, uint32_t n, uint32_t word);
 
 /* ---- Recordings: launches recorded once, run any number of times ------------------------- */
 

@@ -48,6 +48,7 @@ struct strata_gpu {
     VkCommandBuffer once;    /* recorded anew for each copy or fill */
     VkCommandBuffer to_host; /* recorded once: what was written becomes visible to the host */
     VkFence once_fence;
+    bool once_runs; /* `once` was submitted and not waited for */
     VkPipelineCache cache;
     bool cache_changed;
     char cache_folder[800]; /* "" when nothing is kept */

@@ -40,7 +40,7 @@ strata_status strata_gpu_block_open(strata_block *out, strata_gpu *g, uint64_t b
 void strata_gpu_block_close(strata_block *b, strata_gpu *g);
 strata_status strata_gpu_write(strata_gpu *g, strata_slice to, const void *from);
 strata_status strata_gpu_read(strata_gpu *g, void *to, strata_slice from);
-strata_status strata_gpu_fill(strata_gpu *g, strata_slice to, uint32_t word);
+strata_status strata_gpu_fill(strata_gpu *g, const strata_slice *to, uint32_t n, uint32_t word, bool wait);
 
 /* One launch of a recording. All borrowed until strata_gpu_record returns. */
 typedef struct strata_gpu_launch {

@@ -156,6 +156,15 @@ strata_status gpu_block_open_private(strata_block *out, strata_gpu *g, uint64_t 
     return STRATA_OK;
 }
 
+/* Wait for the fill that is still running. */
+static strata_status settle(strata_gpu *g)
+{
+    if (!g->once_runs) return STRATA_OK;
+    g->once_runs = false;
+    GPU_TRY(g->vk.vkWaitForFences(g->device, 1, &g->once_fence, VK_TRUE, UINT64_MAX));
+    return STRATA_OK;
+}
+
 strata_status strata_gpu_block_open(strata_block *out, strata_gpu *g, uint64_t bytes, strata_memory_kind kind)
 {
     STRATA_TRY(gpu_block_open_private(out, g, bytes, kind));
@@ -170,6 +179,7 @@ strata_status strata_gpu_block_open(strata_block *out, strata_gpu *g, uint64_t b
 void strata_gpu_block_close(strata_block *b, strata_gpu *g)
 {
     if (b->device) {
+        if (g->once_runs) settle(g); /* or it is lost, and nobody writes */
         g->held -= memory_of(b)->room;
         destroy(b->device, g);
     }
@@ -231,6 +241,7 @@ strata_status gpu_submit(strata_gpu *g, const VkCommandBuffer *commands, uint32_
 
 strata_status gpu_submit_and_wait(strata_gpu *g, const VkCommandBuffer *commands, uint32_t n)
 {
+    STRATA_TRY(settle(g));
     GPU_TRY(g->vk.vkResetFences(g->device, 1, &g->once_fence));
     STRATA_TRY(gpu_submit(g, commands, n, g->once_fence));
     GPU_TRY(g->vk.vkWaitForFences(g->device, 1, &g->once_fence, VK_TRUE, UINT64_MAX));
@@ -248,6 +259,7 @@ static const VkPipelineStageFlags work = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT |
 
 static strata_status begin_once(strata_gpu *g)
 {
+    STRATA_TRY(settle(g));
     GPU_TRY(g->vk.vkBeginCommandBuffer(
         g->once, &(VkCommandBufferBeginInfo) { .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                                .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT }));
@@ -256,14 +268,18 @@ static strata_status begin_once(strata_gpu *g)
     return STRATA_OK;
 }
 
-static strata_status end_once(strata_gpu *g)
+static strata_status end_once(strata_gpu *g, bool wait)
 {
     gpu_barrier(g, g->once, VK_PIPELINE_STAGE_TRANSFER_BIT, VK_ACCESS_TRANSFER_WRITE_BIT,
                 work | VK_PIPELINE_STAGE_HOST_BIT,
                 VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_READ_BIT |
                     VK_ACCESS_TRANSFER_WRITE_BIT | VK_ACCESS_HOST_READ_BIT);
     GPU_TRY(g->vk.vkEndCommandBuffer(g->once));
-    return gpu_submit_and_wait(g, &g->once, 1);
+    if (wait) return gpu_submit_and_wait(g, &g->once, 1);
+    GPU_TRY(g->vk.vkResetFences(g->device, 1, &g->once_fence));
+    STRATA_TRY(gpu_submit(g, &g->once, 1, g->once_fence));
+    g->once_runs = true;
+    return STRATA_OK;
 }
 
 static strata_status copy(strata_gpu *g, const strata_block *to, uint64_t to_at, const strata_block *from,
@@ -272,7 +288,7 @@ static strata_status copy(strata_gpu *g, const strata_block *to, uint64_t to_at,
     const VkBufferCopy region = { from_at, to_at, bytes };
     STRATA_TRY(begin_once(g));
     g->vk.vkCmdCopyBuffer(g->once, gpu_block_buffer(from), gpu_block_buffer(to), 1, &region);
-    return end_once(g);
+    return end_once(g, true);
 }
 
 strata_status strata_gpu_write(strata_gpu *g, strata_slice to, const void *from)
@@ -303,10 +319,13 @@ strata_status strata_gpu_read(strata_gpu *g, void *to, strata_slice from)
     return STRATA_OK;
 }
 
-strata_status strata_gpu_fill(strata_gpu *g, strata_slice to, uint32_t word)
+strata_status strata_gpu_fill(strata_gpu *g, const strata_slice *to, uint32_t n, uint32_t word, bool wait)
 {
-    if (to.bytes == 0) return STRATA_OK;
     STRATA_TRY(begin_once(g));
-    g->vk.vkCmdFillBuffer(g->once, gpu_block_buffer(to.block), to.offset, to.bytes, word);
-    return end_once(g);
+    for (uint32_t i = 0; i < n; i++) {
+        if (to[i].bytes == 0) continue;
+        g->vk.vkCmdFillBuffer(g->once, gpu_block_buffer(to[i].block), to[i].offset, to[i].bytes, word);
+        wait = wait || to[i].block->host; /* which the host may read at once */
+    }
+    return end_once(g, wait);
 }
