@@ -37,5 +37,7 @@ for phase in () if faults else ("train", "infer"):
     rate = bench[phase + "_images_per_s"]
     if abs(bench["batch"] / bench[phase + "_s"] - rate) > 1e-3 * rate:
         faults.append(f"{phase}_images_per_s is not batch / {phase}_s")
+if not 0 <= bench["outside_kernels"] < 1:
+    faults.append(f"outside_kernels is {bench['outside_kernels']}, no share")
 print("\n".join(faults) or "all there")
 sys.exit(bool(faults))

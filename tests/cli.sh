@@ -223,6 +223,7 @@ small=("$strata" bench --device cpu --model small-cnn --size 8 --channels 1 --st
 expect 2 "--micro-batch wants a divisor of --batch 6, got 4" "${small[@]}" --micro-batch 4
 expect 0 "" "${small[@]}" --micro-batch 2
 holds out '^model +small-cnn, batch 6 in parts of 2, 8x8x1, 10 classes'
+holds out '^training .*, ([0-9.]+ % of it in no kernel|all of it in kernels), '
 expect 0 "" "${small[@]}" --micro-batch 2 --json
 mv out bench.json
 expect 0 "" "$strata" bench --help

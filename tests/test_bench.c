@@ -6,6 +6,7 @@
 #include "graph/place.h"
 #include "limits.args.h"
 #include "strata/bench.h"
+#include "train/speed.h"
 
 static const char *device_name(void)
 {
@@ -182,6 +183,14 @@ static const strata_bench *open_bench(const strata_recipe *r)
 }
 
 /* A step in three parts is the work of a whole one, in three times its launches, but one update. */
+/* Of a step that is shorter than its launches one by one nothing is left over. */
+static void a_share_is_none_below_zero(void **state)
+{
+    (void)state;
+    assert_true(speed_outside(4, 3) == 0.25);
+    assert_true(speed_outside(3, 3) == 0 && speed_outside(3, 4) == 0 && speed_outside(0, 0) == 0);
+}
+
 static void micro_batches_add_up(void **state)
 {
     (void)state;
@@ -235,6 +244,7 @@ int main(void)
         cmocka_unit_test(times_of_a_device),
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),
+        cmocka_unit_test(a_share_is_none_below_zero),
         cmocka_unit_test(micro_batches_add_up),
         cmocka_unit_test(least_memory_is_what_lives_at_once),
     };

@@ -62,8 +62,8 @@ typedef struct strata_bench {
     double cpu_s; /* processor time of all threads of the process in a step: on a software device, its work */
     double infer_cpu_s;
     double kernel_s, infer_kernel_s; /* sums of `seconds` below */
-    double outside;                  /* share of a training step that is in no kernel: median over rounds of
-                       1 - kernels / step, measured in turn; noise can make it negative */
+    double outside; /* share of a training step that is in no kernel, of the shortest step and kernel_s; 0
+                       where kernels, which are timed one by one, together take longer */
     double open_s;         /* from nothing to recordings on the device: compiling shaders included */
     double start_s;        /* the same and the first step */
     uint64_t memory;       /* bytes on the device, all of it */

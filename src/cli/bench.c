@@ -234,9 +234,13 @@ static strata_status whole_text(const strata_bench *b, const char *op)
     if (b->micro_batch < b->batch) printf(" in parts of %u", (unsigned)b->micro_batch);
     printf(", %ux%ux%u, %u classes: %llu parameters\n", (unsigned)b->h, (unsigned)b->w, (unsigned)b->c,
            (unsigned)b->classes, (unsigned long long)b->parameters);
-    printf("training   %.1f images/s: %.1f ms a step (%.2f s of processor time), %.1f %% of it in no kernel, "
-           "%.0f us host work\n",
-           b->train_images_per_s, 1e3 * b->train_s, b->cpu_s, 100 * b->outside, 1e6 * b->host_s);
+    printf("training   %.1f images/s: %.1f ms a step (%.2f s of processor time), ", b->train_images_per_s,
+           1e3 * b->train_s, b->cpu_s);
+    if (b->outside > 0)
+        printf("%.1f %% of it in no kernel, ", 100 * b->outside);
+    else
+        printf("all of it in kernels, ");
+    printf("%.0f us host work\n", 1e6 * b->host_s);
     printf("inference  %.1f images/s: %.1f ms a batch (%.2f s of processor time)\n", b->infer_images_per_s,
            1e3 * b->infer_s, b->infer_cpu_s);
     printf("memory     %.1f MiB; at least %.1f MiB are alive at once\n", (double)b->memory / 1048576,
@@ -314,7 +318,9 @@ const cli_command cli_bench = {
         "classes, steps, parameters, processor_time (of lines and limits); train_images_per_s and "
         "infer_images_per_s, medians; train_s and infer_s of a step and of a batch, train_cpu_s and "
         "infer_cpu_s in processor time, host_s of it the host's own work; train_kernel_s and infer_kernel_s, "
-        "the sums of the lines, outside_kernels, the share of a step in none; open_s and start_s; "
+        "the sums of the lines, outside_kernels, the share of a step in none (at least 0: kernels are timed "
+        "one by "
+        "one, and may overlap in a step); open_s and start_s; "
         "memory_bytes and least_memory_bytes; limits (flops_per_s, bytes_per_s, submit_s, dispatch_s, "
         "timestamps); and lines, each of one pass of one layer: node, op, phase (train, infer), pass, "
         "variant, shape, launches, seconds, flops, bytes, of_limit. Seconds, launches, flops and bytes are "

@@ -1,6 +1,7 @@
 /* strata_bench: steps as a run takes them, and in turn with them the same launches timed one by one. */
 #include "train/speed.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,14 +90,16 @@ static strata_status infer(bench_inside *b, uint32_t batches)
 }
 
 /* Some steps as in a run, then one with the time of each launch; so in turn, that both meet the same
- * disturbances of a machine. */
-static strata_status rounds(bench_inside *b, bool training, double *step, double *cpu, double *outside)
+ * disturbances of a machine.
+ *   least  out: the shortest step, by the clock that launches are timed by */
+static strata_status rounds(bench_inside *b, bool training, double *step, double *cpu, double *least)
 {
     strata_bench *s = &b->shown;
-    double wall[SPEED_ROUNDS], busy[SPEED_ROUNDS], sum[SPEED_ROUNDS], share[SPEED_ROUNDS];
+    double wall[SPEED_ROUNDS], busy[SPEED_ROUNDS], sum;
     uint32_t n = (s->steps + AHEAD - 1) / AHEAD;
     if (n > SPEED_ROUNDS) n = SPEED_ROUNDS;
     const uint32_t each = (s->steps + n - 1) / n;
+    *least = INFINITY;
     for (uint32_t i = 0; i < n; i++) {
         if (b->interrupt && *b->interrupt)
             return strata_fail(STRATA_INTERRUPTED, "the bench was interrupted");
@@ -104,12 +107,11 @@ static strata_status rounds(bench_inside *b, bool training, double *step, double
         STRATA_TRY(training ? train(b, each) : infer(b, each));
         wall[i] = (strata_now() - from) / each;
         busy[i] = (strata_process_time() - cpu_from) / each;
-        STRATA_TRY(speed_table_round(&b->table, i, training, &sum[i]));
-        share[i] = 1 - sum[i] / (b->table.processor ? busy[i] : wall[i]);
+        STRATA_TRY(speed_table_round(&b->table, i, training, &sum));
+        *least = fmin(*least, b->table.processor ? busy[i] : wall[i]);
     }
     *step = strata_median(wall, n);
     *cpu = strata_median(busy, n);
-    *outside = strata_median(share, n);
     return STRATA_OK;
 }
 
@@ -157,7 +159,7 @@ static strata_status open_trainer(bench_inside *b)
 static strata_status measure(bench_inside *b)
 {
     strata_bench *s = &b->shown;
-    double share, sum;
+    double least, least_infer, sum;
     STRATA_TRY(speed_table_open(&b->table, b->trainer->main.plan, s->processor_time));
     STRATA_TRY(train(b, STRATA_RING_SLOTS)); /* every slot is filled, and memory touched */
     STRATA_TRY(speed_table_round(&b->table, SPEED_ROUNDS - 1, true, &sum));
@@ -165,13 +167,14 @@ static strata_status measure(bench_inside *b)
     STRATA_TRY(speed_table_round(&b->table, SPEED_ROUNDS - 1, false, &sum));
     b->host = 0;
     const uint64_t before = b->host_steps;
-    STRATA_TRY(rounds(b, true, &s->train_s, &s->cpu_s, &s->outside));
+    STRATA_TRY(rounds(b, true, &s->train_s, &s->cpu_s, &least));
     s->host_s = b->host / (double)(b->host_steps - before);
-    STRATA_TRY(rounds(b, false, &s->infer_s, &s->infer_cpu_s, &share));
+    STRATA_TRY(rounds(b, false, &s->infer_s, &s->infer_cpu_s, &least_infer));
     speed_table_end(&b->table, (s->steps + AHEAD - 1) / AHEAD);
     for (uint32_t i = 0; i < b->table.n; i++)
         *(strcmp(b->table.line[i].phase, "train") == 0 ? &s->kernel_s
                                                        : &s->infer_kernel_s) += b->table.line[i].seconds;
+    s->outside = speed_outside(least, s->kernel_s);
     s->train_images_per_s = s->batch / s->train_s;
     s->infer_images_per_s = s->batch / s->infer_s;
     s->memory = strata_trainer_memory(b->trainer);

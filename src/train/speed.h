@@ -36,6 +36,11 @@ void speed_table_free(speed_table *t);
  *   round  from 0, below SPEED_ROUNDS */
 strata_status speed_table_round(speed_table *t, uint32_t round, bool train, double *sum);
 
+/* The share of a step that is in no kernel. Launches that are timed wait for each other, so that together
+ * they can take longer than a step in which some overlap: nothing of it is outside of them then.
+ *   step, kernels  seconds, each the least of all rounds: whatever disturbs a machine only adds */
+double speed_outside(double step, double kernels);
+
 /* Fill the lines' seconds with the least of so many rounds: whatever disturbs a machine only adds. */
 void speed_table_end(speed_table *t, uint32_t rounds);
 

@@ -188,6 +188,11 @@ strata_status speed_table_round(speed_table *t, uint32_t round, bool train, doub
     return STRATA_OK;
 }
 
+double speed_outside(double step, double kernels)
+{
+    return step > 0 && kernels < step ? 1 - kernels / step : 0;
+}
+
 void speed_table_end(speed_table *t, uint32_t rounds)
 {
     for (uint32_t i = 0; i < t->n; i++) {
