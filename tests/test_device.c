@@ -339,6 +339,33 @@ static void refusals_on(const char *name)
     strata_block_close(&block, d);
     close_device(d);
 }
+/* A device of small blocks is tested at its start as any other, and has all of its memory afterwards. */
+static void small_blocks(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    strata_device *d = NULL, *wide = open_device("auto", NULL);
+    strata_block block[2] = { { 0 } };
+    const strata_device_config small = { .limits = "block=1048576,memory=2097152",
+                                         .validate = true,
+                                         .no_cache = true };
+    char *out = malloc(MIB), *in = calloc(1, MIB);
+    assert_true(out && in);
+    for (size_t i = 0; i < MIB; i++) out[i] = (char)(i * 7 + i / 4096);
+    OK(strata_device_open(&d, &small));
+    assert_int_equal(strata_device_caps(d)->subgroup, strata_device_caps(wide)->subgroup);
+    OK(strata_block_open(&block[0], d, MIB, STRATA_MEMORY_DEVICE));
+    OK(strata_block_open(&block[1], d, 900000, STRATA_MEMORY_DEVICE));
+    OK(strata_device_write(d, (strata_slice) { &block[0], 0, MIB, false }, out));
+    OK(strata_device_read(d, in, (strata_slice) { &block[0], 0, MIB, false }));
+    assert_memory_equal(in, out, MIB);
+    for (int i = 0; i < 2; i++) strata_block_close(&block[i], d);
+    free(in);
+    free(out);
+    close_device(d);
+    close_device(wide);
+}
+
 static void refusals(void **state)
 {
     (void)state;
@@ -496,8 +523,9 @@ int main(void)
         cmocka_unit_test(ring_is_not_overrun), cmocka_unit_test(empty_ring),
         cmocka_unit_test(two_devices),         cmocka_unit_test(recordings_come_and_go),
         cmocka_unit_test(mapped_memory),       cmocka_unit_test(refusals),
-        cmocka_unit_test(limits_of_shaders),   cmocka_unit_test(too_many_groups),
-        cmocka_unit_test(no_tensor),           cmocka_unit_test(subgroup_kernel),
+        cmocka_unit_test(small_blocks),        cmocka_unit_test(limits_of_shaders),
+        cmocka_unit_test(too_many_groups),     cmocka_unit_test(no_tensor),
+        cmocka_unit_test(subgroup_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,10 @@ struct gpu_memory {
     gpu_memory *next; /* of strata_gpu.not_coherent */
 };
 
-enum { STAGING_BYTES = 4 << 20, LEAST_HUGE = 8 << 20 };
+enum {
+    STAGING_BYTES = 4 << 20, /* or the largest block, where that is less */
+    LEAST_HUGE = 8 << 20
+};
 
 static gpu_memory *memory_of(const strata_block *b) { return b->device; }
 VkBuffer gpu_block_buffer(const strata_block *b) { return memory_of(b)->buffer; }
@@ -291,13 +294,19 @@ static strata_status copy(strata_gpu *g, const strata_block *to, uint64_t to_at,
     return end_once(g, true);
 }
 
+static strata_status need_staging(strata_block *b, strata_gpu *g, strata_memory_kind kind)
+{
+    const uint64_t bytes = g->caps.max_block < STAGING_BYTES ? g->caps.max_block : STAGING_BYTES;
+    return b->device ? STRATA_OK : gpu_block_open_private(b, g, bytes, kind);
+}
+
 strata_status strata_gpu_write(strata_gpu *g, strata_slice to, const void *from)
 {
     const char *bytes = from;
-    if (!g->staging_up.device)
-        STRATA_TRY(gpu_block_open_private(&g->staging_up, g, STAGING_BYTES, STRATA_MEMORY_UPLOAD));
-    for (uint64_t at = 0; at < to.bytes; at += STAGING_BYTES) {
-        uint64_t n = to.bytes - at < STAGING_BYTES ? to.bytes - at : STAGING_BYTES;
+    STRATA_TRY(need_staging(&g->staging_up, g, STRATA_MEMORY_UPLOAD));
+    const uint64_t most = g->staging_up.bytes;
+    for (uint64_t at = 0; at < to.bytes; at += most) {
+        uint64_t n = to.bytes - at < most ? to.bytes - at : most;
         memcpy(g->staging_up.host, bytes + at, n);
         STRATA_TRY(gpu_block_flush(g, &g->staging_up, 0, n));
         STRATA_TRY(copy(g, to.block, to.offset + at, &g->staging_up, 0, n));
@@ -308,10 +317,10 @@ strata_status strata_gpu_write(strata_gpu *g, strata_slice to, const void *from)
 strata_status strata_gpu_read(strata_gpu *g, void *to, strata_slice from)
 {
     char *bytes = to;
-    if (!g->staging_down.device)
-        STRATA_TRY(gpu_block_open_private(&g->staging_down, g, STAGING_BYTES, STRATA_MEMORY_READBACK));
-    for (uint64_t at = 0; at < from.bytes; at += STAGING_BYTES) {
-        uint64_t n = from.bytes - at < STAGING_BYTES ? from.bytes - at : STAGING_BYTES;
+    STRATA_TRY(need_staging(&g->staging_down, g, STRATA_MEMORY_READBACK));
+    const uint64_t most = g->staging_down.bytes;
+    for (uint64_t at = 0; at < from.bytes; at += most) {
+        uint64_t n = from.bytes - at < most ? from.bytes - at : most;
         STRATA_TRY(copy(g, &g->staging_down, 0, from.block, from.offset + at, n));
         STRATA_TRY(gpu_block_invalidate(g, &g->staging_down, 0, n));
         memcpy(bytes + at, g->staging_down.host, n);

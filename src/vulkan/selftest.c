@@ -65,6 +65,8 @@ strata_status gpu_selftest(strata_gpu *g)
                                                       STRATA_MEMORY_DEVICE);
         if (status == STRATA_OK) status = run(&right, g, &block, size);
         strata_gpu_block_close(&block, g);
+        strata_gpu_block_close(&g->staging_up, g); /* all memory is left, as where the verdict was kept */
+        strata_gpu_block_close(&g->staging_down, g);
         STRATA_TRY(status);
         verdict = right;
         cache_keep_verdict(g, what, verdict);
