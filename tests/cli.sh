@@ -158,6 +158,8 @@ expect 2 "finetune wants --init FILE" "$strata" finetune builtin:digits
 expect 2 "makes the schedule itself.*got --schedule cosine" "$strata" finetune builtin:digits --init w --schedule cosine
 expect 2 "one rate above 0, got '1:2'" "$strata" finetune builtin:digits --init w --lr 1:2
 expect 2 "--lr-mult wants a number in .*got '0'" "$strata" finetune builtin:digits --init w --lr-mult 0
+expect 2 "--epochs 1 leaves none in which all groups learn" "$strata" finetune builtin:digits --init w --epochs 1
+expect 2 "--epochs 3 leaves none .* --freeze-epochs, 3, are" "$strata" finetune builtin:digits --init w --epochs 3 --freeze-epochs 3
 expect 0 "" "$strata" finetune builtin:digits --init w --epochs 4 --model small-cnn --lr 4e-3 --write fine.yaml
 holds fine.yaml '^schedule: "one-cycle,pct=0.99,lr=0.004/10,freeze=-1,for=1ep then one-cycle,pct=0.3,div=5,lr=2e-05:0.002"$'
 holds fine.yaml '^init: "w"$'

@@ -32,6 +32,12 @@ static strata_status read_plan(plan *p, const cli_arguments *a)
                         "finetune divides --lr among the groups itself: one rate above 0, got '%s'", lr);
     STRATA_TRY(number(&p->freeze_epochs, a, "freeze-epochs", 1e-6, 1e6));
     STRATA_TRY(number(&p->lr_mult, a, "lr-mult", 1e-6, 1e9));
+    const double epochs = strtod(strata_recipe_get(a->recipe, "epochs"), NULL); /* 0: at least 5 */
+    if (epochs > 0 && epochs <= p->freeze_epochs && !strata_recipe_is_set(a->recipe, "steps"))
+        return cli_fail(STRATA_BAD_ARG,
+                        "--epochs %g leaves none in which all groups learn: of them --freeze-epochs, %g, are "
+                        "for the last group alone",
+                        epochs, p->freeze_epochs);
     STRATA_TRY(number(&p->pct, a, "pct", 0, 1));
     return number(&p->div, a, "div", 1e-6, 1e12);
 }
