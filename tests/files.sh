@@ -137,6 +137,8 @@ for data in pictures good; do
   expect 0 "" "$strata" predict $weights_of_it pictures/train/a/0.png --device cpu
   cmp -s run.guesses out || fail "$data: a run says $(cat run.guesses), its weights $(cat out)"
 done
+expect 2 "--size 16 is of pictures: the images of good are 8x8, as they are" "$strata" train good --device cpu --model tiny.yaml --size 16 --run-dir none
+expect 2 "--channels 3 is of pictures: the images of good have 1" "$strata" train good --device cpu --model tiny.yaml --channels 3 --run-dir none
 expect 0 "" "$strata" train good --device cpu --model tiny.yaml --size 8 --stored-size 12 --steps 2 --run-dir whole --overwrite
 holds whole/recipe.yaml '^stored-size: "8x8"'
 expect 0 "" "$strata" data show pictures --size 8 --stored-size 12 --augment fastai,cutmix=1 --images 4 --out grid.png

@@ -132,6 +132,26 @@ static strata_status no_data(const char *source, strata_status status)
                        source, source, source);
 }
 
+/* Sets that are no pictures are of the size, colours and labels that they are: others are refused.
+ *   known  a network decides on the shape, and tells of it where it is another */
+static strata_status check_own(const strata_data *d, const strata_recipe *r, const uint32_t size[2],
+                               bool known)
+{
+    const strata_image_set *set = &d->train;
+    const char *labels = strata_recipe_get(r, "labels"), *channels = strata_recipe_get(r, "channels");
+    if (*labels && strcmp(labels, "none") != 0)
+        return strata_fail(STRATA_BAD_ARG, "--labels %s is of pictures: %s has labels of its own", labels,
+                           d->name);
+    if (!known && size[0] && (size[0] != set->h || size[1] != set->w))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--size %s is of pictures: the images of %s are %ux%u, as they are",
+                           strata_recipe_get(r, "size"), d->name, (unsigned)set->h, (unsigned)set->w);
+    if (!known && recipe_number(r, "channels") > 0 && recipe_number(r, "channels") != set->c)
+        return strata_fail(STRATA_BAD_ARG, "--channels %s is of pictures: the images of %s have %u", channels,
+                           d->name, (unsigned)set->c);
+    return STRATA_OK;
+}
+
 static strata_status open_set(strata_data **out, const char *source, const strata_recipe *r,
                               const strata_task *task, strata_cache_use cache)
 {
@@ -165,12 +185,12 @@ static strata_status open_set(strata_data **out, const char *source, const strat
     const strata_status status = strata_data_load(out, source, &config);
     if (status == STRATA_FILE) return no_data(source, status);
     STRATA_TRY(status);
-    const bool pictures = (*out)->file[0] != NULL; /* other sets are of the size that they are */
-    if (!pictures && *config.labels && strcmp(config.labels, "none") != 0) {
+    const bool pictures = (*out)->file[0] != NULL;
+    const strata_status same = pictures ? STRATA_OK : check_own(*out, r, seen, task != NULL);
+    if (same != STRATA_OK) {
         strata_data_close(*out);
         *out = NULL;
-        return strata_fail(STRATA_BAD_ARG, "--labels %s is of pictures: %s has labels of its own",
-                           config.labels, source);
+        return same;
     }
     if (pictures && (stored[0] != seen[0] || stored[1] != seen[1])) {
         (*out)->seen_h = seen[0];
