@@ -206,6 +206,10 @@ strata_status recipe_loss(strata_recipe *r, const strata_data *data)
                            "--loss softmax is of one label an image, %s has any number: take sigmoid",
                            data->name);
     if (!*strata_recipe_get(r, "loss") && data->train.targets) return strata_recipe_set(r, "loss", "sigmoid");
+    if (data->train.classes == 1 && !recipe_is(r, "loss", "sigmoid"))
+        return strata_fail(STRATA_FILE,
+                           "%s: all images are of one class, '%s': softmax has nothing to tell apart",
+                           data->name, data->train.class_names[0]);
     return STRATA_OK;
 }
 
