@@ -143,6 +143,9 @@ mkdir -p single/train/a
 for i in 1 2 3; do cp pictures/train/a/0.png single/train/a/$i.png; done
 expect 4 "single: all images are of one class, 'a': softmax has nothing to tell apart" "$strata" train single --device cpu --model tiny.yaml --size 8 --channels 1 --run-dir none
 expect 0 "" "$strata" train single --loss sigmoid --device cpu --model tiny.yaml --size 8 --channels 1 --steps 1 --valid none --run-dir whole --overwrite
+grep '^valid ' err && fail "a run that wants no validation is told of it"
+expect 0 "^valid  there is no image for validation: no epoch gets a score" "$strata" train single --loss sigmoid --device cpu \
+  --model tiny.yaml --size 8 --channels 1 --steps 1 --run-dir whole --overwrite
 expect 0 "" "$strata" train good --device cpu --model tiny.yaml --size 8 --stored-size 12 --steps 2 --run-dir whole --overwrite
 holds whole/recipe.yaml '^stored-size: "8x8"'
 expect 0 "" "$strata" data show pictures --size 8 --stored-size 12 --augment fastai,cutmix=1 --images 4 --out grid.png

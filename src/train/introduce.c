@@ -89,6 +89,9 @@ strata_status introduce_run(const introduction *i)
     STRATA_TRY(note(i, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
                     (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
                     (unsigned)d->train.w, (unsigned)d->train.c));
+    if (!d->valid.n && recipe_is(i->recipe, "valid", "auto"))
+        STRATA_TRY(
+            note(i, "valid  there is no image for validation: no epoch gets a score, none is the best"));
     if (d->seen_h)
         STRATA_TRY(note(i, "images %ux%u of them for the network", (unsigned)d->seen_h, (unsigned)d->seen_w));
     if (d->cache) STRATA_TRY(note(i, "cache  its pixels are mapped from %s", d->cache));
