@@ -219,6 +219,19 @@ static strata_status join(strata_text *out, yaml_document_t *doc, yaml_node_t *n
     return STRATA_OK;
 }
 
+/* The same key in a pair before this one. An unknown key ends the reading, so that there are few. */
+static const yaml_node_t *find_before(yaml_document_t *doc, const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *key = yaml_document_get_node(doc, pair->key);
+    const yaml_node_pair_t *first = yaml_document_get_root_node(doc)->data.mapping.pairs.start;
+    for (const yaml_node_pair_t *p = first; p < pair; p++) {
+        const yaml_node_t *other = yaml_document_get_node(doc, p->key);
+        if (strcmp((const char *)other->data.scalar.value, (const char *)key->data.scalar.value) == 0)
+            return other;
+    }
+    return NULL;
+}
+
 static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const char *path)
 {
     yaml_node_t *root = yaml_document_get_root_node(doc);
@@ -230,6 +243,11 @@ static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const ch
                     *value = yaml_document_get_node(doc, p->value);
         if (key->type != YAML_SCALAR_NODE)
             return strata_fail(STRATA_FILE, "%s:%zu: wants a key", path, key->start_mark.line + 1);
+        const yaml_node_t *before = find_before(doc, p);
+        if (before)
+            return strata_fail(STRATA_BAD_ARG, "%s:%zu: '%s' is in line %zu already", path,
+                               key->start_mark.line + 1, (const char *)key->data.scalar.value,
+                               before->start_mark.line + 1);
         strata_status status = join(&text, doc, value, path);
         if (status == STRATA_OK && text.failed)
             status = strata_fail(STRATA_NO_MEMORY, "%s: no memory for a value", path);
