@@ -186,6 +186,16 @@ cmp -s find.png groups.png && fail "the picture of each group is that of all"
 absent find.png.*
 
 expect 2 "lr-find wants DATA" "$strata" lr-find --device cpu
+# A table is begun when there are rows for it.
+echo before > table.csv
+expect 4 '"nodata" is not there' "$strata" lr-find nodata --csv table.csv
+holds table.csv '^before$'
+expect 4 '"nodata" is not there' "$strata" lr-find nodata --csv new.csv
+expect 4 "nowhere/new.csv: cannot be written" "${finder[@]}" --csv nowhere/new.csv
+absent new.csv
+expect 0 "" "${finder[@]}" --csv table.csv
+[ "$(sed -n 1p table.csv)" = swept,lr,loss,smoothed ] || fail "table.csv: $(head -2 table.csv)"
+[ "$(wc -l < table.csv)" -le 21 ] && grep -q '^all groups,' table.csv || fail "table.csv: $(cat table.csv)"
 expect 0 "" "${finder[@]}" --order sequential --no-fuse --frozen-stats hold --valid-fraction 0.5 --size 8
 
 # ---- The recipe of a run, and the weights it begins with, for rates and lr-find ----

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -20,6 +21,13 @@ static void number(double v)
         printf("  %10.3g", v);
 }
 
+/* What the file held goes when there is something to put there, and not for a misspelt option. */
+static void begin_csv(FILE *csv)
+{
+    if (ftruncate(fileno(csv), 0) != 0) clearerr(csv); /* a pipe holds nothing */
+    fprintf(csv, "swept,lr,loss,smoothed\n");
+}
+
 static void show(void *context, const strata_lr_curve *c)
 {
     report *r = context;
@@ -27,6 +35,7 @@ static void show(void *context, const strata_lr_curve *c)
     if (!r->began)
         printf("%s%-20s  %10s  %10s  %10s  %10s  %s%s\n", cli_style_begin(stdout, CLI_BOLD), "swept",
                "valley", "slide", "minimum", "steep", "ended by", cli_style_end(stdout));
+    if (!r->began && r->csv) begin_csv(r->csv);
     r->began = true;
     printf("%-20s", group);
     number(c->valley);
@@ -64,12 +73,13 @@ static strata_status run(cli_arguments *a)
     if (a->n_words) STRATA_TRY(strata_recipe_set(a->recipe, "data", a->word[0]));
     if (!*strata_recipe_get(a->recipe, "data"))
         return cli_fail(STRATA_BAD_ARG, "strata lr-find wants DATA: builtin:digits, or a folder");
-    if (path && !(r.csv = fopen(path, "w"))) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
-    if (r.csv) fprintf(r.csv, "swept,lr,loss,smoothed\n");
+    const bool new = path &&access(path, F_OK) != 0;
+    if (path && !(r.csv = fopen(path, "a"))) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
     config.interrupt = cli_interrupt_begin();
     strata_status status = strata_lr_find(a->recipe, &config, show, &r);
     if (r.csv && (ferror(r.csv) | fclose(r.csv)) && status == STRATA_OK)
         status = cli_fail(STRATA_FILE, "%s: not all of it could be written", path);
+    if (new && !r.began) remove(path);
     return status;
 }
 
