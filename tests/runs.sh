@@ -64,7 +64,7 @@ holds piped/log.txt '^interrupted after step'
 expect 0 "resume after step" "$strata" train --resume piped --progress none
 same whole piped
 # A step that takes longer than anybody waits is left by a second signal.
-"$strata" train builtin:digits --device cpu --model resnet18 --size 64 --run-dir slow-step --quiet > out 2> err &
+"$strata" train builtin:digits --device cpu --model resnet18 --run-dir slow-step --quiet > out 2> err &
 process=$!
 until grep -qs '^run ' slow-step/log.txt || ! kill -0 "$process"; do sleep 0.05; done
 sleep 0.5; kill -TERM "$process"; sleep 0.7; kill -TERM "$process"
