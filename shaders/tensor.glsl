@@ -42,8 +42,10 @@
 #endif
 #if (HALF & 8) != 0
 #define QUAD_3 uvec2
+#define FLOAT_3 uint
 #else
 #define QUAD_3 vec4
+#define FLOAT_3 float
 #endif
 #if (HALF & 16) != 0
 #define QUAD_4 uvec2

@@ -11,6 +11,7 @@
 TAKES(0, from);                                       // m [36, tiles, y_quads], or dy as y
 layout(binding = 1) readonly buffer B1 { T bias[]; }; // [y_quads], read where start == START_BIAS
 GIVES(2, to);                                         // y [images, y_h, y_w, y_quads], or m
+TAKES(3, old_to);                                     // y again, read where OLD is defined: as texels faster
 layout(push_constant) uniform Args {
     uint tiles, tile_first, tiles_h, tiles_w; // of the run, before it, and of an image
     uint y_h, y_w, y_quads;
@@ -47,7 +48,7 @@ void write_pixels(uvec3 at, uint c, uint to_c, uint m)
 #endif
             {
 #ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
-                first = GET(to, pixel + c);
+                first = TAKE(3, old_to, pixel + c);
 #endif
                 STORE(to, pixel + to_c, first + pixels[w])
             }

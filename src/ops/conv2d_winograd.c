@@ -233,9 +233,9 @@ static define_list defines_of(const recorder *r, const char *more, const char *k
 static bool is_scalar(const recorder *r, strata_slice to) { return !lanes_of(r->caps) && !to.half; }
 
 /* How a transform of activations reads. */
-static const char *kind_of(const recorder *r, strata_slice from, strata_slice to)
+static const char *kind_of(const recorder *r, strata_slice from, strata_slice also, strata_slice to)
 {
-    return is_scalar(r, to) ? "SCALAR=1" : texels(r, from, (strata_slice) { 0 });
+    return is_scalar(r, to) ? "SCALAR=1" : texels(r, from, also);
 }
 
 /* Its invocations, for so many quads. */
@@ -262,7 +262,8 @@ static strata_status transform_input(const recorder *r, strata_slice x, uint32_t
                                            .pad_w = g->pad[1],
                                            .depth = g->from.c,
                                            .v_step = g->v_step };
-    const define_list d = defines_of(r, ragged(g->from.c), kind_of(r, x, r->v), strata_store_lanes(r->caps));
+    const define_list d = defines_of(r, ragged(g->from.c), kind_of(r, x, (strata_slice) { 0 }, r->v),
+                                     strata_store_lanes(r->caps));
     return launch(r, &winograd_input_kernel, &a, items_of(r, (uint64_t)tiles * g->from_quads, r->v), &d);
 }
 
@@ -281,6 +282,7 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     const bool back = r->pass == STRATA_BACKWARD_W;
     a.from = back ? y : r->m;
     a.to = back ? r->m : y;
+    if (a.start == CONV2D_OLD) a.old_to = y;
     a.tiles = tiles;
     a.tile_first = first;
     a.tiles_h = g->tiles_h, a.tiles_w = g->tiles_w;
@@ -291,7 +293,7 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     const bool plain = a.to.half ||
                        (!back && (g->to.h % 4 || g->to.w % 4)); /* pairs of 16 bits, or an edge */
     const uint32_t lanes = plain ? 0 : back ? strata_store_lanes(r->caps) : whole_lanes(r, g->to_quads);
-    const define_list d = defines_of(r, more, kind_of(r, a.from, a.to), lanes);
+    const define_list d = defines_of(r, more, kind_of(r, a.from, a.old_to, a.to), lanes);
     return launch(r, &winograd_output_kernel, &a, items_of(r, (uint64_t)tiles * g->to_quads, a.to), &d);
 }
 
