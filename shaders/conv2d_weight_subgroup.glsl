@@ -16,8 +16,12 @@
 #define MASK_ROW(r)                                                                                          \
     sum[r] = within(sum[r], col, 4 * FROM_LANE(tap.channel, (r) / 4) + uint((r) % 4) < depth ? width : 0);
 
-#ifdef LANE_STORES // whole tiles of rows and columns
+#ifdef LANE_STORES // whole tiles of columns
+#ifdef EDGE // rows behind the last are stored over the first, which is stored once more after them
+#define STORE_ROW(r) STORE(dw, same_to + mix(0, r, (r) < same_rows) * cols, sum[r])
+#else
 #define STORE_ROW(r) STORE(dw, same_to + (r) * cols, sum[r])
+#endif
 STORES(2, dw)
 #else
 #define STORE_ROW(r) if ((r) < n_rows) dw[to + (r) * cols] = sum[r];
@@ -67,10 +71,13 @@ void main()
 #endif
 #ifdef LANE_STORES
     uint same_z = same(gl_WorkGroupID.z), chunk_z = same_z / col_tiles;
-    uint same_to = ((chunk_first + chunk_z) * rows + same(tile_of_rows()) * ROWS) * cols
-                   + (same_z - chunk_z * col_tiles) * SG;
+    uint same_row = same(tile_of_rows()) * ROWS, same_rows = rows - same_row;
+    uint same_to = ((chunk_first + chunk_z) * rows + same_row) * cols + (same_z - chunk_z * col_tiles) * SG;
     ALIGN_SPILLS(dw, sum[0])
 #endif
     EACH_ROW(STORE_ROW)
+#ifdef EDGE
+    STORE_ROW(0)
+#endif
 }
 #endif

@@ -101,11 +101,13 @@ static void test_winograd_in_pieces(void **state)
 }
 
 /* Rows that are whole subgroups at every width, which lavapipe stores lane by lane, and some that are not;
- * tiles that fill the images, and some that reach over the edge; whole tiles of products, and parts. */
+ * tiles that fill the images, and some that reach over the edge; whole tiles of products and of weights, and
+ * parts. */
 static void test_lane_stores(void **state)
 {
     (void)state;
-    static const char *const sizes[] = { "N=4 H=8 W=8 C=64 K=64", "N=7 H=5 W=4 C=64 K=68" };
+    static const char *const sizes[] = { "N=4 H=8 W=8 C=64 K=64", "N=7 H=5 W=4 C=64 K=68",
+                                         "N=4 H=8 W=8 C=18 K=64" };
     strata_judge j = { .reference = judge.reference, .device = judge.device, .line = judged_tell };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         j.sizes = sizes[i];

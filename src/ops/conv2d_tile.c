@@ -126,12 +126,15 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
         snprintf(depth, sizeof depth, " RAGGED=1");
     /* Before Mesa 25 (with shuffles) the driver's own stores are short to compile: a second a kernel, which
      * the 3 % of a step that is won do not pay. */
+    const bool edge = p->rows % rows != 0; /* the kernel of weights knows how to end behind the last row */
     const bool whole = conv2d_stores_lanes(caps) && !caps->shuffle && wide == 4 && !p->half &&
-                       p->rows % rows == 0 && p->cols % t.cols == 0;
+                       (!edge || p->depth == 0) && p->cols % t.cols == 0;
     strata_subgroup_defines(subgroup, caps, whole);
     snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s", subgroup, rows, wide,
              out[wide], p->texel ? " TEXEL=1" : "", depth, p->old ? " OLD=1" : "",
-             whole && p->flat ? " FLAT=1" : "");
+             whole && edge      ? " EDGE=1"
+             : whole && p->flat ? " FLAT=1"
+                                : "");
     return t;
 }
 
