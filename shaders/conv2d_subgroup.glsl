@@ -15,20 +15,19 @@ const uint FETCHES = ROWS / SG;
 #define ROW_TO(r) FROM_LANE(at[(r) / SG].to, (r) % SG)
 #ifdef LANE_STORES // whole tiles of rows and columns
 #define LOAD_ROW(r) sum[r] = columns(AT(old_y, ROW_TO(r) * y_quads + quad), col);
-#define STORE_ROW(r) STORE(y, pixel_at(same_row + (r)) * cols + same_col, sum[r])
-STORES(3, y)
-
-// pixel_of_row(row).to, as sums of what is the same in all lanes.
-uint pixel_at(uint row)
-{
+// At pixel_of_row(row).to, as sums of what is the same in all lanes.
 #ifdef FLAT // the grid is y
-    return row;
+#define STORE_ROW(r) STORE(y, (same_row + (r)) * cols + same_col, sum[r])
 #else
-    uint line = row / rows_w;
-    return y_first + line / rows_h * (y_image - rows_h * y_line) + line * (y_line - rows_w * y_step) +
-           row * y_step;
+#define STORE_ROW(r)                                                                                         \
+    {                                                                                                        \
+        const uint same_r = same_row + (r), line = same_r / rows_w;                                          \
+        const uint to = y_first + line / rows_h * (y_image - rows_h * y_line) +                              \
+                        line * (y_line - rows_w * y_step) + same_r * y_step;                                 \
+        STORE(y, to * cols + same_col, sum[r])                                                               \
+    }
 #endif
-}
+STORES(3, y)
 #else
 #define LOAD_ROW(r) /* of what is not stored: anything */                                                  \
     {                                                                                                        \

@@ -27,12 +27,6 @@ uint same(uint v) // v, below 2^24
 uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 uint store_index() { return same(group_index()) * SG; }
 
-dvec2 pairs_of(vec4 v)
-{
-    uvec4 bits = floatBitsToUint(v);
-    return dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));
-}
-
 #define STORES(at, name)                                                                                     \
     layout(binding = at) buffer name##_stored_buffer { dvec2 name[]; }                                       \
     name##_stored;
@@ -56,7 +50,8 @@ dvec2 pairs_of(vec4 v)
 #define STORE(name, at, value)                                                                               \
     {                                                                                                        \
         const uint lane_0 = at;                                                                              \
-        dvec2 pairs = pairs_of(value);                                                                       \
+        const uvec4 bits = floatBitsToUint(value);                                                           \
+        const dvec2 pairs = dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));                         \
         STORE_ALL(name, lane_0, pairs)                                                                       \
     }
 #else

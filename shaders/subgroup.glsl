@@ -25,17 +25,19 @@
 
 #ifdef WIDE
 // The floats of a quad that belong to column `col` of WIDE floats.
+#if WIDE == 4
+#define columns(quad, col) quad
+#else
 OUT columns(vec4 quad, uint col)
 {
-#if WIDE == 4
-    return quad;
-#elif WIDE == 2
+#if WIDE == 2
     return (col & 1) == 0 ? quad.xy : quad.zw;
 #else
     vec2 half_quad = (col & 2) == 0 ? quad.xy : quad.zw;
     return (col & 1) == 0 ? half_quad.x : half_quad.y;
 #endif
 }
+#endif
 
 // Those of the first n floats of a row that column `col` holds, the others made zero.
 OUT within(OUT v, uint col, uint n)
