@@ -10,7 +10,7 @@
 // each phase of (h, v) modulo the stride, with the taps that divide there, so no multiplication is wasted.
 // A row is a pixel (n, i, j) of the launched grid: it writes y at pixel y_first + n y_image + i y_line +
 // j y_step. Its tap (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h +
-// b w_step_w.
+// b w_step_w. Rows go through the images that lie abreast, then along a line j, then down i.
 // Sums run over taps, then channels, and begin with what `start` says: a launch may go on where another
 // stopped, with the same bits. Channels of one group: `depth` of x, `width` of y.
 #if defined(SG) || defined(TILE_ROWS) || defined(DEPTHWISE)
@@ -49,6 +49,7 @@ layout(push_constant) uniform Args {
     uint groups, depth, width;   // depth and width are logical channels of a group
     uint quad_begin, quad_end;   // of depth
     uint start;                  // START_*
+    uint abreast;                // 1, or the ROWS images whose one pixel a tile is; read where SG is defined
     DIGITS
 };
 const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
@@ -63,7 +64,13 @@ const int FAR = -0x40000000; // outside of every image
 
 Pixel pixel_of_row(uint row)
 {
+#ifdef SG
+    uint place = row / abreast, block = place / rows_w / rows_h, n = row - (place - block) * abreast;
+    place -= block * rows_w * rows_h;
+    uint i = place / rows_w, j = place - i * rows_w;
+#else
     uint line = row / rows_w, j = row - line * rows_w, n = line / rows_h, i = line - n * rows_h;
+#endif
     Pixel at;
     at.image = n * x_h;
     at.top = n < images ? int(i) * mul_h + first_h : FAR;
@@ -80,12 +87,12 @@ uint source_of(Pixel at, int a, int b)
     return mix(NOWHERE, ((at.image + uint(h)) * x_w + uint(v)) * x_quads, inside);
 }
 
-// From tap (a, b) to the next.
-void advance(inout int a, inout int b)
+// From tap (a, b) to the next, where a line of taps is [across.x, across.y).
+void advance(inout int a, inout int b, ivec2 across)
 {
     b++;
-    bool next = b == int(taps_w);
-    b = mix(b, 0, next);
+    bool next = b == across.y;
+    b = mix(b, across.x, next);
     a += int(next);
 }
 
@@ -120,7 +127,7 @@ void main()
         uint from = source_of(at, a, b), tap = uint(w_first + a * w_step_h + b * w_step_w);
         vec4 v = X(mix(from + col, 0, from == NOWHERE));
         sum += mix(v, vec4(0.0), bvec4(from == NOWHERE)) * W(tap + col);
-        advance(a, b);
+        advance(a, b, ivec2(0, taps_w));
     }
     PUT(y, to, sum);
 }
@@ -131,7 +138,7 @@ float sum_of(Pixel at, uint col, float sum)
     int a = int(tap_begin / taps_w), b = int(tap_begin % taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {
         uint from = source_of(at, a, b), tap = 4 * uint(w_first + a * w_step_h + b * w_step_w) + col;
-        advance(a, b);
+        advance(a, b, ivec2(0, taps_w));
         if (from == NOWHERE) continue;
         for (uint k = 4 * quad_begin; k < min(4 * quad_end, depth); k++)
             sum += X(4 * from + channel + k) * W(tap + k * cols);

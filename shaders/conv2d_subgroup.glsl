@@ -21,9 +21,10 @@ const uint FETCHES = ROWS / SG;
 #else
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
-        const uint same_r = same_row + (r), line = same_r / rows_w;                                          \
-        const uint to = y_first + line / rows_h * (y_image - rows_h * y_line) +                              \
-                        line * (y_line - rows_w * y_step) + same_r * y_step;                                 \
+        const uint same_r = same_row + (r), place = same_r / abreast, line = place / rows_w;                 \
+        const uint to = y_first + line / rows_h * (abreast * y_image - rows_h * y_line) +                    \
+                        line * (y_line - rows_w * y_step) + place * (y_step - abreast * y_image) +           \
+                        same_r * y_image;                                                                    \
         STORE(y, to * cols + same_col, sum[r])                                                               \
     }
 #endif
@@ -74,7 +75,16 @@ void main()
     // One loop over taps and quads: leaving an inner loop moves all sums. And selects, as && and ?: become
     // branches.
     int a = int(tap_begin / taps_w), b = int(tap_begin) - a * int(taps_w);
-    uint k = quad_begin, rounds = (tap_end - tap_begin) * (quad_end - quad_begin);
+    ivec2 across = ivec2(0, taps_w); // the taps of a line
+    uint k = quad_begin, taps = tap_end - tap_begin;
+    if (abreast != 1) { // all rows are one pixel, and leave out the same taps
+        ivec2 down = range_inside(at[0].top, step_h, int(x_h), int(tap_end / taps_w));
+        across = range_inside(at[0].left, step_w, int(x_w), int(taps_w));
+        a = down.x;
+        b = across.x;
+        taps = uint(max(down.y - down.x, 0) * max(across.y - across.x, 0));
+    }
+    uint rounds = taps * (quad_end - quad_begin);
     for (uint i = 0; i < rounds; i++) {
         ivec2 tap = ivec2(a * step_h, b * step_w);
         int from_tap = (tap.x * int(x_w) + tap.y) * int(x_quads) + int(k);
@@ -92,7 +102,7 @@ void main()
         k++;
         bool next = k == quad_end;
         k = mix(k, quad_begin, next);
-        if (next) advance(a, b);
+        if (next) advance(a, b, across);
     }
 
 #ifdef LANE_STORES

@@ -11,6 +11,7 @@
         xs[d] = X(mix(0, FROM_LANE(from, d) + from_tap, inside));                                            \
         xs[d] = mix(vec4(0.0), xs[d], bvec4(inside));                                                        \
     }
+#define LOAD_IMAGE(d) xs[d] = X(x_from + d * x_h * x_w * x_quads);
 #define ADD(r, d) sum[r] += FROM_LANE(xs[d][(r) % 4], (r) / 4) * dys[d];
 #define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) ADD(r, 2) ADD(r, 3) }
 #define MASK_ROW(r)                                                                                          \
@@ -53,6 +54,31 @@ void main()
     // Nothing that the next round begins with is written before the sums: lavapipe writes it under a mask,
     // and LLVM forms a sum's own masked write in one instruction, in place, only if the mask is first used
     // there. Else it takes two, and all sums move once more in each round, a sixth of the time.
+#ifdef APART
+    // Rounds are one pixel of 4 images each: of those pixels whose tap lies in x, which is that of all rows.
+    ivec2 down = range_inside(tap.top, stride_h, int(x_h), int(y_h));
+    ivec2 across = range_inside(tap.left, stride_w, int(x_w), int(y_w));
+    ivec2 inside = max(ivec2(down.y - down.x, across.y - across.x), 0);
+    uint rounds = (pixels.y - pixels.x) / (4 * y_h * y_w) * uint(inside.x * inside.y);
+    uint n = pixels.x / (y_h * y_w);
+    int p = down.x, q = across.x;
+    for (uint i = 0; i < rounds; i++) {
+        vec4 xs[4];
+        OUT dys[4];
+        int x_from = ((int(n * x_h) + p * stride_h) * int(x_w) + q * stride_w) * int(x_quads) + from_tap;
+        uint dy_from = ((n * y_h + p) * y_w + q) * y_quads + quad;
+        EACH_OF_4(LOAD_IMAGE)
+        [[unroll]] for (uint d = 0; d < 4; d++) dys[d] = columns(DY(dy_from + d * y_h * y_w * y_quads), col);
+        EACH_ROW(ADD_ROW)
+        q++;
+        bool next = q == across.y;
+        q = mix(q, across.x, next);
+        p += int(next);
+        next = p == down.y;
+        p = mix(p, down.x, next);
+        n += 4 * uint(next);
+    }
+#else
     for (uint k = pixels.x; k < pixels.y;) {
         vec4 xs[4];
         OUT dys[4];
@@ -65,6 +91,7 @@ void main()
         advance(at, round_pixels);
         k += 4;
     }
+#endif
 
 #ifdef RAGGED
     EACH_ROW(MASK_ROW)

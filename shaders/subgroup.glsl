@@ -23,6 +23,13 @@
 #endif
 #endif
 
+// Which of n places first, first + step, .. lie in [0, size): the first of them, and the one after the last.
+ivec2 range_inside(int first, int step, int size, int n)
+{
+    int by = max(abs(step), 1), from = step < 0 ? size - 1 - first : first; // as if steps went up
+    return clamp(ivec2(by - 1 - from, size - 1 - from + by) / by, 0, n);
+}
+
 #ifdef WIDE
 // The floats of a quad that belong to column `col` of WIDE floats.
 #if WIDE == 4

@@ -69,6 +69,12 @@ enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFEREN
     "K=32"
 #define DEPTHWISE "N=2 H=5 W=4 C=3; N=1 H=8 W=7 C=16; N=3 H=9 W=9 C=5; N=1 H=11 W=13 C=5"
 
+/* Small images in so many that a tile is one of their pixels and weights are summed over four at once, whole
+ * tiles of channels and cut ones; and images that those miss. */
+#define BATCHES                                                                                              \
+    "N=128 H=1 W=2 C=3 K=5; N=32 H=3 W=5 C=5 K=17; N=64 H=4 W=3 C=64 K=64; N=8 H=5 W=4 C=192 K=20; "         \
+    "N=6 H=4 W=4 C=64 K=64; N=64 H=4 W=4 C=128 K=64"
+
 /* Of tiles of 4 x 4: one that is not full, whole ones alone, rows of them cut short; fewer and more of them
  * than a workgroup takes. */
 #define WINDOWS                                                                                              \
@@ -118,6 +124,13 @@ const strata_row strata_rows[] = {
     { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=0,2 bias=false", "x", .range = 1, .terms = over_taps,
       .flags = STRATA_ROW_SPLITS, .looser = 10, .loose_variant = "winograd", .reason = cancelling,
       .sizes = WINDOWS },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=1 bias=false", "x", .range = 1, .terms = over_taps,
+      .flags = STRATA_ROW_SPLITS, .looser = 10, .loose_variant = "winograd", .reason = cancelling,
+      .sizes = BATCHES },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=1 stride=2", "x", .range = 1, .terms = over_taps,
+      .flags = STRATA_ROW_SPLITS, .sizes = BATCHES },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=2 dilation=2 stride=1,3", "x", .range = 1,
+      .terms = over_taps, .flags = STRATA_ROW_SPLITS, .sizes = BATCHES },
     { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=1 stride=2 bias=false", "x", .range = 1, .terms = over_taps,
       .flags = STRATA_ROW_SPLITS, .sizes = STRIDED },
     { "conv2d", "x:N,H,W,C", "out=K kernel=1", "x", .range = 1, .terms = over_taps,

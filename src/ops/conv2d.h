@@ -69,7 +69,8 @@ void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 /* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
 typedef struct conv2d_tile {
     uint32_t rows, cols;
-    bool strips; /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
+    uint32_t abreast; /* gather for subgroups: 1, or `rows` where a tile is one pixel of so many images */
+    bool strips;      /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
     char defines[128];
 } conv2d_tile;
 
@@ -89,12 +90,15 @@ uint32_t conv2d_strip(uint32_t line);
 typedef struct conv2d_problem {
     uint64_t rows;
     uint32_t cols;
-    uint32_t taps, depth; /* summed over; depth: channels of a group; 0: the sum is over pixels */
-    bool texel, ragged;   /* both inputs fit texel buffers; channels are padded */
-    bool half;            /* the result is stored with 16 bits, two floats to a word */
-    bool whole;           /* the sum of a tap is a multiple of 16 channels */
-    bool flat;            /* row i is pixel i of the result */
-    bool old;             /* sums begin with what is there: CONV2D_OLD */
+    double products;    /* multiplications of the launch; 0 where nobody asks */
+    uint32_t depth;     /* channels of a group; 0: the sum is over pixels */
+    uint32_t images;    /* gather: of the launch, where a tile is best one pixel of many; else 0 */
+    bool texel, ragged; /* both inputs fit texel buffers; channels are padded */
+    bool half;          /* the result is stored with 16 bits, two floats to a word */
+    bool whole;         /* the sum of a tap is a multiple of 16 channels */
+    bool flat;          /* row i is pixel i of the result, unless images lie abreast */
+    bool apart;         /* weights: rounds may be a pixel of 4 images; rows of a tile are of one tap */
+    bool old;           /* sums begin with what is there: CONV2D_OLD */
     conv2d_window window;
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);

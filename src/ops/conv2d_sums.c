@@ -103,65 +103,90 @@ static conv2d_window window_of(const struct conv2d_weight_args *a, uint32_t taps
     return (conv2d_window) { taps / a->kernel_w, a->kernel_w, a->stride_w, 1, a->y_w, false };
 }
 
-static strata_status launch_weight(strata_stream *s, conv2d_variant v, uint32_t taps,
-                                   struct conv2d_weight_args *a)
+/* A weight gradient: what its launches share. */
+typedef struct weight_sum {
+    strata_stream *stream;
+    const strata_node *node;
+    conv2d_variant variant;
+    conv2d_chunks chunks;
+    bool apart; /* 4 images at a time, see is_apart */
+} weight_sum;
+
+/* May kernels for subgroups sum 4 images at a time, pixel by pixel of those under a tap? So they multiply
+ * none of the padding: 31 % of all products with 3 x 3 taps on 4 x 4 pixels, 4 % on 32 x 32. Tiles must be
+ * whole and of one tap, chunks whole images in fours. The order of a sum is another then, so this is asked of
+ * all launches at once: bits depend on a device's limits only where it binds fewer than 4 images.
+ *   most  images of a launch */
+static bool is_apart(const strata_caps *caps, const weight_sum *g, uint32_t most)
 {
-    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const conv2d_size z = conv2d_size_of(g->node);
+    const uint32_t images = g->node->out->shape.n, rows = 4 * caps->subgroup;
+    return g->variant == CONV2D_SUBGROUP && images % 4 == 0 && (most >= images || most % 4 == 0) &&
+           g->chunks.parts == 1 && g->chunks.images % 4 == 0 && z.rows % rows == 0 &&
+           (uint64_t)rows * 4 * z.cols <= caps->max_range;
+}
+
+static strata_status launch_weight(const weight_sum *g, struct conv2d_weight_args *a)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
+    const conv2d_variant v = g->variant;
     if (v == CONV2D_SUBGROUP && a->start == CONV2D_OLD) a->old_dw = a->dw;
     const uint32_t rows = a->row_end - a->row_begin, cols = 4 * a->y_quads;
     const conv2d_problem p = { .rows = rows,
                                .cols = cols,
+                               .products = (double)rows * cols * a->images * a->y_h * a->y_w,
                                .old = a->start == CONV2D_OLD,
+                               .apart = g->apart,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->dy) &&
                                         strata_fits_texels(caps, a->old_dw),
                                .ragged = a->depth % 4 != 0 || a->groups * a->width % 4 != 0,
-                               .window = window_of(a, taps) };
+                               .window = window_of(a, conv2d_size_of(g->node).taps) };
     const conv2d_tile t = conv2d_weight_tile(caps, v, &p);
     strata_launch how = {
         .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines, .split = a->chunks
     };
     conv2d_tile_grid(how.groups, &t, t.strips ? 1 : rows, cols, a->chunks);
-    return strata_stream_launch(s, &conv2d_weight_kernel, &how, a);
+    return strata_stream_launch(g->stream, &conv2d_weight_kernel, &how, a);
 }
 
 /* Rows [begin, end) of one run of images, in pieces that a device binds. */
-static strata_status weight_rows(strata_stream *s, const strata_node *n, conv2d_variant v,
-                                 struct conv2d_weight_args a, uint64_t begin, uint64_t end)
+static strata_status weight_rows(const weight_sum *g, struct conv2d_weight_args a, uint64_t begin,
+                                 uint64_t end)
 {
-    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
-    const conv2d_size z = conv2d_size_of(n);
+    const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
+    const conv2d_size z = conv2d_size_of(g->node);
     const strata_slice dw = a.dw;
     const bool all = begin == 0 && end == (uint64_t)z.taps * z.rows;
     uint64_t most = end - begin;
     if ((all ? dw.bytes : 4 * most * z.cols) > caps->max_range) {
         /* 16 rows of at least 16 bytes are a multiple of STRATA_ALIGN. */
-        const uint64_t unit = z.groups == 1 ? 16 : 16 * (uint64_t)z.rows;
+        const uint64_t tile = g->apart ? 4 * caps->subgroup : 16,
+                       unit = z.groups == 1 ? tile : 16 * (uint64_t)z.rows;
         most = caps->max_range / (4 * (uint64_t)z.cols) / unit * unit;
     }
     if (most == 0)
         return strata_fail(STRATA_BAD_ARG, "%s: 16 rows of its weights are above the %llu bytes of a binding",
-                           n->name, (unsigned long long)caps->max_range);
+                           g->node->name, (unsigned long long)caps->max_range);
     for (uint64_t r = begin; r < end; r += most) {
         a.row_begin = (uint32_t)r;
         a.row_end = (uint32_t)(end - r < most ? end : r + most);
         if (!all || most < end)
             a.dw = strata_slice_part(dw, 4 * r * z.cols, 4 * (uint64_t)(a.row_end - r) * z.cols);
-        STRATA_TRY(launch_weight(s, v, z.taps, &a));
+        STRATA_TRY(launch_weight(g, &a));
     }
     return STRATA_OK;
 }
 
 /* One run of images. Where the gradient is written at once, the rows of taps that lie in the padding for
  * every pixel are written without a look at any. */
-static strata_status weight_taps(strata_stream *s, const strata_node *n, conv2d_variant v,
-                                 const struct conv2d_weight_args *a, const conv2d_chunks *c)
+static strata_status weight_taps(const weight_sum *g, const struct conv2d_weight_args *a)
 {
-    const conv2d_size z = conv2d_size_of(n);
+    const conv2d_size z = conv2d_size_of(g->node);
     const bool aligned = (uint64_t)z.rows * z.cols % (STRATA_ALIGN / 4) == 0,
-               trims = c->count == 1 && aligned;
+               trims = g->chunks.count == 1 && aligned;
     uint32_t h[2], w[2];
-    conv2d_live_taps(h, n, 0);
-    conv2d_live_taps(w, n, 1);
+    conv2d_live_taps(h, g->node, 0);
+    conv2d_live_taps(w, g->node, 1);
     for (uint32_t t = 0, end; t < z.taps; t = end) {
         bool live = true, same = true;
         for (end = t; end < z.taps && same; end += same) {
@@ -173,7 +198,7 @@ static strata_status weight_taps(strata_stream *s, const strata_node *n, conv2d_
         struct conv2d_weight_args b = *a;
         if (!live && b.start == CONV2D_OLD) continue;
         if (!live) b.span = b.chunk = 0;
-        STRATA_TRY(weight_rows(s, n, v, b, (uint64_t)t * z.rows, (uint64_t)end * z.rows));
+        STRATA_TRY(weight_rows(g, b, (uint64_t)t * z.rows, (uint64_t)end * z.rows));
     }
     return STRATA_OK;
 }
@@ -191,6 +216,8 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     most = fit_to_chunks(most, y.n, &c);
+    weight_sum g = { s, n, v, c, false };
+    g.apart = is_apart(caps, &g, most);
     for (strata_images part = { 0 }; strata_images_next(&part, y.n, most);) {
         const sum_run run = run_of(part, &c);
         struct conv2d_weight_args a = {
@@ -221,7 +248,7 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
             .chunk_first = run.chunk_first,
             .start = start_of(&run, &c, n->add_param),
         };
-        STRATA_TRY(weight_taps(s, n, v, &a, &c));
+        STRATA_TRY(weight_taps(&g, &a));
     }
     return c.count == 1 ? STRATA_OK : reduce(s, n, whole, z.floats, &c);
 }

@@ -9,7 +9,7 @@ enum {
     INTEL = 0x8086, /* vendor ids */
     AMD = 0x1002,
     NVIDIA = 0x10de,
-    SMALL_PRODUCTS = 24 << 20, /* below, it does not pay to compile the longer and faster kernel */
+    SMALL_PRODUCTS = 24 << 20,  /* below, it does not pay to compile the longer and faster kernel */
 };
 
 static uint64_t ceiling(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
@@ -118,7 +118,8 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
 {
     static const char *const out[] = { "", "float", "vec2", "", "vec4" };
     const uint32_t lanes = caps->subgroup, wide = choose_wide(lanes, p->cols, p->half);
-    conv2d_tile t = { .rows = rows, .cols = lanes * wide };
+    const bool abreast = p->images > 0 && p->images % rows == 0;
+    conv2d_tile t = { .rows = rows, .cols = lanes * wide, .abreast = abreast ? rows : 1 };
     char depth[16] = "", subgroup[STRATA_SUBGROUP_DEFINES];
     if (p->depth > 0 && p->depth < 4)
         snprintf(depth, sizeof depth, " DEPTH=%u", p->depth);
@@ -129,12 +130,11 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
     const bool edge = p->rows % rows != 0; /* the kernel of weights knows how to end behind the last row */
     const bool whole = conv2d_stores_lanes(caps) && !caps->shuffle && wide == 4 && !p->half &&
                        (!edge || p->depth == 0) && p->cols % t.cols == 0;
+    const char *const stored = !whole ? "" : edge ? " EDGE=1" : p->flat && !abreast ? " FLAT=1" : "";
     strata_subgroup_defines(subgroup, caps, whole);
-    snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s", subgroup, rows, wide,
-             out[wide], p->texel ? " TEXEL=1" : "", depth, p->old ? " OLD=1" : "",
-             whole && edge      ? " EDGE=1"
-             : whole && p->flat ? " FLAT=1"
-                                : "");
+    snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s%s", subgroup, rows, wide,
+             out[wide], p->texel ? " TEXEL=1" : "", depth, p->old ? " OLD=1" : "", p->apart ? " APART=1" : "",
+             stored);
     return t;
 }
 
@@ -201,8 +201,7 @@ conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const 
 {
     if (conv2d_is_tile(v)) return shared_tile(caps, v, p);
     if (v != CONV2D_SUBGROUP) return simple_tile(caps, v, p);
-    const double products = (double)p->rows * p->cols * p->taps * p->depth;
-    uint32_t tall = caps->subgroup * (products < SMALL_PRODUCTS ? 2 : 4);
+    uint32_t tall = caps->subgroup * (p->products < SMALL_PRODUCTS ? 2 : 4);
     while (tall > caps->subgroup && p->rows <= tall / 2) tall /= 2;
     return subgroup_tile(caps, tall, p);
 }
