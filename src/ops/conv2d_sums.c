@@ -7,7 +7,7 @@
 
 enum {
     CORES_UNKNOWN = 32,
-    CACHE_BYTES = 4 << 20,
+    CACHE_BYTES = 2 << 20, /* of x and dy in a chunk: at 4, llvmpipe 22.3 waits for memory in [64,8,8,256] */
     STRIP_GROUPS = 8,
     GPU_GROUPS = 12 /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
 };
