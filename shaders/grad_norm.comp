@@ -18,7 +18,7 @@ READS(0, grads);                                            // [blocks, 64] a sl
 layout(binding = 1) readonly buffer B1 { uint owner[]; };   // [all blocks] row
 layout(binding = 2) readonly buffer B2 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 3) readonly buffer B3 { uint loss[]; };    // [n] bits of f32
-layout(binding = 4)          buffer B4 { uint partial[]; }; // [partials] bits of f32
+layout(binding = 4)          buffer B4 { uvec4 partial[]; }; // [partials / 4] bits of f32
 layout(binding = 5)          buffer B5 { uint state[]; };   // strata_state
 layout(binding = 6)          buffer B6 { uint steps[]; };   // [rows]
 layout(binding = 7)          buffer B7 { uint table[]; };   // [rows, 8] the rates again, to be corrected
@@ -50,7 +50,7 @@ void stats()
         }
     }
     uint i = (first / chunk + group) * GROUP + lane;
-    if (group * chunk < blocks) partial[i] = bad ? BAD : floatBitsToUint(sum);
+    if (group * chunk < blocks) partial[i / 4][i % 4] = bad ? BAD : floatBitsToUint(sum);
 }
 
 void rescale(float scale, bool overflow)
@@ -89,14 +89,30 @@ void count_step()
     }
 }
 
+// The sum of the partial sums, `bad` where one is BAD. Four loads at a time: a GPU would wait for each.
+float sum_of_partials(out bool bad)
+{
+    uint quads = partials / 4;
+    vec4 sum = vec4(0.0);
+    bad = false;
+    for (uint i = lane; i < quads; i += 4 * GROUP) {
+        uvec4 each[4];
+        [[unroll]] for (uint k = 0; k < 4; k++) each[k] = partial[min(i + k * GROUP, quads - 1)];
+        [[unroll]] for (uint k = 0; k < 4; k++) {
+            bvec4 is_bad = equal(each[k], uvec4(BAD));
+            bad = bad || any(is_bad);
+            if (i + k * GROUP < quads) sum += mix(uintBitsToFloat(each[k]), vec4(0.0), is_bad);
+        }
+    }
+    return sum.x + sum.y + (sum.z + sum.w);
+}
+
 void finish()
 {
     bool ended = state[0] == 1; // for good; read before the reductions' barriers, written behind them
-    float sum = 0.0, worst = 0.0; // 1: a gradient, 2: a loss is not finite
-    for (uint i = lane; i < partials; i += GROUP) {
-        if (partial[i] == BAD) worst = 1.0;
-        sum += partial[i] == BAD ? 0.0 : uintBitsToFloat(partial[i]);
-    }
+    bool bad_partial;
+    float sum = sum_of_partials(bad_partial);
+    float worst = float(bad_partial); // 1: a gradient, 2: a loss is not finite
     for (uint i = lane; i < n; i += GROUP)
         if ((loss[i] & EXPONENT) == EXPONENT) worst = 2.0;
     float norm = sqrt(group_sum(sum));
