@@ -91,6 +91,7 @@ typedef struct conv2d_problem {
     uint64_t rows;
     uint32_t cols;
     double products;    /* multiplications of the launch; 0 where nobody asks */
+    bool exact;         /* all convolutions are direct: more launches share a kernel */
     uint32_t depth;     /* channels of a group; 0: the sum is over pixels */
     uint32_t images;    /* gather: of the launch, where a tile is best one pixel of many; else 0 */
     bool texel, ragged; /* both inputs fit texel buffers; channels are padded */

@@ -135,6 +135,7 @@ static strata_status launch(const gather *g, struct conv2d_args *a)
                                .cols = 4 * a->y_quads,
                                .products = 4.0 * a->y_quads * (double)rows * (a->tap_end - a->tap_begin) *
                                            a->depth,
+                               .exact = strata_op_wants_exact(strata_stream_forced(g->stream)),
                                .images = g->variant == CONV2D_SUBGROUP && is_mostly_border(a) ? a->images : 0,
                                .depth = a->depth,
                                .flat = a->y_first == 0 && a->y_step == 1 && a->y_line == a->rows_w &&

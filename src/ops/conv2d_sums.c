@@ -135,6 +135,7 @@ static strata_status launch_weight(const weight_sum *g, struct conv2d_weight_arg
     const conv2d_problem p = { .rows = rows,
                                .cols = cols,
                                .products = (double)rows * cols * a->images * a->y_h * a->y_w,
+                               .exact = strata_op_wants_exact(strata_stream_forced(g->stream)),
                                .old = a->start == CONV2D_OLD,
                                .apart = g->apart,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->dy) &&

@@ -10,6 +10,7 @@ enum {
     AMD = 0x1002,
     NVIDIA = 0x10de,
     SMALL_PRODUCTS = 24 << 20,  /* below, it does not pay to compile the longer and faster kernel */
+    FEW_PRODUCTS = 100 << 20,   /* some 2 ms */
     LONG_PRODUCTS = 2000 << 20, /* a 3 x 3 convolution of ResNet-18 at 32 x 32 pixels and a batch of 64 */
 };
 
@@ -127,8 +128,8 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
     else if (p->ragged)
         snprintf(depth, sizeof depth, " RAGGED=1");
     /* Before Mesa 25 (with shuffles) these stores take a second a kernel longer to compile than the driver's,
-     * which only long launches make up for. */
-    const bool pays = !caps->shuffle || p->products > LONG_PRODUCTS;
+     * which only long launches make up for, or many. */
+    const bool pays = !caps->shuffle || p->products > (p->exact ? FEW_PRODUCTS : LONG_PRODUCTS);
     const bool edge = p->rows % rows != 0; /* the kernel of weights knows how to end behind the last row */
     const bool whole = conv2d_stores_lanes(caps) && pays && wide == 4 && !p->half &&
                        (!edge || p->depth == 0) && p->cols % t.cols == 0;
