@@ -36,7 +36,6 @@ void main()
     uint quad_row = row_begin / 4 + tile_of_rows() * SG + lane, rows = row_end - row_begin;
     Row tap = row_at(quad_row, x_quads, 4 * quad_row < row_end);
     uvec2 pixels = chunk_pixels(z);
-    Pixel at = pixel_at(pixels.x + lane % 4), round_pixels = pixel_at(4); // each lane keeps one of a round's
     int from_tap = (tap.top * int(x_w) + tap.left) * int(x_quads) + int(tap.channel);
 
     // Where its rows begin in dw, and how many of them lie in this launch.
@@ -79,6 +78,7 @@ void main()
         n += 4 * uint(next);
     }
 #else
+    Pixel at = pixel_at(pixels.x + lane % 4), round_pixels = pixel_at(4); // each lane keeps one of a round's
     for (uint k = pixels.x; k < pixels.y;) {
         vec4 xs[4];
         OUT dys[4];
