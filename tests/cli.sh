@@ -281,6 +281,8 @@ printf 'epochs: 3\nepocs: 4\n' > typo.yaml
 expect 2 "typo.yaml:2:.*'epocs'.*did you mean 'epochs'" "$strata" train builtin:digits --recipe typo.yaml
 printf 'epochs: 3\nbatch: 4\nepochs: 5\n' > twice.yaml
 expect 2 "twice.yaml:3: 'epochs' is in line 1 already" "$strata" train builtin:digits --recipe twice.yaml
+printf 'lr: 0.1\nlr-groups: 0.1,0.2,0.3\n' > twice.yaml
+expect 2 "twice.yaml:2: 'lr-groups' is in line 1 already" "$strata" train builtin:digits --recipe twice.yaml
 printf 'epochs: 3\n  batch: [\n' > broken.yaml
 expect 4 "broken.yaml:" "$strata" train builtin:digits --recipe broken.yaml
 expect 4 "data \"--epochs\" is not there" "$strata" train -- --epochs

@@ -496,14 +496,14 @@ static void augmentation_is_read_from_words(void **state)
     OK(augment_read(&a, "crop,flip"));
     assert_int_equal(a.what, STRATA_AUGMENT_CROP | STRATA_AUGMENT_FLIP);
     assert_int_equal(a.pad, 4); /* an eighth of the shorter side */
-    OK(augment_read(&a, "crop=7,rotate=90,scale=0.9:1.1,shear=36,erase=0.25,border=replicate,rotate=45"));
+    OK(augment_read(&a, "crop=7,rotate=45,scale=0.9:1.1,shear=36,erase=0.25,border=replicate"));
     assert_int_equal(a.pad, 7);
     assert_true(a.rotate == 0.125f && a.shear == 0.1f && a.scale_low == 0.9f && a.scale_high == 1.1f);
     assert_true(a.erase == 0.25f && a.border == STRATA_BORDER_REPLICATE && a.p_affine == 1);
     assert_int_equal(a.background[1], 9);
-    OK(augment_read(&a, "border=black,border=background")); /* the last counts */
+    OK(augment_read(&a, "border=background"));
     assert_true(a.border == STRATA_BORDER_BACKGROUND && a.background[1] == 9);
-    OK(augment_read(&a, "border=reflect,border=black"));
+    OK(augment_read(&a, "border=black"));
     assert_true(a.border == STRATA_BORDER_BACKGROUND && a.background[1] == 0);
 
     a = (strata_augment) { .h = 224, .w = 224, .c = 3 };
@@ -548,6 +548,9 @@ static void what_is_no_augmentation_is_refused_in_words(void **state)
         { "hue=0.6", "hue at character 1 wants a number from 0 to 0.5" },
         { "border=white", "wants background, black, reflect or replicate, got 'white'" },
         { "crop,resized", "crop and resized" },
+        { "flip,rotate=10,rotate=20",
+          "rotate is there twice (character 16), got 'flip,rotate=10,rotate=20'" },
+        { "cifar,flip,cifar", "cifar is there twice (character 12)" },
         { "ratio=1:2", "ratio is that of resized" },
     };
     strata_augment a = { .h = 33, .w = 40, .c = 3 };

@@ -386,9 +386,9 @@ static void limits_of_shaders(void **state)
     FAILS(run_one(d, 3), STRATA_BAD_ARG, "one: selftest"); /* again: nothing half-made was kept */
     close_device(d);
     strata_device *none = NULL;
-    for (int i = 0; i < 5; i++) {
-        static const char *const wrong[] = { "rnage=4", "range", "range=4x", "group=99999999999",
-                                             "range=16" };
+    for (int i = 0; i < 6; i++) {
+        static const char *const wrong[] = { "rnage=4",           "range",    "range=4x",
+                                             "group=99999999999", "range=16", "group=64,cores=2,group=32" };
         assert_int_equal(strata_device_open(&none, &(strata_device_config) { .limits = wrong[i] }),
                          STRATA_BAD_ARG);
         assert_non_null(strstr(strata_message(), "limits: "));

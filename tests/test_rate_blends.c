@@ -165,6 +165,8 @@ static void wrong_blends(void **state)
                             "'ramp'?; the groups are: stem" },
         { "in,ramp=round", "wants one of cosine, linear, power, smooth, got 'round'" },
         { "in,ramp", "wants '='" },
+        { "in,p0=0.1,p1=0.5,p0=0.2", "--bleed 'in,p0=0.1,p1=0.5,p0=0.2', character 18: the key 'p0' is there "
+                                     "twice; the groups are: stem" },
         { "in p0=1", "wants in or out" },
     };
     strata_rates_config c = defaults();

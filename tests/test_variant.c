@@ -75,7 +75,7 @@ static void misspelt_lists_are_refused(void **state)
                                          "plain",
                                          "conv2d=winograd",
                                          "conv2d.BACKWARD_X=tile64,,exact,relu=plain,",
-                                         "gone:FORWARD=of_an_earlier_strata" };
+                                         "gone:FORWARD=of_an_earlier_strata,gone:FORWARD=plain" };
     static const struct {
         const char *list, *why;
     } wrong[] = { { "winogrod", "no operation has a variant 'winogrod'" },
@@ -83,6 +83,7 @@ static void misspelt_lists_are_refused(void **state)
                   { "plain,con2d=plain", "there is no operation 'con2d'; did you mean 'conv2d'?" },
                   { "conv2d=wino", "conv2d has no variant 'wino'; it has: plain, " },
                   { "relu=winograd", "relu has no variant 'winograd'; it has: plain" },
+                  { "conv2d=plain,relu=plain,conv2d=winograd", "conv2d is there twice" },
                   { "conv2d=", "conv2d has no variant ''" },
                   { "conv2d.FORWRD=plain", "there is no pass 'FORWRD'" } };
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) OK(strata_variants_check(right[i]));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/items.h"
 #include "core/thread.h"
 
 /* ---- Limits ------------------------------------------------------------------------------------ */
@@ -52,6 +53,9 @@ static strata_status take_limit(strata_caps *c, const char *pair, size_t length)
 
 static strata_status read_limits(strata_caps *c, const char *limits)
 {
+    size_t n;
+    const char *twice = limits ? strata_item_twice(limits, &n) : NULL;
+    if (twice) return strata_fail(STRATA_BAD_ARG, "limits: %.*s is there twice", (int)n, twice);
     *c = wide;
     for (const char *p = limits; p && *p;) {
         size_t length = strcspn(p, ",");

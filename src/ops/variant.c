@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/items.h"
 #include "core/nearest.h"
 #include "ops/inside.h"
 
@@ -114,6 +115,10 @@ static strata_status check_item(const char *item, size_t n)
 
 strata_status strata_variants_check(const char *variants)
 {
+    size_t n;
+    /* What a run wrote down of all its launches, with ':', names parts of a layer alike. */
+    const char *twice = strchr(variants, ':') ? NULL : strata_item_twice(variants, &n);
+    if (twice) return strata_fail(STRATA_BAD_ARG, "--variants: %.*s is there twice", (int)n, twice);
     for (const char *p = variants; *p;) {
         const size_t item = strcspn(p, ",");
         if (item && !same(p, item, "exact") && !memchr(p, ':', item)) STRATA_TRY(check_item(p, item));

@@ -145,6 +145,7 @@ strata_status bleed_parse(bleed *out, const char *text)
         t.at = text;
         return rates_wrong(&t, "in or out");
     }
+    if (*t.at) STRATA_TRY(rates_keys_once(&t, t.at + 1));
     const char *window = t.at; /* the end of it that was given last */
     bool ends = false;
     while (rates_take(&t, ',')) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/items.h"
 #include "core/nearest.h"
 
 const char *rates_list(char *list, const char *const *names, uint32_t n)
@@ -129,6 +130,16 @@ strata_status rates_named_twice(const rates_text *t, const char *start)
     rates_text there = *t;
     there.at = start;
     return rates_wrong(&there, "each group to be named once");
+}
+
+strata_status rates_keys_once(const rates_text *t, const char *list)
+{
+    size_t n;
+    rates_text there = *t;
+    there.at = strata_item_twice(list, &n);
+    if (!there.at) return STRATA_OK;
+    return rates_placed(&there,
+                        strata_fail(STRATA_BAD_ARG, "the key '%.*s' is there twice", (int)n, there.at));
 }
 
 bool rates_holds(const char *name, const char *group)

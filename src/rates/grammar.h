@@ -52,6 +52,10 @@ strata_status rates_unknown_group(const rates_text *t, const char *start, const 
 /* A group that is named at `start` was named before. */
 strata_status rates_named_twice(const rates_text *t, const char *start);
 
+/* STRATA_BAD_ARG where the same key is twice in "KEY=VALUE,KEY=VALUE", which is the rest of the text from
+ * `list` on. */
+strata_status rates_keys_once(const rates_text *t, const char *list);
+
 /* "a, b, c" of at most 32 names, for messages: a buffer of the caller. Returns it. */
 enum { RATES_LIST = 1024 };
 const char *rates_list(char *list, const char *const *names, uint32_t n);

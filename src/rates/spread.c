@@ -103,6 +103,7 @@ static strata_status parse_decay(double *out, uint32_t n, rates_text *t)
     double base;
     if (!rate(t, &base)) return rates_wrong(t, A_RATE);
     if (!rates_take(t, '@')) return rates_wrong(t, "'@'");
+    STRATA_TRY(rates_keys_once(t, t->at));
     do STRATA_TRY(decay_key(&d, t));
     while (rates_take(t, ','));
     STRATA_TRY(ends(t));

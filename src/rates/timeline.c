@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/items.h"
 #include "rates/spread.h"
 
 #define OPTION "--schedule"
@@ -70,6 +71,16 @@ static strata_status set_key(draft *d, uint32_t key, const char *value, const ti
     }
 }
 
+/* *at: the key that is there twice. */
+static strata_status once(const char *keys, const char **at)
+{
+    size_t n;
+    const char *twice = strata_item_twice(keys, &n);
+    if (!twice) return STRATA_OK;
+    *at = twice;
+    return strata_fail(STRATA_BAD_ARG, OPTION ": the key '%.*s' is there twice", (int)n, twice);
+}
+
 /* `at` follows what is read, for the message of a failure. */
 static strata_status parse_phase(draft *d, char *text, const timeline_run *run, const char **at)
 {
@@ -78,6 +89,7 @@ static strata_status parse_phase(draft *d, char *text, const timeline_run *run, 
     if (rest) *rest++ = '\0';
     d->phase->scale = 1;
     STRATA_TRY(schedule_find(&d->phase->use, text));
+    if (rest) STRATA_TRY(once(rest, at));
     while (rest) {
         *at = rest;
         char *key = rest, *value = strchr(key, '=');
@@ -217,6 +229,7 @@ strata_status timeline_preset(char *out, size_t room, const char *text, double l
     if (strncmp(text, name, n) != 0 || (text[n] && text[n] != ',') || strlen(text) >= sizeof copy)
         return STRATA_OK;
     memcpy(copy, text, strlen(text) + 1);
+    if (copy[n]) STRATA_TRY(once(copy + n + 1, &text));
     for (char *word = strchr(copy, ','), *next; word; word = next) {
         *word++ = '\0';
         next = strchr(word, ',');

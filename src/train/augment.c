@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/items.h"
+
 typedef enum word_kind {
     WORD_FLAG,   /* no value */
     WORD_PIXELS, /* a whole number, or none */
@@ -209,12 +211,23 @@ static strata_status read_words(strata_augment *a, const char *text)
     }
 }
 
+/* Of the words as they are given: one that a preset stands for, too, may follow the preset. */
+static strata_status once(const char *text)
+{
+    size_t n;
+    const char *twice = strata_item_twice(text, &n);
+    if (!twice) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG, "--augment: %.*s is there twice (character %zu), got '%s'", (int)n,
+                       twice, (size_t)(twice - text) + 1, text);
+}
+
 strata_status augment_read(strata_augment *a, const char *text)
 {
     a->p_affine = a->p_colour = 1;
     a->ratio_low = (float)log2(3.0 / 4); /* torchvision's RandomResizedCrop */
     a->ratio_high = (float)log2(4.0 / 3);
     if (!*text || strcmp(text, "none") == 0) return STRATA_OK;
+    STRATA_TRY(once(text));
     STRATA_TRY(read_words(a, text));
     if ((int)a->border == BORDER_BLACK) {
         a->border = STRATA_BORDER_BACKGROUND;

@@ -5,9 +5,9 @@
 #include "ops/augment.h"
 
 /* Fill in what may happen to images whose h, w, c and background are there.
- *   text  "none", or NAME[=VALUE] with commas between: flip, rotate=10, ...; presets stand for several, and
- *         of a name that is there twice the last counts; "" is none. Where windows are resized and no border
- *         is named it is replicate
+ *   text  "none", or NAME[=VALUE] with commas between: flip, rotate=10, ...; each once; presets
+ *         stand for several, which words after them change; "" is none. Where windows are resized and no
+ *         border is named it is replicate
  * Errors: STRATA_BAD_ARG naming the word, its place and what was wanted. */
 strata_status augment_read(strata_augment *a, const char *text);
 

@@ -219,15 +219,16 @@ static strata_status join(strata_text *out, yaml_document_t *doc, yaml_node_t *n
     return STRATA_OK;
 }
 
-/* The same key in a pair before this one. An unknown key ends the reading, so that there are few. */
+/* The same key, by whichever of its names, in a pair before this one. An unknown key ends the reading, so
+ * there are few. */
 static const yaml_node_t *find_before(yaml_document_t *doc, const yaml_node_pair_t *pair)
 {
     const yaml_node_t *key = yaml_document_get_node(doc, pair->key);
+    const int option = option_find((const char *)key->data.scalar.value);
     const yaml_node_pair_t *first = yaml_document_get_root_node(doc)->data.mapping.pairs.start;
     for (const yaml_node_pair_t *p = first; p < pair; p++) {
         const yaml_node_t *other = yaml_document_get_node(doc, p->key);
-        if (strcmp((const char *)other->data.scalar.value, (const char *)key->data.scalar.value) == 0)
-            return other;
+        if (option_find((const char *)other->data.scalar.value) == option) return other;
     }
     return NULL;
 }
