@@ -236,6 +236,9 @@ expect 2 "--micro-batch wants a divisor of --batch 6, got 4" "${small[@]}" --mic
 expect 0 "" "${small[@]}" --micro-batch 2
 holds out '^model +small-cnn, batch 6 in parts of 2, 8x8x1, 10 classes'
 holds out '^training .*, ([0-9.]+ % of it in no kernel|all of it in kernels), '
+expect 2 "--op wolf: the network has no such operation or layer" "${small[@]}" --op wolf --json
+expect 0 "" "${small[@]}" --op conv2
+[ "$(grep -c '^conv2 ' out)" = 4 ] || fail "bench --op conv2: $(cat out)"
 expect 0 "" "${small[@]}" --micro-batch 2 --json
 mv out bench.json
 expect 0 "" "$strata" bench --help

@@ -182,7 +182,6 @@ static const strata_bench *open_bench(const strata_recipe *r)
     return b;
 }
 
-/* A step in three parts is the work of a whole one, in three times its launches, but one update. */
 /* Of a step that is shorter than its launches one by one nothing is left over. */
 static void a_share_is_none_below_zero(void **state)
 {
@@ -191,6 +190,31 @@ static void a_share_is_none_below_zero(void **state)
     assert_true(speed_outside(3, 3) == 0 && speed_outside(3, 4) == 0 && speed_outside(0, 0) == 0);
 }
 
+/* A name that no line will have is refused before anything is timed, which this signal would end. */
+static void wrong_names_are_told_before_the_rounds(void **state)
+{
+    (void)state;
+    static const volatile int signalled = 1;
+    strata_recipe *r = NULL;
+    const strata_bench *b = NULL;
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "device", "cpu"));
+    OK(strata_recipe_set(r, "model", "small-cnn"));
+    OK(strata_recipe_set(r, "batch", "2"));
+    strata_bench_config config = { .recipe = r, .h = 8, .w = 8, .c = 1, .steps = 2, .interrupt = &signalled };
+    config.wanted = "conv2";
+    assert_int_equal(strata_bench_open(&b, &config), STRATA_INTERRUPTED);
+    config.wanted = "conv2d";
+    assert_int_equal(strata_bench_open(&b, &config), STRATA_INTERRUPTED);
+    config.wanted = "covn2d";
+    assert_int_equal(strata_bench_open(&b, &config), STRATA_BAD_ARG);
+    assert_string_equal(strata_message(), "--op covn2d: the network has no such operation or layer; did you "
+                                          "mean 'conv2d'?");
+    assert_null(b);
+    strata_recipe_close(r);
+}
+
+/* A step in three parts is the work of a whole one, in three times its launches, but one update. */
 static void micro_batches_add_up(void **state)
 {
     (void)state;
@@ -245,6 +269,7 @@ int main(void)
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),
         cmocka_unit_test(a_share_is_none_below_zero),
+        cmocka_unit_test(wrong_names_are_told_before_the_rounds),
         cmocka_unit_test(micro_batches_add_up),
         cmocka_unit_test(least_memory_is_what_lives_at_once),
     };

@@ -35,6 +35,8 @@ typedef struct strata_bench_config {
                             submission for each launch: what a software device works, whatever else the
                             machine does. Rates are then for a second of one core */
     const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
+    const char *wanted; /* an operation or a layer that must be among the lines, or nothing is measured; NULL:
+                           any */
 } strata_bench_config;
 
 /* The launches of one pass of one layer: those of all micro-batches of a step, or of a batch of inference. */
@@ -51,7 +53,7 @@ typedef struct strata_bench_line {
 typedef struct strata_bench {
     strata_caps caps;
     strata_limits limits;
-    const char *model; /* "resnet18" */
+    const char *model;           /* "resnet18" */
     uint32_t batch, micro_batch; /* images of a step or of a batch of inference; of each part of it */
     uint32_t h, w, c, classes, steps;
     bool processor_time; /* of lines and limits */
@@ -62,11 +64,11 @@ typedef struct strata_bench {
     double cpu_s; /* processor time of all threads of the process in a step: on a software device, its work */
     double infer_cpu_s;
     double kernel_s, infer_kernel_s; /* sums of `seconds` below */
-    double outside; /* share of a training step that is in no kernel, of the shortest step and kernel_s; 0
+    double outside;  /* share of a training step that is in no kernel, of the shortest step and kernel_s; 0
                        where kernels, which are timed one by one, together take longer */
-    double open_s;         /* from nothing to recordings on the device: compiling shaders included */
-    double start_s;        /* the same and the first step */
-    uint64_t memory;       /* bytes on the device, all of it */
+    double open_s;   /* from nothing to recordings on the device: compiling shaders included */
+    double start_s;  /* the same and the first step */
+    uint64_t memory; /* bytes on the device, all of it */
     uint64_t least_memory; /* what is alive at once at the worst moment of this schedule: no placement takes
                               less */
     const strata_bench_line *line; /* [n_lines], in the order they run */
@@ -76,7 +78,7 @@ typedef struct strata_bench {
 /* Train and evaluate a recipe's network on made-up images, and time every launch.
  * Owner:  caller; release with strata_bench_close (NULL is allowed). On failure *out is NULL.
  * Waits:  for the device.
- * Errors: those of strata_trainer_open. */
+ * Errors: those of strata_trainer_open; STRATA_BAD_ARG where `wanted` is not there. */
 STRATA_API strata_status strata_bench_open(const strata_bench **out, const strata_bench_config *config);
 STRATA_API void strata_bench_close(const strata_bench *b);
 

@@ -173,7 +173,7 @@ static void line_text(const strata_bench *b, const strata_bench_line *l, const c
 }
 
 /* One line for each layer. */
-static strata_status layers_text(const strata_bench *b, const char *op)
+static void layers_text(const strata_bench *b, const char *op)
 {
     uint32_t shown = 0;
     for (uint32_t i = 0; i < b->n_lines; i++) {
@@ -181,8 +181,6 @@ static strata_status layers_text(const strata_bench *b, const char *op)
         if (shown++ == 0) head("layer", 24, "shape");
         line_text(b, &b->line[i], b->line[i].node, 24, b->line[i].shape);
     }
-    if (shown) return STRATA_OK;
-    return cli_fail(STRATA_BAD_ARG, "--op %s: the network has no such operation or layer", op);
 }
 
 static int slower_first(const void *a, const void *b)
@@ -226,7 +224,7 @@ static strata_status sums_text(const strata_bench *b)
     return STRATA_OK;
 }
 
-static strata_status whole_text(const strata_bench *b, const char *op)
+static strata_status whole_text(const strata_bench *b, bool layers, const char *op)
 {
     device_text(&b->caps);
     limits_text(&b->limits);
@@ -249,7 +247,9 @@ static strata_status whole_text(const strata_bench *b, const char *op)
         printf("times      of kernels and limits are processor time: rates are for a second of one core\n");
     printf("start      %.2f s to the recordings, %.2f s to the end of the first step\n", b->open_s,
            b->start_s);
-    return op ? layers_text(b, strcmp(op, "all") == 0 ? NULL : op) : sums_text(b);
+    if (!layers) return sums_text(b);
+    layers_text(b, op);
+    return STRATA_OK;
 }
 
 /* ---- The command ------------------------------------------------------------------------------------ */
@@ -266,9 +266,10 @@ static strata_status sizes(strata_bench_config *c, const cli_arguments *a)
 static strata_status run(cli_arguments *a)
 {
     const bool json = cli_option_given(a, "json") != NULL;
-    const char *op = cli_option_given(a, "op");
+    const char *given = cli_option_given(a, "op"), *op = given && strcmp(given, "all") == 0 ? NULL : given;
     const strata_bench *b = NULL;
     strata_bench_config config = { .recipe = a->recipe,
+                                   .wanted = op,
                                    .processor_time = cli_option_given(a, "cpu-time") != NULL };
     const char *clamp = cli_option_given(a, "clamp");
     STRATA_TRY(sizes(&config, a));
@@ -278,9 +279,9 @@ static strata_status run(cli_arguments *a)
     STRATA_TRY(strata_bench_open(&b, &config));
     strata_status status = STRATA_OK;
     if (json)
-        whole_json(b, op && strcmp(op, "all") == 0 ? NULL : op);
+        whole_json(b, op);
     else
-        status = whole_text(b, op);
+        status = whole_text(b, given != NULL, op);
     strata_bench_close(b);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "core/clock.h"
 #include "core/median.h"
+#include "core/nearest.h"
 #include "train/recipe.h"
 #include "train/trainer.h"
 
@@ -20,7 +21,7 @@ typedef struct bench_inside {
     strata_trainer *trainer;
     speed_table table;
     const volatile int *interrupt;
-    double host; /* processor time of the host's work so far */
+    double host;                            /* processor time of the host's work so far */
     uint64_t host_steps, trained, inferred; /* steps; micro-batches submitted */
     float *pixels;                          /* [batch, h, w, c] */
     int32_t *labels;
@@ -129,7 +130,24 @@ static strata_status make_images(bench_inside *b)
     return STRATA_OK;
 }
 
-static strata_status open_trainer(bench_inside *b)
+/* Is a line asked for that there will be? Better asked before the measuring than after it. */
+static strata_status check_wanted(const speed_table *t, const char *wanted)
+{
+    enum { MOST = 1024 };
+    const char *names[MOST];
+    uint32_t n = 0;
+    for (uint32_t i = 0; wanted && i < t->n; i++) {
+        const strata_bench_line *l = &t->line[i];
+        if (strcmp(l->op, wanted) == 0 || strcmp(l->node, wanted) == 0) return STRATA_OK;
+        if (n + 2 <= MOST) names[n++] = l->op, names[n++] = l->node;
+    }
+    if (!wanted) return STRATA_OK;
+    const char *near = strata_nearest(wanted, names, n);
+    return strata_fail(STRATA_BAD_ARG, "--op %s: the network has no such operation or layer%s%s%s", wanted,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static strata_status open_trainer(bench_inside *b, const char *wanted)
 {
     strata_bench *s = &b->shown;
     const strata_recipe *r = b->recipe;
@@ -149,6 +167,8 @@ static strata_status open_trainer(bench_inside *b)
     s->micro_batch = t->micro;
     s->model = t->main.model->name;
     s->parameters = strata_graph_param_count(t->main.model->graph);
+    STRATA_TRY(speed_table_open(&b->table, t->main.plan, s->processor_time));
+    STRATA_TRY(check_wanted(&b->table, wanted));
     STRATA_TRY(make_images(b));
     const double images = strata_now();
     STRATA_TRY(train(b, 1));
@@ -160,7 +180,6 @@ static strata_status measure(bench_inside *b)
 {
     strata_bench *s = &b->shown;
     double least, least_infer, sum;
-    STRATA_TRY(speed_table_open(&b->table, b->trainer->main.plan, s->processor_time));
     STRATA_TRY(train(b, STRATA_RING_SLOTS)); /* every slot is filled, and memory touched */
     STRATA_TRY(speed_table_round(&b->table, SPEED_ROUNDS - 1, true, &sum));
     STRATA_TRY(infer(b, 1));
@@ -200,7 +219,7 @@ strata_status strata_bench_open(const strata_bench **out, const strata_bench_con
     if (b->shown.steps > AHEAD * (SPEED_ROUNDS - 1)) b->shown.steps = AHEAD * (SPEED_ROUNDS - 1);
     STRATA_GO(recipe_copy(&b->recipe, config->recipe));
     STRATA_GO(strata_recipe_set(b->recipe, "schedule", "constant"));
-    STRATA_GO(open_trainer(b));
+    STRATA_GO(open_trainer(b, config->wanted));
     STRATA_GO(measure(b));
     *out = &b->shown;
     return STRATA_OK;
