@@ -294,6 +294,28 @@ expect 4 "standard output" sh -c "'$strata' models >&-"
 expect 2 "strata evaluate: word 1 is empty; usage: " "$strata" evaluate ""
 absent runs
 
+# ---- What cannot be written is told before the work, of which the first thing would be to miss its input ----
+expect 4 "cannot create nowhere/c.csv: No such file" "$strata" evaluate norun --confusion nowhere/c.csv
+expect 4 "cannot write .: wanted a regular file" "$strata" evaluate norun --confusion .
+expect 4 "cannot create nowhere/m.onnx: No such file" "$strata" export norun nowhere/m.onnx
+expect 4 "cannot create nowhere/w.safetensors: No such file" "$strata" convert norun.pth nowhere/w.safetensors
+expect 4 "cannot create nowhere/grid.png: No such file" "$strata" data show nodata --out nowhere/grid.png
+expect 4 "cannot create nowhere/find.png: No such file" "$strata" lr-find nodata --plot nowhere/find.png
+expect 4 "cannot create nowhere/r.png: No such file" "$strata" rates --steps 50 --csv kept.csv --plot nowhere/r.png
+absent kept.csv nowhere
+expect 4 "cannot make folder tiny.yaml/digits: tiny.yaml is a file" "$strata" data digits tiny.yaml/digits nofolder
+expect 4 "cannot write /dev/full: wanted a regular file" "$strata" train digits --device cpu --model tiny.yaml --save /dev/full
+for command in "evaluate norun" "predict norun no.png" "lr-find nodata" "bench --batch 6 --micro-batch 4"; do
+  expect 4 "standard output: Bad file descriptor" sh -c "'$strata' $command >&-"
+done
+# Nothing is left where the work fails then.
+expect 4 "norun" "$strata" evaluate norun --confusion c.csv
+expect 4 "norun" "$strata" export norun m.onnx
+expect 4 "norun" "$strata" convert norun.pth w.safetensors
+expect 4 "nodata" "$strata" data show nodata --out grid.png
+expect 4 "nodata" "$strata" lr-find nodata --plot grid.png
+absent c.csv* m.onnx* w.safetensors* grid.png*
+
 # ---- What may not be read or written; root may all, and becomes nobody ----
 nobody=()
 [ "$(id -u)" != 0 ] || nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
@@ -305,6 +327,9 @@ if "${nobody[@]}" "$strata" --version > out 2> err; then
   chmod 000 unread/run.json
   expect 4 "--save locked/w: cannot write in locked/: Permission denied" \
     "${nobody[@]}" "$strata" train digits --device cpu --model "$work/tiny.yaml" --save locked/w
+  expect 4 "cannot make folder locked/run: locked: Permission denied" \
+    "${nobody[@]}" "$strata" train digits --device 99 --model "$work/tiny.yaml" --run-dir locked/run
+  expect 4 "cannot make folder locked/d: locked: Permission denied" "${nobody[@]}" "$strata" data digits locked/d nofolder
   expect 4 "strata: unable to open unread/run.json: Permission denied" "${nobody[@]}" "$strata" evaluate unread
   expect 4 "strata: unable to open unread/run.json: Permission denied" "${nobody[@]}" "$strata" train --resume unread
 fi

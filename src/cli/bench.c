@@ -272,6 +272,7 @@ static strata_status run(cli_arguments *a)
                                    .wanted = op,
                                    .processor_time = cli_option_given(a, "cpu-time") != NULL };
     const char *clamp = cli_option_given(a, "clamp");
+    STRATA_TRY(cli_check_output());
     STRATA_TRY(sizes(&config, a));
     if (clamp) STRATA_TRY(strata_recipe_set(a->recipe, "limits", clamp));
     if (cli_option_given(a, "limits")) return show_limits(a, json);

@@ -105,6 +105,8 @@ static strata_status run(cli_arguments *a)
     const bool quiet = cli_option_given(a, "quiet") != NULL,
                classes = cli_option_given(a, "per-class") != NULL;
     const strata_observer observer = { .event = quiet ? NULL : tell };
+    STRATA_TRY(cli_check_output());
+    if (confusion) STRATA_TRY(strata_file_check(confusion));
     STRATA_TRY(strata_evaluate(&score, a->word[0], a->n_words > 1 ? a->word[1] : NULL, a->recipe, &observer));
     strata_status status = confusion ? strata_score_confusion(&score, confusion) : STRATA_OK;
     if (cli_option_given(a, "json")) {

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,7 @@ static strata_status run(cli_arguments *a)
     strata_lr_find_config config = { .per_group = cli_option_given(a, "per-group") != NULL,
                                      .to_the_end = cli_option_given(a, "to-the-end") != NULL,
                                      .picture = cli_option_given(a, "plot") };
+    STRATA_TRY(cli_check_output());
     STRATA_TRY(rate(&config.low, a, "low"));
     STRATA_TRY(rate(&config.high, a, "high"));
     STRATA_TRY(cli_number(&config.steps, a, "points", 100, 1000000));
@@ -74,7 +76,8 @@ static strata_status run(cli_arguments *a)
     if (!*strata_recipe_get(a->recipe, "data"))
         return cli_fail(STRATA_BAD_ARG, "strata lr-find wants DATA: builtin:digits, or a folder");
     const bool new = path &&access(path, F_OK) != 0;
-    if (path && !(r.csv = fopen(path, "a"))) return cli_fail(STRATA_FILE, "%s: cannot be written", path);
+    if (path && !(r.csv = fopen(path, "a")))
+        return cli_fail(STRATA_FILE, "%s: cannot be written: %s", path, strerror(errno));
     config.interrupt = cli_interrupt_begin();
     strata_status status = strata_lr_find(a->recipe, &config, show, &r);
     if (r.csv && (ferror(r.csv) | fclose(r.csv)) && status == STRATA_OK)

@@ -62,6 +62,7 @@ static strata_status run(cli_arguments *a)
     strata_status first = STRATA_OK;
     uint32_t failed = 0;
     pictures p = { .json = cli_option_given(a, "json") != NULL, .width = widest(a) };
+    STRATA_TRY(cli_check_output());
     STRATA_TRY(cli_number(&p.top, a, "top", 3, MOST));
     STRATA_TRY(strata_predictor_open(&p.predictor, a->word[0], a->recipe));
     p.threshold = strata_predictor_threshold(p.predictor);

@@ -98,6 +98,7 @@ static strata_status run(cli_arguments *a)
     const bool to_file = path && strcmp(path, "-") != 0;
     /* What is wrong is said before anything is written. */
     STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));
+    if (picture) STRATA_TRY(strata_file_check(picture));
     if (to_file) s.file = fopen(path, "w");
     if (picture && !path) s.file = NULL;
     if (to_file && !s.file) return cli_fail(STRATA_FILE, "cannot write %s: %s", path, strerror(errno));

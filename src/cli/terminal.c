@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <math.h>
 #include <stdarg.h>
@@ -107,6 +108,13 @@ void cli_complain(void)
 {
     fflush(stdout); /* what came before it stands before it where both are one */
     cli_note("%sstrata:%s %s", cli_style_begin(stderr, CLI_RED), cli_style_end(stderr), cli_message());
+}
+
+strata_status cli_check_output(void)
+{
+    const int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (flags != -1 && (flags & O_ACCMODE) != O_RDONLY) return STRATA_OK;
+    return cli_fail(STRATA_FILE, "standard output: %s", strerror(EBADF));
 }
 
 strata_status cli_flush(void)

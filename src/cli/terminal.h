@@ -32,6 +32,9 @@ void cli_complain(void);
 void cli_live(const char *text);
 void cli_live_clear(void);
 
+/* Can stdout be written at all? Asked before long work whose result goes there. Errors: STRATA_FILE. */
+strata_status cli_check_output(void);
+
 /* Close stdout's account: a full disk under a redirected result is an error like any other.
  * Errors: STRATA_FILE. */
 strata_status cli_flush(void);

@@ -213,6 +213,14 @@ strata_status strata_file_put(const char *path, const void *data, size_t n)
                        strerror(good ? errno : reason));
 }
 
+strata_status strata_file_check(const char *path)
+{
+    strata_file_writer w;
+    STRATA_TRY(strata_file_writer_begin(&w, path));
+    strata_file_writer_abandon(&w);
+    return STRATA_OK;
+}
+
 /* ---- Logs --------------------------------------------------------------------------- */
 
 strata_status strata_log_open(strata_log *log, const char *path)
@@ -284,6 +292,28 @@ static strata_status make_folders(const char *path, mode_t mode)
 }
 
 strata_status strata_folder_make(const char *path) { return make_folders(path, 0777); }
+
+strata_status strata_folder_check(const char *path)
+{
+    strata_status status = STRATA_OK;
+    char *above = malloc(strlen(path) + 2);
+    if (!above) return strata_fail(STRATA_NO_MEMORY, "no memory to make folder %s", path);
+    strcpy(above, path);
+    for (bool there = false; !there && status == STRATA_OK;) {
+        char *slash = strrchr(above, '/');
+        there = *above && strata_path_exists(above);
+        if (there && !strata_folder_exists(above))
+            status = strata_fail(STRATA_FILE, "cannot make folder %s: %s is a file", path, above);
+        else if (there && access(above, W_OK | X_OK) != 0)
+            status = strata_fail(STRATA_FILE, "cannot make folder %s: %s: %s", path, above, strerror(errno));
+        else if (!there && slash && slash > above)
+            *slash = '\0';
+        else if (!there)
+            strcpy(above, slash ? "/" : ".");
+    }
+    free(above);
+    return status;
+}
 
 bool strata_folder_empty(const char *path)
 {

@@ -31,6 +31,8 @@ strata_status strata_file_read_at(void *out, FILE *file, uint64_t at, size_t n, 
  *   data  [n] bytes; may be NULL if n is 0 */
 strata_status strata_file_write(const char *path, const void *data, size_t n);
 
+/* strata_file_check, which asks whether that could be done, is public: strata/status.h. */
+
 /* Write a whole file plainly, without waiting for the disk: for the many files of a folder that takes its
  * name when all of them are there. */
 strata_status strata_file_put(const char *path, const void *data, size_t n);
@@ -75,6 +77,9 @@ void strata_log_close(strata_log *log);
 
 /* Make a folder and those above it; one that exists is success. */
 strata_status strata_folder_make(const char *path);
+
+/* Could that be done, and files made in it? Asked before long work; makes nothing. */
+strata_status strata_folder_check(const char *path);
 
 /* True if `path` is a folder that could be read and holds nothing. */
 bool strata_folder_empty(const char *path);

@@ -40,6 +40,7 @@ strata_status collection_begin(collection *out, const strata_make_config *config
     if (strata_path_exists(config->out) && !strata_folder_empty(config->out))
         return strata_fail(STRATA_BAD_ARG, "%s is there and not an empty folder: wanted a new one",
                            config->out);
+    STRATA_TRY(strata_folder_check(config->out));
     if (out->h < 8 || out->h > 1024)
         return strata_fail(STRATA_BAD_ARG, "size wants 8 to 1024 pixels, got %u", (unsigned)out->h);
     if (!(config->valid_fraction >= 0 && config->valid_fraction < 1))

@@ -89,6 +89,7 @@ strata_status strata_convert(const char *from, const char *to, const char *dtype
     strata_dtype wanted = STRATA_DTYPE_F32;
     STRATA_GO(parse_dtype(&wanted, dtype));
     STRATA_GO(check_name(to));
+    STRATA_GO(strata_file_check(to));
     STRATA_GO(strata_weights_open(&f, from));
     tensor = malloc((f->n + 1) * sizeof *tensor);
     bytes = calloc(f->n + 1, sizeof *bytes);

@@ -74,6 +74,7 @@ strata_status strata_export(const char *what, const char *path, const strata_exp
     const strata_export_config none = { 0 }, *c = config ? config : &none;
     exporting e = { 0 };
     STRATA_GO(check_name(path));
+    STRATA_GO(strata_file_check(path));
     STRATA_GO(source_open(&e.source, what, c->recipe));
     if (!*strata_recipe_get(e.source.recipe, "model"))
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say which model it is for: give --model",

@@ -163,10 +163,11 @@ static strata_status is_run(bool *out, const char *path)
 strata_status folder_check(const strata_recipe *r)
 {
     const char *path = strata_recipe_get(r, "run-dir");
-    if (!*path || !strata_path_exists(path)) return STRATA_OK;
+    if (!*path) return strata_folder_check("runs");
+    if (!strata_path_exists(path)) return strata_folder_check(path);
     if (!strata_folder_exists(path))
         return strata_fail(STRATA_BAD_ARG, "--run-dir %s is there and no folder: name another", path);
-    if (strata_folder_empty(path)) return STRATA_OK;
+    if (strata_folder_empty(path)) return strata_folder_check(path);
     const bool overwrite = recipe_flag(r, "overwrite");
     bool run = false;
     STRATA_TRY(is_run(&run, path));
@@ -174,7 +175,7 @@ strata_status folder_check(const strata_recipe *r)
         return strata_fail(STRATA_BAD_ARG, "--run-dir %s holds files and no run%s: name another", path,
                            overwrite ? ", which is all that --overwrite replaces" : "");
     STRATA_TRY(check_lock(path));
-    if (overwrite) return STRATA_OK;
+    if (overwrite) return strata_folder_check(path);
     return strata_fail(STRATA_BAD_ARG,
                        "--run-dir %s holds a run: name another, continue it with --resume, or replace it "
                        "with --overwrite",

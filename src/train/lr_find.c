@@ -260,10 +260,10 @@ strata_status strata_lr_find(const strata_recipe *recipe, const strata_lr_find_c
     if (f.config.high == 0) f.config.high = 10;
     if (f.config.steps == 0) f.config.steps = 100;
     STRATA_TRY(check(&f));
+    if (config->picture) STRATA_GO(strata_file_writer_begin(&picture, config->picture));
     STRATA_GO(recipe_copy(&r, recipe));
     STRATA_GO(at_fixed_ratios(r));
     STRATA_GO(open_finder(&f, r));
-    if (config->picture) STRATA_GO(strata_file_writer_begin(&picture, config->picture));
     const uint32_t groups = config->per_group ? trainer_model(f.trainer)->n_groups : 0;
     for (uint32_t i = 0; i <= groups; i++) {
         STRATA_GO(sweep(&f, i == 0 ? ALL_GROUPS : i - 1, &curve));

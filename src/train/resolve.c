@@ -155,5 +155,5 @@ strata_status recipe_check_save(const strata_recipe *r)
     else if (access(folder, W_OK) != 0) /* better now than after the last epoch */
         status = strata_fail(STRATA_FILE, "--save %s: cannot write in %s: %s", path, folder, strerror(errno));
     free(folder);
-    return status;
+    return status == STRATA_OK ? strata_file_check(path) : status;
 }

@@ -135,6 +135,7 @@ strata_status strata_recipe_show(const char *source, const strata_recipe *recipe
     strata_status status = STRATA_OK;
     if (images < 1 || images > 1024)
         return strata_fail(STRATA_BAD_ARG, "a grid has 1 to 1024 images, got %u", (unsigned)images);
+    STRATA_TRY(strata_file_check(path));
     STRATA_TRY(recipe_copy(&r, recipe));
     STRATA_GO(recipe_data(&data, source, r, NULL));
     const strata_task task = recipe_task(data);
