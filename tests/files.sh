@@ -144,7 +144,7 @@ for i in 1 2 3; do cp pictures/train/a/0.png single/train/a/$i.png; done
 expect 4 "single: all images are of one class, 'a': softmax has nothing to tell apart" "$strata" train single --device cpu --model tiny.yaml --size 8 --channels 1 --run-dir none
 expect 0 "" "$strata" train single --loss sigmoid --device cpu --model tiny.yaml --size 8 --channels 1 --steps 1 --valid none --run-dir whole --overwrite
 grep '^valid ' err && fail "a run that wants no validation is told of it"
-expect 0 "^valid  there is no image for validation: no epoch gets a score" "$strata" train single --loss sigmoid --device cpu \
+expect 0 "^valid  there is no image for validation: no epoch gets a score" "$strata" train single --valid-fraction 0 --loss sigmoid --device cpu \
   --model tiny.yaml --size 8 --channels 1 --steps 1 --run-dir whole --overwrite
 expect 0 "" "$strata" train good --device cpu --model tiny.yaml --size 8 --stored-size 12 --steps 2 --run-dir whole --overwrite
 holds whole/recipe.yaml '^stored-size: "8x8"'
@@ -182,6 +182,28 @@ expect 0 "class 1 is 'b' to the weights, and 'c' in pictures" "$strata" evaluate
 mv pictures/train/c pictures/train/b; mv pictures/valid/c pictures/valid/b
 expect 0 "" "$strata" evaluate run pictures --device cpu
 if grep -q "to the weights" err; then fail "names are the same: $(cat err)"; fi
+# Files of one name in all classes are parted by their path; of a run that was parted by name, before there was a
+# choice, recipe and weights say nothing, and it goes on, and is evaluated, as it was.
+for class in a b c; do mkdir -p twins/$class; for i in 0 1 2 3 4 5 6 7; do cp "$golden/rgb.png" twins/$class/$i.png; done; done
+named=(--device cpu --model small-cnn --size 8 --batch 2 --valid-fraction 0.5)
+expect 0 "" "$strata" train twins "${named[@]}" --valid-by name --steps 2 --run-dir byname
+data=$(grep '"fingerprint"' byname/run.json)
+expect 0 "" "$strata" train twins "${named[@]}" --steps 2 --run-dir bypath
+[ "$data" != "$(grep '"fingerprint"' bypath/run.json)" ] || fail "by path and by name: $data"
+sed -i '/^valid-by/d' byname/recipe.yaml
+sed -i 's/"status": "finished"/"status": "interrupted"/' byname/run.json
+expect 0 "resume after step 2" "$strata" train --resume byname
+expect 0 "" "$strata" train --recipe byname/recipe.yaml --run-dir again
+[ "$data" = "$(grep '"fingerprint"' again/run.json)" ] || fail "a recipe without valid-by: $(grep '"fingerprint"' again/run.json), was $data"
+expect 0 "" "$strata" evaluate byname/checkpoints/last.safetensors twins --valid-fraction 0.5 --device cpu --json
+mv out named.json
+sed 's/"valid-by":"name"/"valid-bx":"name"/' byname/checkpoints/last.safetensors > before.safetensors
+cmp -s before.safetensors byname/checkpoints/last.safetensors && fail "no valid-by in the weights"
+expect 0 "" "$strata" evaluate before.safetensors twins --valid-fraction 0.5 --device cpu --json
+cmp -s out named.json || fail "weights without valid-by: $(cat out named.json)"
+expect 0 "" "$strata" evaluate bypath/checkpoints/last.safetensors twins --valid-fraction 0.5 --device cpu --json
+[ "$(grep -o '"images": [0-9]*' out)" != "$(grep -o '"images": [0-9]*' named.json)" ] || fail "evaluated alike: $(cat out named.json)"
+rm -r byname bypath again
 cp -r pictures unread
 for class in a b; do head -c 100 "$golden/rgb.png" > unread/valid/$class/x.jpg; done
 expect 4 "unread: no picture of its validation part can be read; the first: valid/a/x.jpg" "$strata" evaluate run unread --device cpu

@@ -193,6 +193,51 @@ static void the_split_is_stable(void **state)
     strata_data_close(d);
 }
 
+/* Which of two classes' files 0.ppm to 29.ppm are for validation: a bit for each class. */
+static void find_sides(uint8_t side[30], const char *folder, bool by_name)
+{
+    memset(side, 0, 30);
+    strata_data *d = open_data(
+        folder, &(const strata_data_config) { .valid_fraction = 0.5, .valid_by_name = by_name });
+    for (uint32_t i = 0; i < d->valid.n; i++) {
+        const uint8_t *pixel = d->valid.pixels + i * 90;
+        if (pixel[1] < 30) side[pixel[1]] |= (uint8_t)(1 << d->valid.labels[i]);
+    }
+    strata_data_close(d);
+}
+
+/* Files of one name in two classes are drawn each for itself, unless it is asked for by name; nothing moves
+ * when files come or the classes go into train/. */
+static void equal_names_are_drawn_apart(void **state)
+{
+    (void)state;
+    uint8_t side[30], again[30];
+    uint32_t apart = 0;
+    assert_int_equal(strata_folder_make("twins/a"), STRATA_OK);
+    assert_int_equal(strata_folder_make("twins/b"), STRATA_OK);
+    for (int i = 0; i < 30; i++)
+        for (int k = 0; k < 2; k++) {
+            char path[64];
+            snprintf(path, sizeof path, "twins/%c/%d.ppm", 'a' + k, i);
+            write_ppm(path, 6, 5, (uint8_t)i);
+        }
+    find_sides(side, "twins", false);
+    for (int i = 0; i < 30; i++) apart += side[i] == 1 || side[i] == 2;
+    assert_in_range(apart, 6, 24); /* half of 30, and 3.3 standard deviations */
+    write_ppm("twins/a/10a.ppm", 6, 5, 90);
+    assert_int_equal(strata_folder_make("twins/c"), STRATA_OK);
+    write_ppm("twins/c/1.ppm", 6, 5, 91);
+    find_sides(again, "twins", false);
+    assert_memory_equal(again, side, sizeof side);
+    assert_int_equal(rename("twins", "twins-train"), 0);
+    assert_int_equal(strata_folder_make("twins"), STRATA_OK);
+    assert_int_equal(rename("twins-train", "twins/train"), 0);
+    find_sides(again, "twins", false);
+    assert_memory_equal(again, side, sizeof side);
+    find_sides(again, "twins", true);
+    for (int i = 0; i < 30; i++) assert_true(again[i] == 0 || again[i] == 3);
+}
+
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
@@ -440,6 +485,7 @@ int main(void)
         cmocka_unit_test(damage_behind_the_header_leaves_no_gap),
         cmocka_unit_test(what_is_no_set_is_refused),
         cmocka_unit_test(the_split_is_stable),
+        cmocka_unit_test(equal_names_are_drawn_apart),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(the_cache_is_for_these_contents),
         cmocka_unit_test(a_cache_is_not_trusted),

@@ -43,7 +43,8 @@ typedef struct strata_data_config {
     uint8_t background[3]; /* RGB, under what is transparent and around what is padded */
     uint64_t max_pixels;   /* a picture that has more is skipped; 0: 25,000,000 */
     double valid_fraction; /* for validation, where no folder is for it, below 1: by a hash
-                              of file name and seed; 0: 0.2; below 0: none */
+                              of a picture's path in the set and seed; 0: 0.2; below 0: none */
+    bool valid_by_name;    /* by the file's name alone instead: those of one name stay together */
     uint64_t seed;
     uint32_t threads; /* that decode; 0: all cores but one, at least one */
     strata_cache_use cache;

@@ -7,7 +7,8 @@
 #include "cli/terminal.h"
 
 #define KEYS                                                                                                 \
-    "labels size stored-size channels fit filter background max-pixels valid-fraction data-threads augment " \
+    "labels size stored-size channels fit filter background max-pixels valid-fraction valid-by "             \
+    "data-threads augment "                                                                                  \
     "seed"
 
 /* ---- Info ------------------------------------------------------------------------------------- */

@@ -150,7 +150,8 @@ const cli_command cli_evaluate = {
         "are left out of means. Every image counts exactly once, whatever the batch. Keys of the recipe that "
         "are given win over those that the run or the file recorded.",
     .options = options,
-    .keys = "labels stored-size normalize fit filter background max-pixels valid-fraction data-threads seed "
+    .keys = "labels stored-size normalize fit filter background max-pixels valid-fraction valid-by "
+            "data-threads seed "
             "model stem head loss label-smoothing groups threshold beta batch device variants exact "
             "shader-dir limits validate",
     .least = 1,

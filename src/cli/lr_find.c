@@ -115,7 +115,8 @@ const cli_command cli_lr_find = {
         "images and random numbers.",
     .options = options,
     .keys =
-        "labels size stored-size channels fit filter background max-pixels valid-fraction data-threads "
+        "labels size stored-size channels fit filter background max-pixels valid-fraction valid-by "
+        "data-threads "
         "normalize augment order sample class-weights model stem head groups loss label-smoothing init opt "
         "lr momentum nesterov betas eps weight-decay no-decay decay-by norm-rate bias-rate norm-decay "
         "bias-decay trust trust-clip trust-all clip-norm frozen-stats batch micro-batch precision "

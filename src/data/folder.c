@@ -176,12 +176,17 @@ static strata_status list_part(image_list *l, const char *part, bool valid)
     return STRATA_OK;
 }
 
-/* By the name of the file alone, wherever it lies: files of one name stay together, and stay where they are
- * when others are added. */
-static bool drawn_for_validation(const image_file *f, double share, uint64_t seed)
+/* By what the picture is called alone, so that it stays where it is when others are added: by its path in the
+ * set, or in the part that is the whole of it, or by the name of its file. */
+static bool drawn_for_validation(const image_file *f, const strata_data_config *config, double share)
 {
-    const char *slash = strrchr(f->name, '/'), *name = slash ? slash + 1 : f->name;
-    return ldexp((double)(XXH64(name, strlen(name), seed) >> 11), -53) < share;
+    static const char part[] = "train/";
+    const char *slash = strrchr(f->name, '/'), *key = f->name;
+    if (config->valid_by_name)
+        key = slash ? slash + 1 : f->name;
+    else if (strncmp(key, part, sizeof part - 1) == 0)
+        key += sizeof part - 1;
+    return ldexp((double)(XXH64(key, strlen(key), config->seed) >> 11), -53) < share;
 }
 
 static int by_part(const void *a, const void *b)
@@ -227,7 +232,7 @@ static void draw_parts(image_list *l, const strata_data_config *config)
 {
     const double share = config->valid_fraction > 0 ? config->valid_fraction : 0.2;
     for (uint32_t i = 0; i < l->n && config->valid_fraction >= 0; i++)
-        l->file[i].valid = drawn_for_validation(&l->file[i], share, config->seed);
+        l->file[i].valid = drawn_for_validation(&l->file[i], config, share);
 }
 
 /* ---- By folders ------------------------------------------------------------------------- */

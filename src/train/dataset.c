@@ -167,6 +167,7 @@ static strata_status open_set(strata_data **out, const char *source, const strat
         .background_set = true,
         .max_pixels = (uint64_t)recipe_number(r, "max-pixels"),
         .valid_fraction = share > 0 ? share : -1,
+        .valid_by_name = recipe_is(r, "valid-by", "name"),
         .seed = (uint64_t)recipe_number(r, "seed"),
         .threads = (uint32_t)recipe_number(r, "data-threads"),
         .cache = cache,

@@ -14,6 +14,7 @@ static const char *const fits[] = { "crop", "stretch", "pad", NULL };
 static const char *const filters[] = { "bilinear", "bicubic", NULL };
 static const char *const lasts[] = { "drop", "keep", NULL };
 static const char *const valids[] = { "auto", "none", NULL };
+static const char *const valid_bys[] = { "path", "name", NULL };
 static const char *const decay_bys[] = { "group", "base", NULL };
 static const char *const frozen_stats[] = { "update", "hold", NULL };
 static const char *const undecayed[] = { "norm", "bias", "norm,bias", "bias,norm", NULL };
@@ -82,11 +83,17 @@ const option_rule option_rules[] = {
       1 << 26,
       NULL },
     { { "valid-fraction", "X", "0.2", "data",
-        "pictures: the share for validation where no folder is, drawn by a hash of file name and seed" },
+        "pictures: the share for validation where no folder is, drawn by a hash of --valid-by and seed" },
       OPTION_NUMBER,
       0,
       0.999999,
       NULL },
+    { { "valid-by", "NAME", "path", "data",
+        "pictures: path, CLASS/FILE in the set, or name, FILE: those of one name go together" },
+      OPTION_CHOICE,
+      0,
+      0,
+      valid_bys },
     { { "data-threads", "N", "0", "data", "that decode pictures; 0: all cores but one" },
       OPTION_WHOLE,
       0,

@@ -162,11 +162,13 @@ static bool kept_in_file(const option_rule *rule)
     return strcmp(rule->option.key, "overwrite") != 0 && strcmp(rule->option.key, "run-dir") != 0;
 }
 
+static const char written_here[] = "# A recipe of strata: ";
+
 void recipe_text(strata_text *out, const strata_recipe *r)
 {
     strata_text t = *out;
     const char *topic = "";
-    strata_text_format(&t, "# A recipe of strata: strata train --recipe FILE repeats the run.\n");
+    strata_text_format(&t, "%sstrata train --recipe FILE repeats the run.\n", written_here);
     for (uint32_t i = 0; i < n_option_rules; i++) {
         const option_rule *rule = &option_rules[i];
         const char *value = strata_recipe_get(r, rule->option.key);
@@ -274,6 +276,10 @@ strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const ch
         status = strata_fail(STRATA_FILE, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem);
     } else {
         status = read_pairs(r, &doc, path);
+        /* What a run wrote has every key there was: its pictures were parted before there was a choice. */
+        if (status == STRATA_OK && strncmp(text, written_here, sizeof written_here - 1) == 0 &&
+            !strata_recipe_is_set(r, "valid-by"))
+            status = strata_recipe_set(r, "valid-by", "name");
         yaml_document_delete(&doc);
     }
     yaml_parser_delete(&parser);

@@ -17,10 +17,10 @@ static strata_status no_memory(const char *what)
     return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", what);
 }
 
-/* The keys that decide a network, its loss and what it sees. */
+/* The keys that decide a network, its loss, what it sees and what it has not seen. */
 static const char *const model_keys[] = { "model",           "stem",      "head", "groups", "loss",
                                           "label-smoothing", "normalize", "fit",  "filter", "background",
-                                          "stored-size" };
+                                          "stored-size",     "valid-by" };
 enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
 /* How pixels were scaled is known to the weights: a recipe may leave it to the data. */
@@ -160,6 +160,8 @@ static strata_status read_notes(weights_source *s, const strata_weights_file *f)
     unsigned h = 0, w = 0, c = 0;
     if (image && sscanf(image, "%ux%ux%u", &h, &w, &c) != 3) h = w = c = 0;
     s->task = (strata_task) { h, w, c, classes ? (uint32_t)strtoul(classes, NULL, 10) : 0, 0, 0 };
+    if (names && !strata_weights_note(f, "valid-by")) /* of a run before there was a choice */
+        STRATA_TRY(strata_recipe_set(s->recipe, "valid-by", "name"));
     return names ? split_names(s, names) : STRATA_OK;
 }
 
