@@ -318,6 +318,14 @@ static strata_status record_half(const strata_plan *p, strata_part *part, int wh
     return which == STRATA_PART_EVALUATE ? STRATA_OK : strata_update_scale(current(part), &u);
 }
 
+/* Blocks of the frozen prefix: what lies before the first parameter with a gradient. */
+static uint32_t idle_blocks(const strata_graph *g)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < g->n_params && !g->param[i]->grad.block; i++) n += blocks_of(g->param[i]);
+    return n;
+}
+
 static strata_status record_update(strata_plan *p, strata_part *part, bool measured)
 {
     const strata_update u = {
@@ -331,6 +339,7 @@ static strata_status record_update(strata_plan *p, strata_part *part, bool measu
         p->graph->loss->data,
         p->scratch,
         .blocks = (uint32_t)(p->owner.bytes / 4),
+        .idle = idle_blocks(p->graph),
         .n = p->graph->loss->shape.n,
         .clip_norm = p->config.clip_norm,
         .scaled = p->config.half,
@@ -412,13 +421,10 @@ static void close_part(strata_part *part)
 static void close_recordings(strata_plan *p)
 {
     for (uint32_t i = 0; i < p->n_kept; i++) {
-        close_part(&p->kept[i].first);
-        close_part(&p->kept[i].next);
+        for (int k = 0; k < STRATA_PART_EVALUATE; k++) close_part(&p->kept[i].part[k]);
         free(p->kept[i].hold);
     }
     free(p->kept);
-    close_part(&p->part[STRATA_PART_UPDATE]);
-    close_part(&p->part[STRATA_PART_MEASURE]);
     close_part(&p->part[STRATA_PART_EVALUATE]);
 }
 
@@ -442,22 +448,18 @@ static strata_status record_prefix(strata_plan *p)
     if (!f->hold) return strata_fail(STRATA_NO_MEMORY, "no memory for the recordings of a frozen prefix");
     p->n_kept++;
     for (uint32_t k = 0; p->config.hold && k < p->graph->n_nodes; k++) f->hold[k] = p->config.hold[k];
-    p->part[STRATA_PART_FIRST] = p->part[STRATA_PART_NEXT] = (strata_part) { 0 };
-    strata_status status = record_part(p, STRATA_PART_FIRST);
-    if (status == STRATA_OK && p->config.micro_batches > 1) status = record_part(p, STRATA_PART_NEXT);
-    f->first = p->part[STRATA_PART_FIRST];
-    f->next = p->part[STRATA_PART_NEXT];
+    memset(p->part, 0, sizeof f->part);
+    strata_status status = STRATA_OK;
+    for (int i = 0; i < STRATA_PART_EVALUATE && status == STRATA_OK; i++)
+        if (i != STRATA_PART_NEXT || p->config.micro_batches > 1) status = record_part(p, i);
+    memcpy(f->part, p->part, sizeof f->part);
     return status;
 }
 
 static strata_status record(strata_plan *p)
 {
     layout_gradients(p);
-    if (p->config.train) {
-        STRATA_TRY(record_prefix(p));
-        STRATA_TRY(record_part(p, STRATA_PART_UPDATE));
-        STRATA_TRY(record_part(p, STRATA_PART_MEASURE));
-    }
+    if (p->config.train) STRATA_TRY(record_prefix(p));
     STRATA_TRY(record_part(p, STRATA_PART_EVALUATE));
     STRATA_TRY(end_parts(p, STRATA_PARTS));
     p->config.hold = NULL; /* the caller's memory; p->kept has a copy */
@@ -530,12 +532,11 @@ strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bo
     while (i < p->n_kept && !is_kept(p, &p->kept[i])) i++;
     if (i == p->n_kept) {
         status = record_prefix(p);
-        if (status == STRATA_OK) status = end_parts(p, STRATA_PART_NEXT + 1);
+        if (status == STRATA_OK) status = end_parts(p, STRATA_PART_EVALUATE);
     }
     p->config.hold = NULL;
     if (status != STRATA_OK) return status;
-    p->part[STRATA_PART_FIRST] = p->kept[i].first;
-    p->part[STRATA_PART_NEXT] = p->kept[i].next;
+    memcpy(p->part, p->kept[i].part, sizeof p->kept[i].part);
     return STRATA_OK;
 }
 

@@ -89,7 +89,7 @@ typedef struct strata_part {
 typedef struct strata_frozen {
     uint32_t nodes; /* in it */
     bool *hold;     /* [n_nodes] as strata_plan_config.hold; owned */
-    strata_part first, next;
+    strata_part part[STRATA_PART_EVALUATE]; /* what comes before that one */
 } strata_frozen;
 
 typedef struct strata_plan {

@@ -273,7 +273,7 @@ static strata_status run_over(strata_stream *s, const strata_update *u, strata_o
 {
     const bool by_pieces = pass != STRATA_FORWARD;
     uint32_t most = 0;
-    share p = { 0 };
+    share p = { .first = by_pieces ? 0 : u->idle };
     STRATA_TRY(blocks_per_slice(&most, s, u, by_pieces ? PIECE : 1));
     while (next_share(&p, u, most, by_pieces)) {
         strata_launch how = { .pass = pass, .variant = "plain", .defines = u->defines ? u->defines : "" };

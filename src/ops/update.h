@@ -36,6 +36,7 @@ typedef struct strata_update {
     strata_slice loss;    /* [n] f32 per-sample losses of the last micro-batch: checked for finiteness */
     strata_slice scratch; /* strata_update_scratch() bytes at least */
     uint32_t blocks, n;
+    uint32_t idle;          /* blocks from the first on whose rows are not active: left out of a step */
     float clip_norm;        /* 0: none */
     bool scaled;            /* gradients are of losses times state.loss_scale, which moves by itself */
     strata_slice row_steps; /* [rows] u32: steps that each row took, see strata_update_norm; none: no count */
