@@ -1,7 +1,7 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 #include "reduce.glsl"
-#include "rate.glsl"
 
 // Adam and AdamW as PyTorch's, for all parameters at once; beta1 is the row's momentum.
 //   d = clip g (+ decay w in Adam);  m = beta1 m + (1 - beta1) d;  v = beta2 v + (1 - beta2) d^2
@@ -9,35 +9,49 @@
 // Nothing is written where the row is not active or the state not finite.
 //   measure  the same by pieces of a row; partial[piece] = sums of squares of (w' - w, w), (0, 0) where
 //            nothing is written
-layout(binding = 0)          buffer B0 { vec4 w[]; };       // [blocks, 64] a slice, from block `first` on
-layout(binding = 1) readonly buffer B1 { vec4 g[]; };       // [blocks, 64]
-layout(binding = 2)          buffer B2 { vec4 m[]; };       // [blocks, 64]
-layout(binding = 3)          buffer B3 { vec4 v[]; };       // [blocks, 64]
+WRITES(0, w);                                               // [blocks, 64] a slice, from block `first` on
+READS(1, g);                                                // [blocks, 64]
+WRITES(2, m);                                               // [blocks, 64]
+WRITES(3, v);                                               // [blocks, 64]
 layout(binding = 4) readonly buffer B4 { uint owner[]; };   // [all blocks] row
 layout(binding = 5) readonly buffer B5 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 6) readonly buffer B6 { uvec4 state[]; };  // not_finite, grad_norm, clip, skipped
 layout(binding = 7) readonly buffer B7 { uvec4 pieces[]; }; // [all pieces] first block, blocks, row
 layout(binding = 8)          buffer B8 { vec2 partial[]; }; // [all pieces]
-layout(push_constant) uniform Args { uint first, blocks, decoupled, first_piece, n_pieces; };
+READS(9, old_w);                                            // w, m and v again: as texels they load faster
+READS(10, old_m);
+READS(11, old_v);
+layout(push_constant) uniform Args {
+    uint first, blocks, decoupled, first_piece, n_pieces;
+    DIGITS
+};
+#include "lane_stores.glsl"
+#include "rate.glsl"
+STORES(0, w)
+STORES(2, m)
+STORES(3, v)
 
-// One invocation's share of a block. `precise` as in sgd.comp.
-vec2 move(uint at, Rate rate)
+bool idle(Rate rate) { return (rate.flags & ACTIVE) == 0 || state[0].x != 0; }
+
+// As in sgd.comp.
+vec2 move(uint at, uint to, Rate rate, bool moves)
 {
     float clip = uintBitsToFloat(state[0].z);
     float decay_d = decoupled != 0 ? 0.0 : rate.decay, decay_w = decoupled != 0 ? rate.decay : 0.0;
     vec2 sum = vec2(0.0);
     [[unroll]] for (uint k = 0; k < EACH; k++) {
         uint j = at + k * SIDE;
-        vec4 weight = w[j], d = clip * g[j] + decay_d * weight;
-        vec4 moment1 = rate.momentum * m[j] + (1.0 - rate.momentum) * d;
-        vec4 moment2 = rate.beta2 * v[j] + (1.0 - rate.beta2) * (d * d);
+        vec4 weight = AT(old_w, j), old1 = AT(old_m, j), old2 = AT(old_v, j);
+        vec4 d = clip * AT(g, j) + decay_d * weight;
+        vec4 moment1 = rate.momentum * old1 + (1.0 - rate.momentum) * d;
+        vec4 moment2 = rate.beta2 * old2 + (1.0 - rate.beta2) * (d * d);
         vec4 size = sqrt(moment2) * rate.correction2 + rate.eps;
         // Padding has no moments; with eps 0 it would be 0 / 0.
         vec4 step = mix(rate.correction1 * moment1 / size, vec4(0.0), equal(size, vec4(0.0)));
-        m[j] = moment1;
-        v[j] = moment2;
         precise vec4 next = weight - rate.lr * (step + decay_w * weight), moved = next - weight;
-        w[j] = next;
+        STORE(m, to + k * SIDE, mix(old1, moment1, bvec4(moves)))
+        STORE(v, to + k * SIDE, mix(old2, moment2, bvec4(moves)))
+        STORE(w, to + k * SIDE, mix(weight, next, bvec4(moves)))
         sum += vec2(dot(moved, moved), dot(weight, weight));
     }
     return sum;
@@ -45,12 +59,12 @@ vec2 move(uint at, Rate rate)
 
 void forward()
 {
-    uint i = flat_index(), block = i / SIDE;
-    if (block >= blocks || state[0].x != 0) return;
-    uint row = row_of(first + block);
+    Share own = share();
+    LEAVE_IF(own.block >= blocks)
+    uint row = ROW_OF(first + own.block);
     Rate rate = unpack_rate(rates[2 * row], rates[2 * row + 1]);
-    if ((rate.flags & ACTIVE) == 0) return;
-    move(block * BLOCK_QUADS + i % SIDE, rate);
+    LEAVE_IF(idle(rate))
+    move(own.at, own.to, rate, !idle(rate));
 }
 
 void measure()
@@ -59,9 +73,11 @@ void measure()
     uvec4 piece = pieces[first_piece + piece_index()];
     Rate rate = unpack_rate(rates[2 * piece.z], rates[2 * piece.z + 1]);
     vec2 sum = vec2(0.0);
-    if ((rate.flags & ACTIVE) != 0 && state[0].x == 0)
-        for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE)
-            sum += move(b * BLOCK_QUADS + lane % SIDE, rate);
+    if (!idle(rate))
+        for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE) {
+            uint at = b * BLOCK_QUADS + lane % SIDE;
+            sum += move(at, at, rate, true);
+        }
     sum = vec2(group_sum(sum.x), group_sum(sum.y));
     if (lane == 0) partial[first_piece + piece_index()] = sum;
 }

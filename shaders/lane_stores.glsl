@@ -17,13 +17,14 @@
 #include "subgroup.glsl"
 #ifdef LANE_STORES
 
-uint same(uint v) // v, below 2^24
+uint same_bits(uint v, uint bits) // v, below 2^bits
 {
     uint sum = 0;
-    [[unroll]] for (uint bit = 0; bit < 24; bit += DIGIT_BITS)
+    [[unroll]] for (uint bit = 0; bit < bits; bit += DIGIT_BITS)
         sum += digit[v >> bit & (1 << DIGIT_BITS) - 1] << bit;
     return sum;
 }
+uint same(uint v) { return same_bits(v, 24); }
 uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 uint store_index() { return same(group_index()) * SG; }
 

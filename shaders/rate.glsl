@@ -26,8 +26,31 @@ float loss_scale(uint bits) { return bits == 0 ? 65536.0 : uintBitsToFloat(bits)
 const float MOST_SCALE = 16777216.0; // 2^24
 
 // An invocation of an optimizer takes this many vec4s, all of one block: they share its row and state. By 4
-// the look-up cost 5 to 8 % on lavapipe, by 8 less than 3 (tests/bench/update_bench.c).
+// the look-up cost 5 to 8 % on lavapipe, by 8 less than 3 (tests/bench/update_bench.c). Where lanes are
+// stored (lane_stores.glsl) a workgroup takes one block, and the grid has no group too many: none leaves
+// early, and what is idle is stored as it was.
+struct Share {
+    uint block, at, to; // of the slice; this invocation's first quad, and where STORE begins
+};
+#ifdef LANE_STORES
+const uint SIDE = SG, EACH = BLOCK_QUADS / SIDE;
+Share share()
+{
+    uint block = same(group_index());
+    return Share(block, group_index() * BLOCK_QUADS + lane, block * BLOCK_QUADS);
+}
+#define ROW_OF(block) same_bits(row_of(block), 12)
+#define LEAVE_IF(condition)
+#else
 const uint EACH = 8, SIDE = BLOCK_QUADS / EACH;
+Share share()
+{
+    uint i = flat_index(), block = i / SIDE, at = block * BLOCK_QUADS + i % SIDE;
+    return Share(block, at, at);
+}
+#define ROW_OF(block) row_of(block)
+#define LEAVE_IF(condition) if (condition) return;
+#endif
 
 // A workgroup by pieces takes up to 64 blocks of one row; this is the workgroup's number.
 uint piece_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }

@@ -2,7 +2,6 @@
 #include "kernel.glsl"
 #include "tensor.glsl"
 #include "reduce.glsl"
-#include "rate.glsl"
 
 // Stochastic gradient descent as PyTorch's, and LARS as timm's, for all parameters at once.
 //   d = t (clip g + decay w);  m = momentum m + d (first step: m = d)
@@ -11,9 +10,9 @@
 // where the row is not active or the state is not finite.
 //   measure  the same by pieces of a row; partial[piece] = sums of squares of (w' - w, w), (0, 0) where
 //            nothing is written
-layout(binding = 0)          buffer B0 { vec4 w[]; };       // [blocks, 64] a slice, from block `first` on
+WRITES(0, w);                                               // [blocks, 64] a slice, from block `first` on
 READS(1, g);                                                // [blocks, 64]
-layout(binding = 2)          buffer B2 { vec4 m[]; };       // [blocks, 64]; none unless has_m
+WRITES(2, m);                                               // [blocks, 64]; none unless has_m
 layout(binding = 3) readonly buffer B3 { uint owner[]; };   // [all blocks] row
 layout(binding = 4) readonly buffer B4 { uvec4 rates[]; };  // [rows, 2]
 layout(binding = 5) readonly buffer B5 { uvec4 state[]; };  // not_finite, grad_norm, clip, skipped
@@ -22,11 +21,26 @@ layout(binding = 7) readonly buffer B7 { uvec4 pieces[]; }; // [all pieces] firs
 layout(binding = 8)          buffer B8 { vec2 partial[]; }; // [all pieces]
 READS(9, old_w);                                            // w and m again: as texels they load faster
 READS(10, old_m);
-layout(push_constant) uniform Args { uint first, blocks, has_m, has_trust, first_piece, n_pieces; };
+layout(push_constant) uniform Args {
+    uint first, blocks, has_m, has_trust, first_piece, n_pieces;
+    DIGITS
+};
+#include "lane_stores.glsl"
+#include "rate.glsl"
+STORES(0, w)
+STORES(2, m)
 
-// One invocation's share of a block. The weights are `precise` as their difference is measured: it must not
-// be simplified to the step that was meant, and whether it is measured must change no bit.
-vec2 move(uint at, Rate rate, float ratio)
+#ifndef HAS_M // defines fold what the host knows: a store of lanes stands in no branch
+#define HAS_M has_m
+#define HAS_TRUST has_trust
+#endif
+
+bool idle(Rate rate) { return (rate.flags & ACTIVE) == 0 || state[0].x != 0; }
+
+// One invocation's share of a block from quad `at` on, stored from `to` on: as it was unless it `moves`. The
+// weights are `precise` as their difference is measured: it must not be simplified to the step that was
+// meant, and whether it is measured must change no bit.
+vec2 move(uint at, uint to, Rate rate, float ratio, bool moves)
 {
     float clip = uintBitsToFloat(state[0].z);
     vec4 d[EACH], weight[EACH];
@@ -34,17 +48,17 @@ vec2 move(uint at, Rate rate, float ratio)
         weight[k] = AT(old_w, at + k * SIDE);
         d[k] = ratio * (clip * AT(g, at + k * SIDE) + rate.decay * weight[k]);
     }
-    if (has_m != 0)
+    if (HAS_M != 0)
         [[unroll]] for (uint k = 0; k < EACH; k++) {
-            vec4 moment = d[k];
-            if ((rate.flags & FIRST) == 0) moment += rate.momentum * AT(old_m, at + k * SIDE);
-            m[at + k * SIDE] = moment;
+            vec4 moment = d[k], old = AT(old_m, at + k * SIDE);
+            if ((rate.flags & FIRST) == 0) moment += rate.momentum * old;
+            STORE(m, to + k * SIDE, mix(old, moment, bvec4(moves)))
             d[k] = (rate.flags & NESTEROV) != 0 ? d[k] + rate.momentum * moment : moment;
         }
     vec2 sum = vec2(0.0);
     [[unroll]] for (uint k = 0; k < EACH; k++) {
         precise vec4 next = weight[k] - rate.lr * d[k], moved = next - weight[k];
-        w[at + k * SIDE] = next;
+        STORE(w, to + k * SIDE, mix(weight[k], next, bvec4(moves)))
         sum += vec2(dot(moved, moved), dot(weight[k], weight[k]));
     }
     return sum;
@@ -52,12 +66,12 @@ vec2 move(uint at, Rate rate, float ratio)
 
 void forward()
 {
-    uint i = flat_index(), block = i / SIDE;
-    if (block >= blocks || state[0].x != 0) return;
-    uint row = row_of(first + block);
+    Share own = share();
+    LEAVE_IF(own.block >= blocks)
+    uint row = ROW_OF(first + own.block);
     Rate rate = unpack_rate(rates[2 * row], rates[2 * row + 1]);
-    if ((rate.flags & ACTIVE) == 0) return;
-    move(block * BLOCK_QUADS + i % SIDE, rate, has_trust != 0 ? trust[row] : 1.0);
+    LEAVE_IF(idle(rate))
+    move(own.at, own.to, rate, HAS_TRUST != 0 ? trust[row] : 1.0, !idle(rate));
 }
 
 void measure()
@@ -65,11 +79,13 @@ void measure()
     if (piece_index() >= n_pieces) return;
     uvec4 piece = pieces[first_piece + piece_index()];
     Rate rate = unpack_rate(rates[2 * piece.z], rates[2 * piece.z + 1]);
-    float ratio = has_trust != 0 ? trust[piece.z] : 1.0;
+    float ratio = HAS_TRUST != 0 ? trust[piece.z] : 1.0;
     vec2 sum = vec2(0.0);
-    if ((rate.flags & ACTIVE) != 0 && state[0].x == 0)
-        for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE)
-            sum += move(b * BLOCK_QUADS + lane % SIDE, rate, ratio);
+    if (!idle(rate))
+        for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE) {
+            uint at = b * BLOCK_QUADS + lane % SIDE;
+            sum += move(at, at, rate, ratio, true);
+        }
     sum = vec2(group_sum(sum.x), group_sum(sum.y));
     if (lane == 0) partial[first_piece + piece_index()] = sum;
 }

@@ -61,6 +61,8 @@
 #define QUAD_7 vec4
 #define QUAD_9 vec4
 #define QUAD_10 vec4
+#define QUAD_11 vec4
+#define QUAD_12 vec4
 
 float wide(float v) { return v; }
 vec2 wide(vec2 v) { return v; }

@@ -17,7 +17,7 @@
 
 #define check(e) assert_string_equal((e) == STRATA_OK ? "" : strata_message(), "")
 
-enum { STEPS = 5, ROWS = 5, FROZEN = 4, SAMPLES = 4 };
+enum { STEPS = 5, ROWS = 5, FROZEN = 4, SAMPLES = 4, MANY = 4097 };
 enum { BLOCKS = 74, FLOATS = BLOCKS * STRATA_RATE_BLOCK }; /* the second row is longer than a piece */
 static const uint32_t blocks_of[ROWS] = { 2, 66, 3, 1, 2 };
 /* Multipliers of a group, then what the schedule gives; a frozen group's is 0. */
@@ -34,6 +34,7 @@ typedef struct rig {
     uint32_t owner[BLOCKS];
     float w[FLOATS], g[FLOATS], moved[2 * ROWS];
     strata_rate rate[ROWS];
+    bool many; /* rows of the table: more than updates look up where they store lanes */
 } rig;
 
 /* The same in double. `size`: the momentum of the gradients' sizes, which bounds what a rounded sum may be
@@ -66,7 +67,7 @@ static void open_rig(rig *r, const char *device, const char *limits, strata_opti
     uint32_t n = 0;
     *r = (rig) { .optimizer = optimizer };
     check(strata_device_open(&r->device, &config));
-    check(strata_block_open(&r->block, r->device, 4 * 4 * FLOATS + 65536, STRATA_MEMORY_DEVICE));
+    check(strata_block_open(&r->block, r->device, 4 * 4 * FLOATS + (1 << 18), STRATA_MEMORY_DEVICE));
     for (uint32_t row = 0; row < ROWS; row++)
         for (uint32_t b = 0; b < blocks_of[row]; b++) r->owner[n++] = row;
     const uint32_t pieces = strata_update_pieces(r->piece, r->owner, BLOCKS);
@@ -75,7 +76,7 @@ static void open_rig(rig *r, const char *device, const char *limits, strata_opti
                              .grads = take(r, &at, 4 * FLOATS),
                              .moment1 = take(r, &at, 4 * FLOATS),
                              .owner = take(r, &at, sizeof r->owner),
-                             .rates = take(r, &at, sizeof r->rate),
+                             .rates = take(r, &at, MANY * sizeof *r->rate),
                              .state = take(r, &at, sizeof state),
                              .loss = take(r, &at, sizeof loss),
                              .pieces = take(r, &at, sizeof r->piece),
@@ -89,6 +90,7 @@ static void open_rig(rig *r, const char *device, const char *limits, strata_opti
                              .n_pieces = pieces,
                              .rows = ROWS,
                              .trust_coefficient = coefficient };
+    r->u.rates.bytes = sizeof r->rate;
     if (moment2) r->u.moment2 = take(r, &at, 4 * FLOATS);
     check(strata_device_fill(r->device, (strata_slice) { &r->block, 0, r->block.bytes, false }, 0));
     check(strata_device_write(r->device, r->u.owner, r->owner));
@@ -114,6 +116,7 @@ static strata_stream *record(rig *r, bool measured)
     strata_stream *s = NULL;
     strata_update u = r->u;
     if (!measured) u.moved = (strata_slice) { 0 };
+    if (r->many) u.rates.bytes = MANY * sizeof *r->rate;
     check(strata_stream_open(&s, r->device));
     check(strata_update_norm(s, &u));
     check(strata_update_step(s, &u, r->optimizer));
@@ -338,6 +341,73 @@ static void nothing_else_moves_a_bit(void **state)
         }
 }
 
+/* What a frozen row must keep: NaNs of any kind, zeros of both signs, numbers below the least normal one. */
+static uint32_t odd_bits(int i)
+{
+    static const uint32_t odd[] = { 0x7fa00001, 0xff812345, 0x7fc54321, 0x80000000, 0, 1, 0x80000123 };
+    return odd[(size_t)i % (sizeof odd / sizeof *odd)];
+}
+
+/* Weights and moments of a frozen row that are odd, of the others as they may be; a gradient that is not. */
+static void set_odd(rig *r, bool bad)
+{
+    const strata_slice to[] = { r->u.weights, r->u.moment1, r->u.moment2 };
+    uint32_t seed = 11;
+    float bits;
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < FLOATS; i++) {
+            const uint32_t odd = odd_bits(i);
+            memcpy(&bits, &odd, 4);
+            r->w[i] = r->owner[i / STRATA_RATE_BLOCK] == FROZEN ? bits : fabsf(uniform(&seed));
+        }
+        if (to[k].block) check(strata_device_write(r->device, to[k], r->w));
+    }
+    set_rates(r, 1);
+    r->rate[2].flags |= STRATA_RATE_NESTEROV;
+    r->rate[3].flags |= STRATA_RATE_FIRST;
+    check(strata_device_write(r->device, r->u.rates, r->rate));
+    set_gradients(r, 0);
+    if (bad) r->g[700] = NAN;
+    check(strata_device_write(r->device, r->u.grads, r->g));
+}
+
+static void same_memory(rig *a, rig *b, strata_slice s)
+{
+    const int first = (BLOCKS - 2) * STRATA_RATE_BLOCK;
+    if (!s.block) return;
+    s.block = &a->block;
+    check(strata_device_read(a->device, a->w, s));
+    s.block = &b->block;
+    check(strata_device_read(b->device, b->w, s));
+    assert_memory_equal(a->w, b->w, sizeof a->w);
+    for (int i = first; i < FLOATS; i++) {
+        uint32_t bits;
+        memcpy(&bits, &a->w[i], 4);
+        assert_int_equal(bits, odd_bits(i));
+    }
+}
+
+/* Lavapipe's stores of lanes against its own, which take over where there are too many rows. */
+static void how_it_is_stored_changes_no_bit(void **state)
+{
+    static rig lanes, plain;
+    for (int optimizer = STRATA_SGD; optimizer <= STRATA_LAMB; optimizer++)
+        for (int way = 0; way < 3; way++) {
+            open_rig(&lanes, device_of(state), NULL, (strata_optimizer)optimizer);
+            open_rig(&plain, device_of(state), NULL, (strata_optimizer)optimizer);
+            plain.many = true;
+            if (way == 2 && !lanes.u.moment2.block) lanes.u.moment1 = plain.u.moment1 = (strata_slice) { 0 };
+            set_odd(&lanes, way == 1), set_odd(&plain, way == 1);
+            strata_stream *a = record(&lanes, false), *b = record(&plain, false);
+            check(strata_stream_run(a)), check(strata_stream_run(b));
+            same_memory(&lanes, &plain, lanes.u.weights);
+            same_memory(&lanes, &plain, lanes.u.moment1);
+            same_memory(&lanes, &plain, lanes.u.moment2);
+            strata_stream_close(a), strata_stream_close(b);
+            close_rig(&lanes), close_rig(&plain);
+        }
+}
+
 /* ---- Values computed elsewhere ------------------------------------------------------------------------ */
 
 static const char *cell(json_t *all, const char *title, size_t row, size_t column)
@@ -451,6 +521,7 @@ int main(void)
             cmocka_unit_test_prestate(lars, device),
             cmocka_unit_test_prestate(lamb, device),
             cmocka_unit_test_prestate(nothing_else_moves_a_bit, device),
+            cmocka_unit_test_prestate(how_it_is_stored_changes_no_bit, device),
             cmocka_unit_test_prestate(decoupled_adam_is_known, device),
             cmocka_unit_test_prestate(trust_ratios_are_known, device),
         };

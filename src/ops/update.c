@@ -133,6 +133,28 @@ strata_status strata_update_scale(strata_stream *s, const strata_update *u)
 
 enum { PIECE = 64 }; /* blocks at most: 64 KiB of weights */
 
+/* Lanes are stored by a grid of one dimension, and where a row's number has no more than 12 bits: each of
+ * them costs time in each block. */
+enum { LANE_BLOCKS = 65535, LANE_ROWS = 4096 };
+
+static bool stores_lanes(strata_stream *s, const strata_update *u)
+{
+    return strata_store_lanes(strata_device_caps(strata_stream_device(s))) != 0 &&
+           u->rates.bytes <= (uint64_t)LANE_ROWS * 4 * STRATA_RATE_WORDS;
+}
+
+/* A launch with what else is known as it is recorded: whether its slices are texels, and `more`. */
+static strata_status launch_with(strata_stream *s, const strata_kernel *kernel, const strata_launch *how,
+                                 const void *args, const char *more)
+{
+    char defines[160];
+    strata_launch known = *how;
+    snprintf(defines, sizeof defines, "%s%s%s", more, strata_texels(s, args, kernel) ? "TEXEL=1 " : "",
+             how->defines);
+    known.defines = defines;
+    return strata_stream_launch(s, kernel, &known, args);
+}
+
 uint32_t strata_update_pieces(strata_piece *out, const uint32_t *owner, uint32_t blocks)
 {
     uint32_t n = 0;
@@ -172,7 +194,7 @@ static strata_slice partial_of(const strata_update *u)
 static strata_status launch_sgd(strata_stream *s, const strata_update *u, const strata_launch *how,
                                 const share *p, strata_optimizer optimizer)
 {
-    const bool by_pieces = how->pass != STRATA_FORWARD, trust = optimizer == STRATA_LARS;
+    const bool by_pieces = p->pieces > 0, trust = optimizer == STRATA_LARS;
     const struct sgd_args args = {
         .w = blocks_part(u->weights, p->first, p->blocks),
         .g = blocks_part(u->grads, p->first, p->blocks),
@@ -192,18 +214,16 @@ static strata_status launch_sgd(strata_stream *s, const strata_update *u, const 
         .first_piece = p->first_piece,
         .n_pieces = p->pieces,
     };
-    char defines[80];
-    strata_launch faster = *how;
-    snprintf(defines, sizeof defines, "%s%s", strata_texels(s, &args, &sgd_kernel) ? "TEXEL=1 " : "",
-             how->defines);
-    faster.defines = defines;
-    return strata_stream_launch(s, &sgd_kernel, &faster, &args);
+    char more[32] = "";
+    if (!by_pieces && stores_lanes(s, u))
+        snprintf(more, sizeof more, "HAS_M=%d HAS_TRUST=%d ", u->moment1.block != NULL, trust);
+    return launch_with(s, &sgd_kernel, how, &args, more);
 }
 
 static strata_status launch_adam(strata_stream *s, const strata_update *u, const strata_launch *how,
                                  const share *p, strata_optimizer optimizer)
 {
-    const bool by_pieces = how->pass != STRATA_FORWARD;
+    const bool by_pieces = p->pieces > 0;
     const struct adam_args args = {
         .w = blocks_part(u->weights, p->first, p->blocks),
         .g = blocks_part(u->grads, p->first, p->blocks),
@@ -214,19 +234,22 @@ static strata_status launch_adam(strata_stream *s, const strata_update *u, const
         .state = u->state,
         .pieces = by_pieces ? u->pieces : NONE,
         .partial = by_pieces ? partial_of(u) : NONE,
+        .old_w = blocks_part(u->weights, p->first, p->blocks),
+        .old_m = blocks_part(u->moment1, p->first, p->blocks),
+        .old_v = blocks_part(u->moment2, p->first, p->blocks),
         .first = p->first,
         .blocks = p->blocks,
         .decoupled = optimizer == STRATA_ADAMW,
         .first_piece = p->first_piece,
         .n_pieces = p->pieces,
     };
-    return strata_stream_launch(s, &adam_kernel, how, &args);
+    return launch_with(s, &adam_kernel, how, &args, "");
 }
 
 static strata_status launch_lamb(strata_stream *s, const strata_update *u, const strata_launch *how,
                                  const share *p, strata_optimizer optimizer)
 {
-    const bool by_pieces = how->pass != STRATA_FORWARD, stats = how->pass == STRATA_STATS;
+    const bool by_pieces = p->pieces > 0, stats = how->pass == STRATA_STATS;
     (void)optimizer;
     const struct lamb_args args = {
         .w = blocks_part(u->weights, p->first, p->blocks),
@@ -239,12 +262,16 @@ static strata_status launch_lamb(strata_stream *s, const strata_update *u, const
         .trust = stats ? NONE : u->trust,
         .pieces = by_pieces ? u->pieces : NONE,
         .partial = by_pieces ? partial_of(u) : NONE,
+        .old_w = blocks_part(u->weights, p->first, p->blocks),
+        .old_m = blocks_part(u->moment1, p->first, p->blocks),
+        .old_v = blocks_part(u->moment2, p->first, p->blocks),
         .first = p->first,
         .blocks = p->blocks,
         .first_piece = p->first_piece,
         .n_pieces = p->pieces,
     };
-    return strata_stream_launch(s, &lamb_kernel, how, &args);
+    return launch_with(s, &lamb_kernel, how, &args,
+                       stats && by_pieces && stores_lanes(s, u) ? "STORED=1 " : "");
 }
 
 static strata_status launch_norms(strata_stream *s, const strata_update *u, const strata_launch *how,
@@ -269,16 +296,25 @@ typedef strata_status launcher(strata_stream *s, const strata_update *u, const s
 
 /* One pass over all blocks, in as many launches as a binding's limit wants. */
 static strata_status run_over(strata_stream *s, const strata_update *u, strata_optimizer optimizer,
-                              strata_pass pass, launcher *launch)
+                              strata_pass pass, launcher *launch, bool by_pieces)
 {
-    const bool by_pieces = pass != STRATA_FORWARD;
+    const bool lanes = !by_pieces && stores_lanes(s, u);
+    const char *defines = u->defines ? u->defines : "";
+    char of_lanes[STRATA_SUBGROUP_DEFINES + 32];
     uint32_t most = 0;
     share p = { .first = by_pieces ? 0 : u->idle };
     STRATA_TRY(blocks_per_slice(&most, s, u, by_pieces ? PIECE : 1));
+    if (lanes) {
+        const uint32_t n = strata_subgroup_defines(of_lanes, strata_device_caps(strata_stream_device(s)),
+                                                   true);
+        snprintf(of_lanes + n, sizeof of_lanes - n, " %s", defines);
+        defines = of_lanes;
+        if (most > LANE_BLOCKS) most = LANE_BLOCKS;
+    }
     while (next_share(&p, u, most, by_pieces)) {
-        strata_launch how = { .pass = pass, .variant = "plain", .defines = u->defines ? u->defines : "" };
-        if (by_pieces)
-            strata_grid(how.groups, p.pieces, 1);
+        strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
+        if (by_pieces || lanes)
+            strata_grid(how.groups, by_pieces ? p.pieces : p.blocks, 1);
         else
             strata_grid(how.groups, (uint64_t)p.blocks * (STRATA_RATE_BLOCK / 4 / QUADS_EACH), GROUP);
         STRATA_TRY(launch(s, u, &how, &p, optimizer));
@@ -316,11 +352,14 @@ strata_status strata_update_step(strata_stream *s, const strata_update *u, strat
                                         [STRATA_LARS] = launch_sgd,
                                         [STRATA_LAMB] = launch_lamb };
     const bool lars = optimizer == STRATA_LARS, measured = u->moved.block != NULL;
+    if (optimizer == STRATA_LAMB && stores_lanes(s, u)) /* the moments */
+        STRATA_TRY(run_over(s, u, optimizer, STRATA_STATS, launch_lamb, false));
     if (lars || optimizer == STRATA_LAMB) {
-        STRATA_TRY(run_over(s, u, optimizer, STRATA_STATS, lars ? launch_norms : launch_lamb));
+        STRATA_TRY(run_over(s, u, optimizer, STRATA_STATS, lars ? launch_norms : launch_lamb, true));
         STRATA_TRY(finish_norms(s, u, optimizer, STRATA_STATS_FINISH));
     }
-    STRATA_TRY(run_over(s, u, optimizer, measured ? STRATA_MEASURE : STRATA_FORWARD, launch[optimizer]));
+    STRATA_TRY(
+        run_over(s, u, optimizer, measured ? STRATA_MEASURE : STRATA_FORWARD, launch[optimizer], measured));
     return measured ? finish_norms(s, u, optimizer, STRATA_MEASURE) : STRATA_OK;
 }
 
