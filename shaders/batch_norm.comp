@@ -106,11 +106,16 @@ void forward(uint quad, uint first, uint to)
 
 void main()
 {
-    uint quad = gl_WorkGroupID.x * COLS + lane % COLS, row = lane / COLS;
-    uint run = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y, first = run * rows * EACH + row;
-#ifdef LANE_STORES
-    uint to = same(run) * EACH * quads + same(gl_WorkGroupID.x) * SG;
+    uint run = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;
+#ifdef LANE_STORES // neighbours in memory, be they of several pixels
+    uint quad = gl_WorkGroupID.x * SG + lane, row = 0;
+#if COLS != 0 // all quads of a pixel
+    row = quad / COLS;
+    quad -= row * COLS;
+#endif
+    uint first = run * rows * EACH + row, to = same(run) * EACH * rows * quads + same(gl_WorkGroupID.x) * SG;
 #else
+    uint quad = gl_WorkGroupID.x * COLS + lane % COLS, row = lane / COLS, first = run * rows * EACH + row;
     if (quad >= quads || row >= rows || first >= pixels) return;
     uint to = first * quads + quad;
 #endif

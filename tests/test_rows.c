@@ -122,6 +122,22 @@ static void test_lane_stores(void **state)
     assert_int_equal(j.failures, 0);
 }
 
+/* Pixels that share a workgroup of stores: a whole number of them, and pixels that begin in one workgroup and
+ * end in the next; eight to an invocation, fewer, one, and so many that the last workgroup would not fill. */
+static void test_lane_stores_of_narrow_norms(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = { "N=8 H=8 W=4 C=16", "N=4 H=4 W=4 C=24", "N=8 H=2 W=1 C=24",
+                                         "N=8 H=8 W=2 C=12", "N=8 H=3 W=2 C=12", "N=3 H=7 W=7 C=8" };
+    strata_judge j = { .reference = judge.reference, .device = judge.device, .line = judged_tell };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        j.sizes = sizes[i];
+        for (const strata_row *row = strata_rows; row->op; row++)
+            if (strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(&j, row));
+    }
+    assert_int_equal(j.failures, 0);
+}
+
 /* As on a GPU: without the subgroups of a CPU-type device, its product and transforms are others. */
 static void test_winograd_for_gpus(void **state)
 {
@@ -213,6 +229,7 @@ int main(void)
         cmocka_unit_test(test_rows_in_pieces),
         cmocka_unit_test(test_winograd_in_pieces),
         cmocka_unit_test(test_lane_stores),
+        cmocka_unit_test(test_lane_stores_of_narrow_norms),
         cmocka_unit_test(test_winograd_for_gpus),
         cmocka_unit_test(test_updates_in_pieces),
         cmocka_unit_test(test_updates),

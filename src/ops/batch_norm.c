@@ -66,7 +66,8 @@ enum {
 
 typedef struct cut {
     uint32_t pixels, quads, cols, rows, chunk, chunks, most; /* most: pixels of one launch, whole chunks */
-    uint32_t each; /* pixels of an invocation that goes element by element */
+    uint32_t each;   /* pixels of an invocation that goes element by element */
+    uint32_t across; /* workgroups side by side, `cols` quads each */
 } cut;
 
 enum { QUAD_BYTES = 16, TABLE_ROWS = 4 };
@@ -98,8 +99,8 @@ static strata_status cut_up(cut *out, const strata_caps *caps, const strata_node
     c.cols = cols_of(c.quads);
     c.each = caps->cpu_type ? EACH_CPU : EACH_GPU;
     c.rows = caps->vulkan ? GROUP / c.cols : 1;
-    const uint32_t across = (c.quads + c.cols - 1) / c.cols;
-    uint32_t wanted = !caps->vulkan ? 1 : (caps->cpu_type ? GROUPS_CPU : GROUPS_GPU) / across;
+    c.across = (c.quads + c.cols - 1) / c.cols;
+    uint32_t wanted = !caps->vulkan ? 1 : (caps->cpu_type ? GROUPS_CPU : GROUPS_GPU) / c.across;
     const uint32_t grain = any_half(n) ? 2 * GRAIN : GRAIN;
     if (wanted == 0) wanted = 1;
     uint64_t chunk = (c.pixels + wanted - 1) / wanted, bound = caps->max_range / (16 * (uint64_t)c.quads);
@@ -211,7 +212,7 @@ static void grid(uint32_t groups[3], const cut *c, uint32_t pixels, uint32_t eac
 {
     uint32_t over[3];
     strata_grid(over, pixels, each);
-    groups[0] = (c->quads + c->cols - 1) / c->cols;
+    groups[0] = c->across;
     groups[1] = over[0];
     groups[2] = over[1];
 }
@@ -222,18 +223,34 @@ typedef struct element_grid {
     char defines[144];
 } element_grid;
 
+/* The stores of shaders/lane_stores.glsl want whole workgroups of `lanes` neighbours in memory, which may be
+ * of several pixels: `across` of them are `rows` pixels, and an invocation goes through `each` times as many.
+ * False where that does not come out even. */
+static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels)
+{
+    uint32_t shared = lanes;
+    while (c->quads % shared) shared /= 2; /* lanes are a power of two */
+    const uint32_t rows = lanes / shared;
+    uint32_t each = EACH_LANES;
+    while (each > 1 && pixels % (each * rows)) each /= 2;
+    if (pixels % (each * rows)) return false;
+    c->cols = lanes, c->rows = rows, c->each = each;
+    c->across = c->quads / shared;
+    return true;
+}
+
 static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t pixels, bool half,
                                 const char *more)
 {
     const uint32_t lanes = half ? 0 : strata_store_lanes(caps);
     element_grid e = { .cut = *c };
-    uint32_t n = 0;
-    if (lanes && c->quads % lanes == 0 && pixels % EACH_LANES == 0) {
-        e.cut.cols = lanes, e.cut.rows = 1, e.cut.each = EACH_LANES;
+    uint32_t n = 0, cols = c->cols;
+    if (lanes && cut_lanes(&e.cut, lanes, pixels)) {
+        cols = e.cut.rows > 1 ? c->quads : 0; /* 0: the quads of a pixel are whole workgroups */
         n = strata_subgroup_defines(e.defines, caps, true);
     }
-    snprintf(e.defines + n, sizeof e.defines - n, "%sEACH=%u COLS=%u %s", n ? " " : "", e.cut.each,
-             e.cut.cols, more);
+    snprintf(e.defines + n, sizeof e.defines - n, "%sEACH=%u COLS=%u %s", n ? " " : "", e.cut.each, cols,
+             more);
     return e;
 }
 
