@@ -6,8 +6,9 @@
 // Convolution as one sum over taps and channels; both passes are the same gather, with other arguments.
 //   FORWARD     y[n,p,q,o]  = bias[o] + sum_{r,s,c} x[n, p stride - pad + r dilation, .., c] w[r,s,c,o]
 //   BACKWARD_X  dx[n,h,v,c] =           sum_{r,s,o} dy[n, (h + pad - r dilation) / stride, .., o] w[r,s,c,o]
-// BACKWARD_X takes dy as x, dx as y, and w as TRANSPOSE wrote it; where stride > 1 it is launched once for
-// each phase of (h, v) modulo the stride, with the taps that divide there, so no multiplication is wasted.
+// BACKWARD_X takes dy as x, dx as y, and w as TRANSPOSE wrote it, or itself where TURNED; where stride > 1 it
+// is launched once for each phase of (h, v) modulo the stride, with the taps that divide there, so no
+// multiplication is wasted.
 // A row is a pixel (n, i, j) of the launched grid: it writes y at pixel y_first + n y_image + i y_line +
 // j y_step. Its tap (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h +
 // b w_step_w. Rows go through the images that lie abreast, then along a line j, then down i.

@@ -52,6 +52,28 @@ STORES(3, y)
 #define ADD_ROW(r) { ADD(r, 0) }
 #endif
 
+// The weights of a round, for the columns of a lane: DEPTH rows of w, or of w as FORWARD reads it the quads
+// of WIDE rows, turned. That costs nothing here, where each float of a quad is a register of all lanes.
+#ifdef TURNED
+#define LOAD_WEIGHTS                                                                                         \
+    {                                                                                                        \
+        vec4 of[WIDE];                                                                                       \
+        [[unroll]] for (uint c = 0; c < WIDE; c++)                                                           \
+            of[c] = W(w_tap + min(col * WIDE + c, 4 * y_quads - 1) * x_quads + k);                           \
+        [[unroll]] for (uint d = 0; d < DEPTH; d++)                                                          \
+            [[unroll]] for (uint c = 0; c < WIDE; c++) PART(ws[d], c) = of[c][d];                            \
+    }
+#if WIDE == 1
+#define PART(v, c) v
+#else
+#define PART(v, c) v[c]
+#endif
+#else
+#define LOAD_WEIGHTS                                                                                         \
+    [[unroll]] for (uint d = 0; d < DEPTH; d++)                                                              \
+        ws[d] = columns(W(w_tap + (4 * k + d) * y_quads + quad), col);
+#endif
+
 void main()
 {
     uint row = tile_of_rows() * ROWS + lane, col = gl_WorkGroupID.z * SG + lane, cols = 4 * y_quads / WIDE;
@@ -88,7 +110,7 @@ void main()
     for (uint i = 0; i < rounds; i++) {
         ivec2 tap = ivec2(a * step_h, b * step_w);
         int from_tap = (tap.x * int(x_w) + tap.y) * int(x_quads) + int(k);
-        uint w_from = uint(w_first + a * w_step_h + b * w_step_w) + 4 * k * y_quads + quad;
+        uint w_tap = uint(w_first + a * w_step_h + b * w_step_w);
         vec4 xs[FETCHES];
         OUT ws[DEPTH];
         [[unroll]] for (uint f = 0; f < FETCHES; f++) {
@@ -97,7 +119,7 @@ void main()
             xs[f] = mask(X(mix(0, from[f] + from_tap, inside)), k);
             xs[f] = mix(vec4(0.0), xs[f], bvec4(inside));
         }
-        [[unroll]] for (uint d = 0; d < DEPTH; d++) ws[d] = columns(W(w_from + d * y_quads), col);
+        LOAD_WEIGHTS
         EACH_ROW(ADD_ROW)
         k++;
         bool next = k == quad_end;

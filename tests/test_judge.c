@@ -62,6 +62,8 @@ static const fault faults[] = {
       "by - 1 - from", "2 * by - 2 - from", "out=K kernel=3 pad=2 dilation=2 stride=1,3" },
     { "many small images are the first few", "conv2d", "conv2d.comp", "(place - block) * abreast",
       "place * abreast - (abreast == 1 ? block : 0)", "out=K kernel=3 pad=1 bias=false" },
+    { "weights that are turned begin anew in each round", "conv2d", "conv2d_subgroup.glsl", "* x_quads + k);",
+      "* x_quads + quad_begin);", "out=K kernel=3 pad=1 bias=false" },
     { "pixels under a tap are left out", "conv2d", "conv2d_weight_subgroup.glsl", "p = down.x, q",
       "p = down.x + 1, q", "out=K kernel=3 pad=1 stride=2" },
     { "the optimizer moves after a NaN", "update", "sgd.comp", "|| state[0].x != 0", "", NULL },

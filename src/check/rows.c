@@ -69,11 +69,13 @@ enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFEREN
     "K=32"
 #define DEPTHWISE "N=2 H=5 W=4 C=3; N=1 H=8 W=7 C=16; N=3 H=9 W=9 C=5; N=1 H=11 W=13 C=5"
 
-/* Small images in so many that a tile is one of their pixels and weights are summed over four at once, whole
- * tiles of channels and cut ones; and images that those miss. */
+/* Small images in so many that a tile is one of their pixels, of as many rows as there are and of fewer, and
+ * weights are summed over four at once, whole tiles of channels and cut ones; and images that those miss. One
+ * has so many pixels that subgroups transpose the weights. */
 #define BATCHES                                                                                              \
     "N=128 H=1 W=2 C=3 K=5; N=32 H=3 W=5 C=5 K=17; N=64 H=4 W=3 C=64 K=64; N=8 H=5 W=4 C=192 K=20; "         \
-    "N=6 H=4 W=4 C=64 K=64; N=64 H=4 W=4 C=128 K=64"
+    "N=6 H=4 W=4 C=64 K=64; N=64 H=4 W=4 C=128 K=64; N=48 H=2 W=2 C=16 K=20; N=24 H=2 W=2 C=20 K=16; "       \
+    "N=1 H=95 W=97 C=5 K=17"
 
 /* Of tiles of 4 x 4: one that is not full, whole ones alone, rows of them cut short; fewer and more of them
  * than a workgroup takes. */

@@ -93,12 +93,14 @@ typedef struct conv2d_problem {
     double products;    /* multiplications of the launch; 0 where nobody asks */
     bool exact;         /* all convolutions are direct: more launches share a kernel */
     uint32_t depth;     /* channels of a group; 0: the sum is over pixels */
-    uint32_t images;    /* gather: of the launch, where a tile is best one pixel of many; else 0 */
+    uint32_t images;    /* gather: of the launch */
+    double outside;     /* gather for subgroups: the share of the products that are with the padding */
     bool texel, ragged; /* both inputs fit texel buffers; channels are padded */
     bool half;          /* the result is stored with 16 bits, two floats to a word */
     bool whole;         /* the sum of a tap is a multiple of 16 channels */
     bool flat;          /* row i is pixel i of the result, unless images lie abreast */
     bool apart;         /* weights: rounds may be a pixel of 4 images; rows of a tile are of one tap */
+    bool turned;        /* gather for subgroups: the weights are those of FORWARD, see conv2d.comp */
     bool old;           /* sums begin with what is there: CONV2D_OLD */
     conv2d_window window;
 } conv2d_problem;

@@ -5,6 +5,8 @@
 #include "conv2d.args.h"
 #include "conv2d_transpose.args.h"
 
+enum { MOST_TURNED = 8192 }; /* rows, see turns */
+
 /* One gather over all images and all weights: what its launches share. */
 typedef struct gather {
     strata_stream *stream;
@@ -12,6 +14,7 @@ typedef struct gather {
     strata_pass pass;
     conv2d_variant variant;
     strata_shape x, y;
+    bool turned;             /* the weights are read as FORWARD reads them, and turned in the kernel */
     struct conv2d_args args; /* with whole slices */
 } gather;
 
@@ -111,19 +114,16 @@ static uint64_t count_inside(uint32_t taps, uint32_t rows, const int32_t place[3
     return n;
 }
 
-/* Is at least an eighth of the products with the padding? So it is with 3 x 3 taps on up to 10 x 10 pixels,
- * 31 % of them on 4 x 4. A tile of one pixel of many images leaves those out, but what it reads lies far
- * apart: [64,4,4,512] takes 23 % less time on Mesa 25 and 18 on 22.3, [64,8,8,256] 7 and 2, [64,16,16,128] as
- * long and [64,32,32,64] a tenth more. */
-static bool is_mostly_border(const struct conv2d_args *a)
+/* The share of the products that are with the padding: of 3 x 3 taps on 2 x 2 pixels 5/9, on 4 x 4 31 %. */
+static double share_outside(const struct conv2d_args *a)
 {
-    if (!takes_window(a)) return false;
+    if (!takes_window(a) || a->tap_end == 0) return 0;
     const uint32_t taps_h = a->tap_end / a->taps_w;
     const uint64_t h = count_inside(taps_h, a->rows_h, (int32_t[]) { a->mul_h, a->first_h, a->step_h },
                                     a->x_h);
     const uint64_t w = count_inside(a->taps_w, a->rows_w, (int32_t[]) { a->mul_w, a->first_w, a->step_w },
                                     a->x_w);
-    return 8 * h * w <= 7 * (uint64_t)a->tap_end * a->rows_h * a->rows_w;
+    return 1 - (double)h * (double)w / ((double)a->tap_end * a->rows_h * a->rows_w);
 }
 
 static strata_status launch(const gather *g, struct conv2d_args *a)
@@ -136,7 +136,8 @@ static strata_status launch(const gather *g, struct conv2d_args *a)
                                .products = 4.0 * a->y_quads * (double)rows * (a->tap_end - a->tap_begin) *
                                            a->depth,
                                .exact = strata_op_wants_exact(strata_stream_forced(g->stream)),
-                               .images = g->variant == CONV2D_SUBGROUP && is_mostly_border(a) ? a->images : 0,
+                               .images = a->images,
+                               .outside = g->variant == CONV2D_SUBGROUP ? share_outside(a) : 0,
                                .depth = a->depth,
                                .flat = a->y_first == 0 && a->y_step == 1 && a->y_line == a->rows_w &&
                                        a->y_image == a->rows_h * a->rows_w,
@@ -145,6 +146,7 @@ static strata_status launch(const gather *g, struct conv2d_args *a)
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w) &&
                                         strata_fits_texels(caps, a->old_y),
                                .ragged = a->depth % 4 != 0,
+                               .turned = g->turned,
                                .whole = (a->quad_end - a->quad_begin) % 4 == 0,
                                .window = window_of(a) };
     const conv2d_tile t = conv2d_gather_tile(caps, g->variant, &p);
@@ -281,6 +283,20 @@ static phase phase_of(const strata_node *n, int side, uint32_t offset)
 /* Does TRANSPOSE change nothing? So it is where each channel has its own window. */
 static bool is_symmetric(const conv2d_size *z) { return z->groups > 1 && z->depth == 1 && z->width == 1; }
 
+/* Does the kernel for subgroups read the weights themselves? They need not be transposed then, 52 of the
+ * 355 ms of a step of ResNet-18, 64 x 64, batch 8, on Mesa 22.3 and 20 of 235 on 25.0; but what it reads
+ * lies farther apart. Batch 64, processor time of both kernels together, 22.3 and 25.0: 512 channels at 4 x 4
+ * 18 and 8 % faster, 256 at 8 x 8 10 and 3 %, 128 at 16 x 16 6 and 5 % slower, 64 at 32 x 32 9 and 8 %. */
+static bool turns(strata_stream *s, const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    const conv2d_size z = conv2d_size_of(n);
+    const strata_slice w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats);
+    return z.groups == 1 && strata_op_variant(s, n, STRATA_BACKWARD_X) == CONV2D_SUBGROUP &&
+           w.bytes <= strata_device_caps(strata_stream_device(s))->max_range &&
+           strata_pixels(n->in[0]->shape) / (o->stride[0] * o->stride[1]) <= MOST_TURNED;
+}
+
 /* Where the scratch holds the transposed weights, with the bits of what they are made of. */
 static strata_slice transposed_of(const strata_node *n, const conv2d_size *z)
 {
@@ -399,12 +415,15 @@ static strata_status backward_whole_image(strata_stream *s, const strata_node *n
     const strata_shape x = n->out->shape, y = { x.n, 1, 1, z.taps * z.rows };
     z.rows = z.to_cols = z.depth = z.taps * z.rows;
     z.taps = 1;
-    STRATA_TRY(transpose(s, n, &z, 0, 1));
+    const bool turned = turns(s, n);
+    if (!turned) STRATA_TRY(transpose(s, n, &z, 0, 1));
     gather g = {
         .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
         .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
+        .turned = turned,
         .args = {
-            .x = n->out->grad, .y = n->in[0]->grad, .w = transposed_of(n, &z),
+            .x = n->out->grad, .y = n->in[0]->grad,
+            .w = turned ? strata_param_read(n->param[CONV2D_WEIGHT], z.floats) : transposed_of(n, &z),
             .rows_h = 1, .rows_w = 1,
             .x_h = 1, .x_w = 1, .x_quads = z.cols / 4,
             .y_quads = z.to_cols / 4, .y_image = 1, .y_line = 1, .y_step = 1,
@@ -426,7 +445,8 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
     const conv2d_size z = conv2d_size_of(n);
     const strata_shape x = n->out->shape, y = n->in[0]->shape; /* of the gather: dy and dx */
     strata_slice w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats);
-    if (!is_symmetric(&z)) {
+    const bool turned = turns(s, n);
+    if (!turned && !is_symmetric(&z)) {
         uint32_t h[2], v[2];
         conv2d_live_taps(h, n, 0);
         conv2d_live_taps(v, n, 1);
@@ -437,6 +457,7 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
     gather g = {
         .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
         .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
+        .turned = turned,
         .args = {
             .x = n->out->grad, .y = n->in[0]->grad, .w = w,
             .x_h = x.h, .x_w = x.w, .x_quads = z.cols / 4,

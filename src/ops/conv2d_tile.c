@@ -11,6 +11,7 @@ enum {
     NVIDIA = 0x10de,
     SMALL_PRODUCTS = 24 << 20,  /* below, it does not pay to compile the longer and faster kernel */
     FEW_PRODUCTS = 100 << 20,   /* some 2 ms */
+    MUCH_STORED = 256 << 10,    /* floats: some 0.5 ms by the driver's stores before Mesa 25, 0.2 by lanes */
     LONG_PRODUCTS = 2000 << 20, /* a 3 x 3 convolution of ResNet-18 at 32 x 32 pixels and a batch of 64 */
 };
 
@@ -116,28 +117,51 @@ static uint32_t choose_wide(uint32_t lanes, uint32_t cols, bool half)
 
 bool conv2d_stores_lanes(const strata_caps *caps) { return strata_store_lanes(caps) == 16; }
 
+/* Are the sums of a tile to be stored lane by lane? Before Mesa 25 (with shuffles) a kernel takes a second
+ * longer to compile with such stores, which pays where the driver's take long: where rows lie as they are
+ * computed, from MUCH_STORED on. A step of ResNet-18, 64 x 64, batch 8, takes a fifth less time by them
+ * there, one of ResNet-50, batch 16, a sixth. Elsewhere only long launches make up for it, or many. */
+static bool stores_pay(const strata_caps *caps, const conv2d_problem *p, bool in_line)
+{
+    if (!conv2d_stores_lanes(caps)) return false;
+    if (!caps->shuffle || (in_line && (double)p->rows * p->cols >= MUCH_STORED)) return true;
+    return p->products > (p->exact ? FEW_PRODUCTS : LONG_PRODUCTS);
+}
+
+/* The images whose one pixel a tile of at most `tall` rows is best: so it leaves out the padding, but what it
+ * reads lies far apart, and with fewer rows it does less for each weight that it loads. 0: none. At 64 rows
+ * on Mesa 25, and on 22.3, [64,4,4,512] takes 23 and 18 % less time, [64,8,8,256] 7 and 2, [64,16,16,128] as
+ * long and [64,32,32,64] a tenth more. */
+static uint32_t images_abreast(const strata_caps *caps, const conv2d_problem *p, uint32_t tall)
+{
+    static const double least[] = { 1 / 8.0, 1 / 4.0, 2 / 5.0 }; /* of the products with the padding */
+    uint32_t rows = 4 * caps->subgroup;
+    for (uint32_t i = 0; i < 3; i++, rows /= 2)
+        if (rows <= tall && p->images % rows == 0 && p->outside >= least[i]) return rows;
+    return 0;
+}
+
 static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const conv2d_problem *p)
 {
     static const char *const out[] = { "", "float", "vec2", "", "vec4" };
     const uint32_t lanes = caps->subgroup, wide = choose_wide(lanes, p->cols, p->half);
-    const bool abreast = p->images > 0 && p->images % rows == 0;
+    const uint32_t abreast = p->depth ? images_abreast(caps, p, rows) : 0;
+    if (abreast) rows = abreast;
     conv2d_tile t = { .rows = rows, .cols = lanes * wide, .abreast = abreast ? rows : 1 };
     char depth[16] = "", subgroup[STRATA_SUBGROUP_DEFINES];
     if (p->depth > 0 && p->depth < 4)
         snprintf(depth, sizeof depth, " DEPTH=%u", p->depth);
     else if (p->ragged)
         snprintf(depth, sizeof depth, " RAGGED=1");
-    /* Before Mesa 25 (with shuffles) these stores take a second a kernel longer to compile than the driver's,
-     * which only long launches make up for, or many. */
-    const bool pays = !caps->shuffle || p->products > (p->exact ? FEW_PRODUCTS : LONG_PRODUCTS);
     const bool edge = p->rows % rows != 0; /* the kernel of weights knows how to end behind the last row */
-    const bool whole = conv2d_stores_lanes(caps) && pays && wide == 4 && !p->half &&
+    const bool flat = p->depth > 0 && p->flat && !abreast;
+    const bool whole = stores_pay(caps, p, p->depth == 0 || flat) && wide == 4 && !p->half &&
                        (!edge || p->depth == 0) && p->cols % t.cols == 0;
-    const char *const stored = !whole ? "" : edge ? " EDGE=1" : p->flat && !abreast ? " FLAT=1" : "";
+    const char *const stored = !whole ? "" : edge ? " EDGE=1" : flat ? " FLAT=1" : "";
     strata_subgroup_defines(subgroup, caps, whole);
-    snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s%s", subgroup, rows, wide,
-             out[wide], p->texel ? " TEXEL=1" : "", depth, p->old ? " OLD=1" : "", p->apart ? " APART=1" : "",
-             stored);
+    snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s%s%s", subgroup, rows, wide,
+             out[wide], p->texel ? " TEXEL=1" : "", depth, p->turned ? " TURNED=1" : "",
+             p->old ? " OLD=1" : "", p->apart ? " APART=1" : "", stored);
     return t;
 }
 
