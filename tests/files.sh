@@ -204,6 +204,11 @@ cmp -s out named.json || fail "weights without valid-by: $(cat out named.json)"
 expect 0 "" "$strata" evaluate bypath/checkpoints/last.safetensors twins --valid-fraction 0.5 --device cpu --json
 [ "$(grep -o '"images": [0-9]*' out)" != "$(grep -o '"images": [0-9]*' named.json)" ] || fail "evaluated alike: $(cat out named.json)"
 rm -r byname bypath again
+mv twins/c twins/$'c\nd'
+expect 4 "twins: the name of the class 'c..' has a line break: name its folder anew" "$strata" train twins "${named[@]}" \
+  --steps 2 --run-dir none
+absent none
+rm -r twins
 cp -r pictures unread
 for class in a b; do head -c 100 "$golden/rgb.png" > unread/valid/$class/x.jpg; done
 expect 4 "unread: no picture of its validation part can be read; the first: valid/a/x.jpg" "$strata" evaluate run unread --device cpu

@@ -137,6 +137,10 @@ static strata_status class_of(uint32_t *label, image_list *l, const char *name, 
     if (!grow)
         return strata_fail(STRATA_FILE, "%s/%s/%s is a class that the training part does not have", l->folder,
                            part, name);
+    if (strchr(name, '\n')) /* weights, and classes.txt, have a name a line */
+        return strata_fail(STRATA_FILE,
+                           "%s: the name of the class '%.*s..' has a line break: name its folder anew",
+                           l->folder, (int)strcspn(name, "\n"), name);
     if (l->classes == MOST_CLASSES)
         return strata_fail(STRATA_FILE, "%s: more than %d classes", l->folder, MOST_CLASSES);
     if ((l->classes & (l->classes - 1)) == 0) { /* full at each power of two */
