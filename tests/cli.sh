@@ -316,6 +316,9 @@ expect 4 "nodata" "$strata" data show nodata --out grid.png
 expect 4 "nodata" "$strata" lr-find nodata --plot grid.png
 absent c.csv* m.onnx* w.safetensors* grid.png*
 
+expect 2 "--steps 1000000000000 are 45454545455 epochs of 22 steps: at most 4294967295 epochs" \
+  timeout 60 "$strata" train builtin:digits --device 99 --steps 1e12 --run-dir none
+
 # ---- What may not be read or written; root may all, and becomes nobody ----
 nobody=()
 [ "$(id -u)" != 0 ] || nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)

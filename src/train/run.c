@@ -306,7 +306,13 @@ static strata_status count_steps(run *r, strata_task *task)
                            batch, n);
     task->steps = wanted ? wanted : (uint64_t)recipe_number(r->recipe, "epochs") * r->steps_per_epoch;
     task->steps_per_epoch = r->steps_per_epoch;
-    r->epochs = (uint32_t)((task->steps + r->steps_per_epoch - 1) / r->steps_per_epoch);
+    const uint64_t epochs = (task->steps + r->steps_per_epoch - 1) / r->steps_per_epoch;
+    if (epochs > UINT32_MAX) /* the number that shuffles and augments */
+        return strata_fail(STRATA_BAD_ARG,
+                           "--steps %" PRIu64 " are %" PRIu64 " epochs of %" PRIu64 " steps: at most %" PRIu32
+                           " epochs can be told apart",
+                           task->steps, epochs, r->steps_per_epoch, UINT32_MAX);
+    r->epochs = (uint32_t)epochs;
     return STRATA_OK;
 }
 
