@@ -190,6 +190,31 @@ static void a_share_is_none_below_zero(void **state)
     assert_true(speed_outside(3, 3) == 0 && speed_outside(3, 4) == 0 && speed_outside(0, 0) == 0);
 }
 
+/* Of one round the least step is the one there is: by the clock that launches are timed by. */
+static void a_share_is_of_the_least_step(void **state)
+{
+    (void)state;
+    strata_recipe *r = NULL;
+    const strata_bench *b = NULL;
+    uint32_t above = 0;
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "device", "cpu"));
+    OK(strata_recipe_set(r, "model", "small-cnn"));
+    OK(strata_recipe_set(r, "batch", "4"));
+    for (int i = 0; i < 10 && above < 2; i++) {
+        strata_bench_config config = {
+            .recipe = r, .h = 8, .w = 8, .c = 1, .steps = 2, .processor_time = i % 2 == 1
+        };
+        OK(strata_bench_open(&b, &config));
+        const double step = config.processor_time ? b->cpu_s : b->train_s;
+        assert_true(b->outside == speed_outside(step, b->kernel_s));
+        above += b->outside > 0;
+        strata_bench_close(b);
+    }
+    assert_true(above > 0); /* or nothing was seen */
+    strata_recipe_close(r);
+}
+
 /* A name that no line will have is refused before anything is timed, which this signal would end. */
 static void wrong_names_are_told_before_the_rounds(void **state)
 {
@@ -269,6 +294,7 @@ int main(void)
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),
         cmocka_unit_test(a_share_is_none_below_zero),
+        cmocka_unit_test(a_share_is_of_the_least_step),
         cmocka_unit_test(wrong_names_are_told_before_the_rounds),
         cmocka_unit_test(micro_batches_add_up),
         cmocka_unit_test(least_memory_is_what_lives_at_once),
