@@ -154,13 +154,13 @@ static void test_a_kernel_that_knows_none_is_refused(void **state)
     strata_block b;
     strata_stream *s;
     OK(strata_block_open(&b, device, 1024, STRATA_MEMORY_DEVICE));
-    const struct sgd_args args = { .w = { &b, 0, 256, true } };
+    const struct sgd_args args = { .trust = { &b, 0, 256, true } };
     const strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = "" };
     OK(strata_stream_open(&s, device));
     OK(strata_stream_launch(s, &sgd_kernel, &how, &args));
     if (strata_device_caps(device)->vulkan) {
         assert_int_equal(strata_stream_end(s), STRATA_BAD_SHADER);
-        if (!strstr(strata_message(), "no floats of 16 bits in binding 0, w"))
+        if (!strstr(strata_message(), "no floats of 16 bits in binding 6, trust"))
             fail_msg("%s", strata_message());
     }
     strata_stream_close(s);
