@@ -7,6 +7,7 @@ what is told are medians of a round's ratios, so that another program's load can
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -63,17 +64,18 @@ def avx512():
 class Side:
     """A contestant of one workload: a process that was started and takes turns."""
 
-    def __init__(self, name, command, options, env=None, cwd=None):
+    def __init__(self, name, command, options, env=None, strata=None):
         self.name = name
         self.said = ""
         self.why = ""
         self.turns = []  # (seconds, processor seconds) of one step in each round
+        self.strata = strata  # the side that it is compared with; None: the first
         full = dict(os.environ, OMP_NUM_THREADS=str(len(options.cores)), **(env or {}))
         self.errors = tempfile.TemporaryFile(mode="w+")
         try:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=full,
-                cwd=cwd, preexec_fn=lambda: os.sched_setaffinity(0, options.cores))
+                preexec_fn=lambda: os.sched_setaffinity(0, options.cores))
             self.said = self.process.stdout.readline().strip()
         except OSError as error:
             self.process = None
@@ -87,7 +89,10 @@ class Side:
             self.process.wait()
             self.errors.seek(0)
             lines = [line for line in self.errors.read().splitlines() if line.strip()]
-            self.why = next((line for line in lines if "Error" in line), lines[-1] if lines else "it ended")
+            sys.stderr.writelines(f"{self.name}: {line}\n" for line in lines)
+            # An exception's own line: a stack's lines may name errors, too.
+            own = [line for line in lines if re.match(r"[\w.]*Error\b", line)]
+            self.why = (own[:1] or lines[-1:] or ["it ended"])[0]
         self.process = None
 
     def turn(self, word, n):
@@ -126,8 +131,10 @@ def open_sides(workload, options, folder):
     threads = str(len(options.cores))
     strata = [os.path.join(options.build, "strata_side"), model, stem, *numbers, *options.set]
     sides = [Side("strata", strata, options, lavapipe(None))]
+    driver = ", " + os.path.basename(options.mesa) if options.mesa else ""
     if options.mesa:
-        sides.append(Side("strata, " + os.path.basename(options.mesa), strata, options, lavapipe(options.mesa)))
+        sides.append(Side("strata" + driver, strata, options, lavapipe(options.mesa)))
+    same_driver = sides[-1]
     for python in options.torch:
         for layout in ("nchw", "channels_last"):
             command = [python, os.path.join(HERE, "torch_side.py"), model_file(model), stem, *numbers, layout, threads]
@@ -139,8 +146,8 @@ def open_sides(workload, options, folder):
         layers = os.path.join(folder, f"{workload}.json")
         with open(layers, "w", encoding="utf-8") as file:
             json.dump(layers_of(model, stem), file)
-        command = ["node", os.path.join(HERE, "tfjs_side.mjs"), layers, *numbers]
-        sides.append(Side("tfjs WebGPU", command, options, lavapipe(options.mesa), os.path.abspath(options.npm)))
+        command = ["node", os.path.join(HERE, "tfjs_side.mjs"), options.npm, layers, *numbers]
+        sides.append(Side("tfjs WebGPU" + driver, command, options, lavapipe(options.mesa), same_driver))
     if options.blas:
         sides.append(Side("OpenBLAS", [sys.executable, os.path.join(HERE, "blas_side.py"), threads], options))
     return sides
@@ -178,9 +185,10 @@ def report(workload, word, sides, options):
         if not turns:
             print(f"   {other.name:28} cannot run: {other.why}", flush=True)
             continue
+        beside = other.strata or sides[0]
         wall, cpu = (statistics.median(t[i] for t in turns) for i in (0, 1))
         row = {"workload": workload, "phase": word, "side": other.name, "version": other.said, "seconds": wall,
-               "cpu_seconds": cpu, "times": ratio(sides[0], other, 0), "times_cpu": ratio(sides[0], other, 1)}
+               "cpu_seconds": cpu, "times": ratio(beside, other, 0), "times_cpu": ratio(beside, other, 1)}
         rows.append(row)
         if other.name == "OpenBLAS":
             print(f"   {other.name:28} {GEMM_FLOPS / wall * 1e-9:6.0f} GFLOP/s, {GEMM_FLOPS / cpu * 1e-9:.0f} a CPU second")
@@ -212,6 +220,8 @@ def take_options():
     wrong = set(options.workloads.split(",")) - set(WORKLOADS)
     if wrong:
         parser.error(f"--workloads: there is no {', '.join(sorted(wrong))}")
+    if options.mesa and not os.path.isfile(options.mesa):
+        parser.error(f"--mesa: {options.mesa}: not a file")
     return options
 
 

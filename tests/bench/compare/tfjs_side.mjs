@@ -1,19 +1,24 @@
 // TensorFlow.js on WebGPU, over the Vulkan device that the environment names. Reads and writes what
 // strata_side.c does.
-//   node tfjs_side.mjs LAYERS.json SIDE CHANNELS CLASSES BATCH      in a folder that has the packages
+//   node tfjs_side.mjs PACKAGES LAYERS.json SIDE CHANNELS CLASSES BATCH      PACKAGES: the folder npm filled
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const require = createRequire(process.cwd() + '/');
+const [packages, path, ...numbers] = process.argv.slice(2);
+const require = createRequire(resolve(packages) + '/');
 const load = name => import(pathToFileURL(require.resolve(name)).href);
-const version = name => JSON.parse(readFileSync(`${process.cwd()}/node_modules/${name}/package.json`)).version;
+const version = name => JSON.parse(readFileSync(`${packages}/node_modules/${name}/package.json`)).version;
 const { create, globals } = await load('webgpu');
 Object.assign(globalThis, globals);
 const gpu = create(['backend=vulkan']);
 const adapter = await gpu.requestAdapter();
-if (!adapter) throw new Error('no WebGPU adapter: lavapipe of Mesa 25 or newer is wanted');
+if (!adapter) {
+  const named = process.env.VK_DRIVER_FILES || 'the system';
+  throw new Error(`no WebGPU adapter by ${named}: lavapipe of Mesa 25 or newer is wanted`);
+}
 Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true });
 const module_tf = await load('@tensorflow/tfjs');
 const tf = module_tf.default ?? module_tf;
@@ -21,7 +26,6 @@ await load('@tensorflow/tfjs-backend-webgpu');
 await tf.setBackend('webgpu');
 await tf.ready();
 
-const [path, ...numbers] = process.argv.slice(2);
 const [side, channels, classes, batch] = numbers.map(Number);
 const layers = JSON.parse(readFileSync(path));
 const weights = new Map();
