@@ -14,8 +14,14 @@ layout(push_constant) uniform Args {
     uint images, h, w, quads, out_h, out_w;
     uint kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
     uint adaptive, count_pads, add_dx;
+    DIGITS
 };
 #include "pool.glsl"
+#if PASS == BACKWARD
+STORES(2, dx)
+#else
+STORES(1, y)
+#endif
 
 #ifndef ADD_DX
 #define ADD_DX add_dx
@@ -37,7 +43,35 @@ float taps_of(int o, int size, int stride, int kernel, int pad)
     return float(min(start + kernel, size) - max(start, 0));
 }
 
-void forward(uint i)
+#if PASS == BACKWARD
+void backward(uint i, uint to)
+{
+    Place p = place(i, h, w), same_p = place(to, h, w); // of blocks
+    vec4 sum[BLOCK_H][BLOCK_W];
+    [[unroll]] for (int a = 0; a < BLOCK_H; a++)
+        [[unroll]] for (int b = 0; b < BLOCK_W; b++) sum[a][b] = vec4(0.0);
+    [[unroll]] for (int u = FIRST_H; u <= LAST_H; u++)
+        [[unroll]] for (int v = FIRST_W; v <= LAST_W; v++) {
+            int oh = WINDOW_AT(p.r, u), ow = WINDOW_AT(p.s, v);
+            bool inside = all(lessThan(uvec2(oh, ow), uvec2(out_h, out_w)));
+            int o = mix(0, ((int(p.n * out_h) + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
+            float size = taps_of(oh, int(h), STRIDE_H, KERNEL_H, int(pad_h)) *
+                         taps_of(ow, int(w), STRIDE_W, KERNEL_W, int(pad_w));
+            vec4 d = mix(vec4(0.0), AT(dy, o) / size, bvec4(inside));
+            [[unroll]] for (int a = 0; a < BLOCK_H; a++)
+                [[unroll]] for (int b = 0; b < BLOCK_W; b++)
+                    if (REACHES(u, v, a, b)) sum[a][b] += d;
+        }
+    [[unroll]] for (int a = 0; a < BLOCK_H; a++)
+        [[unroll]] for (int b = 0; b < BLOCK_W; b++)
+            if (EXISTS(p, a, b)) {
+                if (ADD_DX != 0) sum[a][b] += GET(dx, pixel_of(p, a, b));
+                STORE(dx, pixel_of(same_p, a, b), sum[a][b])
+            }
+    ALIGN_SPILLS(dx, sum[0][0])
+}
+#else
+void forward(uint i, uint to)
 {
     Place o = place(i, out_h, out_w);
     int top = int(o.r) * STRIDE_H - int(pad_h), left = int(o.s) * STRIDE_W - int(pad_w);
@@ -53,45 +87,13 @@ void forward(uint i)
         sum += row;
     }
     float size = taps_of(int(o.r), int(h), STRIDE_H, KERNEL_H, int(pad_h));
-    PUT(y, i, sum / (size * taps_of(int(o.s), int(w), STRIDE_W, KERNEL_W, int(pad_w))));
+    vec4 mean = sum / (size * taps_of(int(o.s), int(w), STRIDE_W, KERNEL_W, int(pad_w)));
+    STORE(y, to, mean)
+    ALIGN_SPILLS(y, mean)
 }
-
-void backward(uint i)
-{
-    Place p = place(i, h, w);
-    int down = int(p.r + pad_h), across = int(p.s + pad_w), image = int(p.n * out_h);
-    vec4 sum = vec4(0.0);
-    [[unroll]] for (int a = 1; a <= WINDOWS_H; a++)
-        [[unroll]] for (int b = 1; b <= WINDOWS_W; b++) {
-            int oh = down / STRIDE_H - WINDOWS_H + a, ow = across / STRIDE_W - WINDOWS_W + b;
-            bool inside = all(bvec2(reaches(oh, int(out_h), STRIDE_H, KERNEL_H, down),
-                                    reaches(ow, int(out_w), STRIDE_W, KERNEL_W, across)));
-            int o = mix(0, ((image + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
-            float size = taps_of(oh, int(h), STRIDE_H, KERNEL_H, int(pad_h)) *
-                         taps_of(ow, int(w), STRIDE_W, KERNEL_W, int(pad_w));
-            sum += mix(vec4(0.0), AT(dy, o) / size, bvec4(inside));
-        }
-    if (ADD_DX != 0) sum += GET(dx, i);
-    PUT(dx, i, sum);
-}
-#else
-void forward(uint i)
-{
-    Place o = place(i, out_h, out_w);
-    Window rows = window(o.r, h, out_h, kernel_h, STRIDE_H, pad_h, 1);
-    Window columns = window(o.s, w, out_w, kernel_w, STRIDE_W, pad_w, 1);
-    uint image = o.n * h * w * quads + o.q;
-
-    vec4 sum = vec4(0.0);
-    for (uint r = rows.first; r < rows.end; r++) {
-        vec4 row = vec4(0.0); // two short sums round less than a long one: a global pool may be large
-        for (uint s = columns.first; s < columns.end; s++) row += AT(x, image + (r * w + s) * quads);
-        sum += row;
-    }
-    PUT(y, i, sum / size_of(rows, columns));
-}
-
-void backward(uint i)
+#endif
+#elif PASS == BACKWARD
+void backward(uint i, uint to)
 {
     Place p = place(i, h, w);
     ivec2 rows = outputs(p.r, h, out_h, kernel_h, STRIDE_H, pad_h, 1);
@@ -109,15 +111,29 @@ void backward(uint i)
     if (ADD_DX != 0) sum += GET(dx, i);
     PUT(dx, i, sum);
 }
+#else
+void forward(uint i, uint to)
+{
+    Place o = place(i, out_h, out_w);
+    Window rows = window(o.r, h, out_h, kernel_h, STRIDE_H, pad_h, 1);
+    Window columns = window(o.s, w, out_w, kernel_w, STRIDE_W, pad_w, 1);
+    uint image = o.n * h * w * quads + o.q;
 
+    vec4 sum = vec4(0.0);
+    for (uint r = rows.first; r < rows.end; r++) {
+        vec4 row = vec4(0.0); // two short sums round less than a long one: a global pool may be large
+        for (uint s = columns.first; s < columns.end; s++) row += AT(x, image + (r * w + s) * quads);
+        sum += row;
+    }
+    PUT(y, i, sum / size_of(rows, columns));
+}
 #endif
 
 void main()
 {
-    uint i = flat_index();
-    if (PASS == BACKWARD) {
-        if (i < images * h * w * quads) backward(i);
-    } else {
-        if (i < images * out_h * out_w * quads) forward(i);
-    }
+#if PASS == BACKWARD
+    EACH_PLACE(backward)
+#else
+    EACH_PLACE(forward)
+#endif
 }

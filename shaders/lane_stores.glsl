@@ -5,7 +5,8 @@
 // first lane has. So all lanes store what each of them has, one lane after the other: the same bits to the
 // same place. Two floats go as one double, whose value nobody reads, for each store has a branch on the end
 // of the buffer.
-//   STORE(name, store_index() + .., value): of lane l, a vec4, to name[store_index() + .. + l]
+//   STORE(name, store_index() + .., value): of lane l, a vec4, to name[store_index() + .. + l], or with a
+// LANE_AT to name[store_index() + .. + LANE_AT(l)]
 // It stands outside of every loop and branch, behind no return, and all lanes take part. The buffer is
 // declared once more by STORES(binding, name), and ALIGN_SPILLS stands once in main. Without LANE_STORES it
 // is a store like any other, and store_index() is flat_index().
@@ -35,7 +36,10 @@ uint store_index() { return same(group_index()) * SG; }
 // stores do it: else every spill of 64 bytes lies across two lines of the cache.
 #define ALIGN_SPILLS(name, value)                                                                            \
     if (digit[0] != 0) name[lane] = value;
-#define STORE_LANE(name, at, pairs, l) name##_stored.name[(at) + (l)] = FROM_LANE(pairs, l);
+#ifndef LANE_AT
+#define LANE_AT(l) (l)
+#endif
+#define STORE_LANE(name, at, pairs, l) name##_stored.name[(at) + LANE_AT(l)] = FROM_LANE(pairs, l);
 #define STORE_4(name, at, pairs, l)                                                                          \
     STORE_LANE(name, at, pairs, l) STORE_LANE(name, at, pairs, l + 1)                                        \
     STORE_LANE(name, at, pairs, l + 2) STORE_LANE(name, at, pairs, l + 3)

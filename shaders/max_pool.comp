@@ -20,8 +20,15 @@ layout(push_constant) uniform Args {
     uint images, h, w, quads, out_h, out_w;
     uint kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
     uint adaptive, add_dx;
+    DIGITS
 };
 #include "pool.glsl"
+#if PASS == BACKWARD
+STORES(3, dx)
+#else
+STORES(1, y)
+STORES(2, at)
+#endif
 
 #ifndef ADD_DX
 #define ADD_DX add_dx
@@ -31,26 +38,35 @@ const uint AT_FIRST = 0x3f800000u;
 
 #ifdef KERNEL_H
 #if PASS == BACKWARD
-void backward(uint i)
+void backward(uint i, uint to)
 {
-    Place p = place(i, h, w);
-    int down = int(p.r + pad_h), across = int(p.s + pad_w), image = int(p.n * out_h);
-    uvec4 here = uvec4(AT_FIRST + p.r * w + p.s);
-    vec4 sum = vec4(0.0);
-    [[unroll]] for (int a = 1; a <= WINDOWS_H; a++)
-        [[unroll]] for (int b = 1; b <= WINDOWS_W; b++) {
-            int oh = down / STRIDE_H - WINDOWS_H + a, ow = across / STRIDE_W - WINDOWS_W + b;
-            bool inside = all(bvec2(reaches(oh, int(out_h), STRIDE_H, KERNEL_H, down),
-                                    reaches(ow, int(out_w), STRIDE_W, KERNEL_W, across)));
-            int o = mix(0, ((image + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
-            bvec4 found = equal(floatBitsToUint(AT(at, o)), here);
-            sum += mix(mix(vec4(0.0), AT(dy, o), found), vec4(0.0), bvec4(!inside));
+    Place p = place(i, h, w), same_p = place(to, h, w); // of blocks
+    uint first = p.r * BLOCK_H * w + p.s * BLOCK_W;
+    vec4 sum[BLOCK_H][BLOCK_W];
+    [[unroll]] for (int a = 0; a < BLOCK_H; a++)
+        [[unroll]] for (int b = 0; b < BLOCK_W; b++) sum[a][b] = vec4(0.0);
+    [[unroll]] for (int u = FIRST_H; u <= LAST_H; u++)
+        [[unroll]] for (int v = FIRST_W; v <= LAST_W; v++) {
+            int oh = WINDOW_AT(p.r, u), ow = WINDOW_AT(p.s, v);
+            bool inside = all(lessThan(uvec2(oh, ow), uvec2(out_h, out_w)));
+            int o = mix(0, ((int(p.n * out_h) + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
+            uvec4 found = mix(uvec4(0), floatBitsToUint(AT(at, o)), bvec4(inside));
+            vec4 d = AT(dy, o);
+            [[unroll]] for (int a = 0; a < BLOCK_H; a++)
+                [[unroll]] for (int b = 0; b < BLOCK_W; b++)
+                    if (REACHES(u, v, a, b))
+                        sum[a][b] += mix(vec4(0.0), d, equal(found, uvec4(AT_FIRST + first + a * w + b)));
         }
-    if (ADD_DX != 0) sum += GET(dx, i);
-    PUT(dx, i, sum);
+    [[unroll]] for (int a = 0; a < BLOCK_H; a++)
+        [[unroll]] for (int b = 0; b < BLOCK_W; b++)
+            if (EXISTS(p, a, b)) {
+                if (ADD_DX != 0) sum[a][b] += GET(dx, pixel_of(p, a, b));
+                STORE(dx, pixel_of(same_p, a, b), sum[a][b])
+            }
+    ALIGN_SPILLS(dx, sum[0][0])
 }
 #else
-void forward(uint i)
+void forward(uint i, uint to)
 {
     Place o = place(i, out_h, out_w);
     int top = int(o.r) * STRIDE_H - int(pad_h), left = int(o.s) * STRIDE_W - int(pad_w);
@@ -67,12 +83,13 @@ void forward(uint i)
             best = mix(best, v, take);
             best_at = mix(best_at, uvec4(p), take);
         }
-    PUT(y, i, best);
-    if (PASS == FORWARD) at[i] = uintBitsToFloat(AT_FIRST + best_at);
+    STORE(y, to, best)
+    if (PASS == FORWARD) STORE(at, to, uintBitsToFloat(AT_FIRST + best_at))
+    ALIGN_SPILLS(y, best)
 }
 #endif
 #elif PASS == BACKWARD
-void backward(uint i)
+void backward(uint i, uint to)
 {
     Place p = place(i, h, w);
     ivec2 rows = outputs(p.r, h, out_h, kernel_h, STRIDE_H, pad_h, DILATION_H);
@@ -89,7 +106,7 @@ void backward(uint i)
     PUT(dx, i, sum);
 }
 #else
-void forward(uint i)
+void forward(uint i, uint to)
 {
     Place o = place(i, out_h, out_w);
     Window rows = window(o.r, h, out_h, kernel_h, STRIDE_H, pad_h, DILATION_H);
@@ -112,10 +129,9 @@ void forward(uint i)
 
 void main()
 {
-    uint i = flat_index();
 #if PASS == BACKWARD
-    if (i < images * h * w * quads) backward(i);
+    EACH_PLACE(backward)
 #else
-    if (i < images * out_h * out_w * quads) forward(i);
+    EACH_PLACE(forward)
 #endif
 }

@@ -1,8 +1,14 @@
-// Windows of a pooling kernel along one axis. Included below the push constants.
-// Defines fold choices and divisions: on lavapipe a division by an unknown number costs as much as a load.
+// Windows of a pooling kernel along one axis, and which places of a grid an invocation takes. Included below
+// the push constants. Defines fold choices and divisions: on lavapipe a division by an unknown number costs
+// as much as a load.
 //   KERNEL_H, KERNEL_W  a small window without dilation, written out without a loop; selects leave out what
-//                       lies in the padding. The strides are known then, too
-//   HIGH, WIDE, QUADS   the sizes of the launched grid
+//                       lies in the padding. Strides and pads are known then, too
+//   GRID_H, GRID_W, QUADS  the sizes of the launched grid
+//   LANE_STORES, EACH   with KERNEL_H: a workgroup of the grid's places, EACH times over
+#if PASS == BACKWARD // one pixel of neighbouring blocks
+#define LANE_AT(l) ((l) / QUADS * BLOCK_W * QUADS + (l) % QUADS)
+#endif
+#include "lane_stores.glsl"
 #ifndef ADAPTIVE
 #define ADAPTIVE adaptive
 #endif
@@ -23,8 +29,8 @@ Place place(uint i, uint height, uint width)
 {
 #ifdef QUADS
     const uint quads = QUADS;
-    height = HIGH;
-    width = WIDE;
+    height = GRID_H;
+    width = GRID_W;
 #endif
     uint pixel = i / quads, line = pixel / width, n = line / height;
     return Place(n, line - n * height, pixel - line * width, i - pixel * quads);
@@ -60,11 +66,51 @@ ivec2 outputs(uint at, uint size, uint out_size, uint kernel, uint stride, uint 
 }
 
 #ifdef KERNEL_H
-// As many windows as may reach over an input, of which `nth` of WINDOWS_H, say, is the one that begins at
-// output place `last - WINDOWS_H + 1 + nth`; does it?
-const int WINDOWS_H = (KERNEL_H + STRIDE_H - 1) / STRIDE_H, WINDOWS_W = (KERNEL_W + STRIDE_W - 1) / STRIDE_W;
-bool reaches(int o, int out_size, int stride, int kernel, int at)
+// Backward, an invocation takes a block of the input as large as the strides, whose pixels share what they
+// read: the windows FIRST_H .. LAST_H, say, counted from the block's own number, of which each pixel is in
+// some. A global window is read for each pixel.
+#if GLOBAL
+const int BLOCK_H = 1, BLOCK_W = 1, FIRST_H = 0, FIRST_W = 0, LAST_H = 0, LAST_W = 0;
+#define WINDOW_AT(block, u) 0
+#define REACHES(u, v, a, b) true
+#else
+const int BLOCK_H = STRIDE_H, BLOCK_W = STRIDE_W;
+const int FIRST_H = 1 - (KERNEL_H - PAD_H + STRIDE_H - 1) / STRIDE_H;
+const int FIRST_W = 1 - (KERNEL_W - PAD_W + STRIDE_W - 1) / STRIDE_W;
+const int LAST_H = (BLOCK_H - 1 + PAD_H) / STRIDE_H, LAST_W = (BLOCK_W - 1 + PAD_W) / STRIDE_W;
+#define WINDOW_AT(block, u) (int(block) + u)
+bool reaches(int tap, int kernel) { return tap >= 0 && tap < kernel; }
+#define REACHES(u, v, a, b)                                                                                  \
+    (reaches(a + PAD_H - u * STRIDE_H, KERNEL_H) && reaches(b + PAD_W - v * STRIDE_W, KERNEL_W))
+#endif
+
+// Where pixel (a, b) of a block is. With LANE_STORES all exist, and a subgroup's blocks are on one line.
+uint pixel_of(Place block, int a, int b)
 {
-    return all(bvec2(uint(o) < uint(out_size), o * stride + kernel > at)); // && would be a branch
+    return ((block.n * h + block.r * BLOCK_H + a) * w + block.s * BLOCK_W + b) * QUADS + block.q;
 }
+#ifdef LANE_STORES
+#define EXISTS(block, a, b) true
+#else
+#define EXISTS(block, a, b) (block.r * BLOCK_H + a < h && block.s * BLOCK_W + b < w)
+#endif
+#endif
+
+// work(place, to) for each of an invocation's; `to`: the place of the first lane.
+#ifdef LANE_STORES // no workgroup too many
+#define EACH_PLACE(work)                                                                                     \
+    uint first = same_bits(group_index(), 16) * EACH;                                                        \
+    [[unroll]] for (uint k = 0; k < EACH; k++)                                                               \
+        work((group_index() * EACH + k) * SG + lane, (first + k) * SG);
+#else
+#if defined(QUADS)
+#define PLACES (images * GRID_H * GRID_W * QUADS)
+#elif PASS == BACKWARD
+#define PLACES (images * h * w * quads)
+#else
+#define PLACES (images * out_h * out_w * quads)
+#endif
+#define EACH_PLACE(work)                                                                                     \
+    uint i = flat_index();                                                                                   \
+    if (i < PLACES) work(i, i);
 #endif

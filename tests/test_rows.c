@@ -138,6 +138,42 @@ static void test_lane_stores_of_narrow_norms(void **state)
     assert_int_equal(j.failures, 0);
 }
 
+static uint64_t nine(const strata_node *n, strata_sum what)
+{
+    (void)n, (void)what;
+    return 9;
+}
+
+/* How a pool's results are stored changes no bit: a device without subgroups stores none lane by lane. Blocks
+ * of the strides that fill the image and that do not; pixels of fewer quads than a subgroup has lanes, and of
+ * more; one place to an invocation, and several. */
+static void test_lane_stores_of_pools(void **state)
+{
+    (void)state;
+    enum { TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFERENCES };
+    static const strata_row rows[] = {
+        { "max_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .flags = TIES },
+        { "max_pool", "x:N,H,W,C", "kernel=3 stride=2 pad=1", "x", .range = 2, .flags = TIES },
+        { "max_pool", "x:N,H,W,C", "kernel=3,1 stride=1,2 pad=1,0", "x", .range = 2, .flags = TIES },
+        { "avg_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .terms = nine },
+        { "avg_pool", "x:N,H,W,C", "kernel=4,1 stride=2,4 pad=2,0 count_include_pad=false", "x", .range = 2,
+          .terms = nine },
+        { "avg_pool", "x:N,H,W,C", "kernel=3 stride=1 pad=1", "x", .range = 2, .terms = nine },
+    };
+    static const char *const sizes[] = { "N=4 H=24 W=24 C=256", "N=33 H=24 W=24 C=32", "N=7 H=24 W=29 C=128",
+                                         "N=7 H=29 W=24 C=128", "N=30 H=24 W=32 C=24", "N=7 H=66 W=66 C=20" };
+    strata_judge j = smaller("subgroup=0");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            j.sizes = sizes[i];
+            j.half = i == 0;
+            expect(strata_judge_row(&j, &rows[r]));
+            j.half = false;
+            expect(strata_judge_row(&j, &rows[r]));
+        }
+    close_smaller(&j);
+}
+
 /* As on a GPU: without the subgroups of a CPU-type device, its product and transforms are others. */
 static void test_winograd_for_gpus(void **state)
 {
@@ -224,19 +260,13 @@ static void test_validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_op_has_a_row),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_in_pieces),
-        cmocka_unit_test(test_winograd_in_pieces),
-        cmocka_unit_test(test_lane_stores),
-        cmocka_unit_test(test_lane_stores_of_narrow_norms),
-        cmocka_unit_test(test_winograd_for_gpus),
-        cmocka_unit_test(test_updates_in_pieces),
-        cmocka_unit_test(test_updates),
-        cmocka_unit_test(test_augmentation),
-        cmocka_unit_test(test_augmentation_in_pieces),
-        cmocka_unit_test(test_every_kernel_ran),
-        cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_lane_stores),          cmocka_unit_test(test_lane_stores_of_narrow_norms),
+        cmocka_unit_test(test_lane_stores_of_pools), cmocka_unit_test(test_winograd_for_gpus),
+        cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_augmentation),         cmocka_unit_test(test_augmentation_in_pieces),
+        cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

@@ -84,6 +84,12 @@ uint32_t strata_store_lanes(const strata_caps *caps)
     return fit && (n == 4 || n == 8 || n == 16) ? n : 0;
 }
 
+uint32_t strata_lanes_of_slow_stores(const strata_caps *caps)
+{
+    const uint32_t n = strata_store_lanes(caps);
+    return n == 16 && caps->shuffle ? n : 0;
+}
+
 uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata_caps *caps, bool stores)
 {
     return (uint32_t)snprintf(out, STRATA_SUBGROUP_DEFINES, "GROUP=%u SG=%u SHUFFLE=%d%s", caps->subgroup,

@@ -10,17 +10,16 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
                             strata_pass pass)
 {
     const strata_shape in = n->in[0]->shape, out = n->out->shape;
-    const pool_windows w = pool_windows_of(options);
+    const pool_pass p = { n, pool_windows_of(options), pass };
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !n->in[0]->grad.block) return STRATA_OK;
-    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     for (strata_images part = { 0 }; strata_images_next(&part, in.n, most);) {
         struct max_pool_args args = {
-            POOL_ARGS(part, in, out, w),
-            .dilation_h = w.dilation[0],
-            .dilation_w = w.dilation[1],
+            POOL_ARGS(part, in, out, p.windows),
+            .dilation_h = p.windows.dilation[0],
+            .dilation_w = p.windows.dilation[1],
             .add_dx = add,
         };
         if (pass != STRATA_EVALUATE) args.at = strata_images_of(n->kept[0], out, part);
@@ -31,11 +30,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
             args.x = strata_images_of(n->in[0]->data, in, part);
             args.y = strata_images_of(n->out->data, out, part);
         }
-        const bool texel = strata_texels(s, &args, &max_pool_kernel);
-        const pool_defines defines = pool_defines_of(caps, n, &w, pass, texel);
-        strata_launch how = { .pass = pass, .variant = "plain", .defines = defines.s };
-        strata_grid(how.groups, (uint64_t)part.count * strata_image_quads(back ? in : out), STRATA_GROUP);
-        STRATA_TRY(strata_stream_launch(s, &max_pool_kernel, &how, &args));
+        STRATA_TRY(pool_launch(s, &max_pool_kernel, &p, part.count, &args));
     }
     return STRATA_OK;
 }

@@ -19,33 +19,106 @@ const strata_field pool_adaptive_fields[] = {
     { 0 },
 };
 
-enum { MOST_TAPS = 64 }; /* of a window that is written out */
+/* ---- Launches -------------------------------------------------------------------------------------- */
 
-pool_defines pool_defines_of(const strata_caps *caps, const strata_node *n, const pool_windows *w,
-                             strata_pass pass, bool texel)
+enum {
+    MOST_TAPS = 64,          /* of a window, and pixels of a block, that are written out */
+    MOST_STORES = 4,         /* that an invocation writes out lane by lane */
+    MUCH_STORED = 128 << 10, /* floats, from which on such stores make up for the time to compile them */
+    MOST_GROUPS = 65535
+};
+
+/* What one launch goes through. */
+typedef struct pool_grid {
+    uint32_t block[2]; /* pixels of an invocation, height and width */
+    strata_shape shape;
+    bool written, global;
+    uint32_t lanes, each; /* 0: the driver's own stores; else workgroups of so many, `each` times over */
+} pool_grid;
+
+static bool any_half(const strata_node *n) { return n->in[0]->half || n->out->half; }
+
+/* The stores of shaders/lane_stores.glsl want whole workgroups, in a backward pass whole blocks and a
+ * workgroup on one line of them. They pay where the driver's own are slow. */
+static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass *p)
 {
-    const strata_shape in = n->in[0]->shape, out = n->out->shape;
-    const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0],
-               global = w->adaptive && out.h == 1 && out.w == 1;
-    const strata_shape grid = back ? in : out;
-    const uint32_t high = global ? in.h : w->kernel[0], wide = global ? in.w : w->kernel[1];
-    const bool dense = global || (!w->adaptive && w->dilation[0] == 1 && w->dilation[1] == 1);
-    char window[96];
+    const strata_shape from = p->pass == STRATA_BACKWARD ? p->node->in[0]->shape : g->shape;
+    const uint32_t lanes = strata_lanes_of_slow_stores(caps), quads = strata_lanes(g->shape.c) / 4;
+    const uint32_t stores = g->block[0] * g->block[1];
+    const uint64_t groups = lanes ? strata_pixels(g->shape) * quads / lanes : 0;
+    if (!lanes || !g->written || any_half(p->node) || stores > MOST_STORES) return;
+    if (strata_shape_floats(from) < MUCH_STORED || strata_pixels(g->shape) * quads % lanes) return;
+    if (stores > 1 && ((lanes % quads && quads % lanes) || (uint64_t)g->shape.w * quads % lanes ||
+                       from.h % g->block[0] || from.w % g->block[1]))
+        return;
+    for (g->each = MOST_STORES / stores; groups % g->each;) g->each /= 2;
+    if (groups / g->each <= MOST_GROUPS) g->lanes = lanes;
+}
+
+static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t images)
+{
+    const strata_shape in = p->node->in[0]->shape, out = p->node->out->shape;
+    const pool_windows *w = &p->windows;
+    const bool back = p->pass == STRATA_BACKWARD;
+    pool_grid g = { .block = { 1, 1 }, .global = w->adaptive && out.h == 1 && out.w == 1 };
+    if (back && !w->adaptive) g.block[0] = w->stride[0], g.block[1] = w->stride[1];
+    const bool dense = !w->adaptive && w->dilation[0] == 1 && w->dilation[1] == 1 &&
+                       (uint64_t)w->kernel[0] * w->kernel[1] <= MOST_TAPS &&
+                       (uint64_t)g.block[0] * g.block[1] <= MOST_TAPS;
+    g.written = caps->cpu_type && (dense || (g.global && (uint64_t)in.h * in.w <= MOST_TAPS));
+    if (!g.written) g.block[0] = g.block[1] = 1;
+    g.shape = back ? in : out;
+    g.shape.n = images;
+    g.shape.h = (g.shape.h + g.block[0] - 1) / g.block[0];
+    g.shape.w = (g.shape.w + g.block[1] - 1) / g.block[1];
+    choose_stores(&g, caps, p);
+    return g;
+}
+
+typedef struct pool_defines {
+    char s[160];
+} pool_defines;
+
+static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, const pool_grid *g, bool texel)
+{
+    const strata_shape in = p->node->in[0]->shape;
+    const pool_windows *w = &p->windows;
+    char window[88], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 16] = "";
     pool_defines d;
-    if (caps->cpu_type && dense && (uint64_t)high * wide <= MOST_TAPS)
-        snprintf(window, sizeof window, "KERNEL_H=%u KERNEL_W=%u STRIDE_H=%u STRIDE_W=%u", high, wide,
-                 global ? high : w->stride[0], global ? wide : w->stride[1]);
+    if (g->written)
+        snprintf(window, sizeof window, "%sKERNEL_H=%u KERNEL_W=%u STRIDE_H=%u STRIDE_W=%u PAD_H=%u PAD_W=%u",
+                 g->global ? "GLOBAL=1 " : "", g->global ? in.h : w->kernel[0],
+                 g->global ? in.w : w->kernel[1], w->stride[0], w->stride[1], w->pad[0], w->pad[1]);
     else if (w->adaptive)
-        snprintf(window, sizeof window, "ADAPTIVE=1 GLOBAL=%d", global);
+        snprintf(window, sizeof window, "ADAPTIVE=1 GLOBAL=%d", g->global);
     else
         snprintf(window, sizeof window, "ADAPTIVE=0 STRIDE_H=%u STRIDE_W=%u DILATION_H=%u DILATION_W=%u",
                  w->stride[0], w->stride[1], w->dilation[0], w->dilation[1]);
-    int n_written = snprintf(d.s, sizeof d.s, "%s ADD_DX=%d%s", window, add, texel ? " TEXEL=1" : "");
     if (caps->cpu_type)
-        snprintf(d.s + n_written, sizeof d.s - (size_t)n_written, " HIGH=%u WIDE=%u QUADS=%u", grid.h, grid.w,
-                 strata_lanes(grid.c) / 4);
+        snprintf(grid, sizeof grid, " GRID_H=%u GRID_W=%u QUADS=%u", g->shape.h, g->shape.w,
+                 strata_lanes(g->shape.c) / 4);
+    if (g->lanes) {
+        const uint32_t n = strata_subgroup_defines(lanes, caps, true);
+        snprintf(lanes + n, sizeof lanes - n, " EACH=%u ", g->each);
+    }
+    snprintf(d.s, sizeof d.s, "%s%s ADD_DX=%d%s%s", lanes, window,
+             p->pass == STRATA_BACKWARD && p->node->add_in[0], texel ? " TEXEL=1" : "", grid);
     return d;
 }
+
+strata_status pool_launch(strata_stream *s, const strata_kernel *kernel, const pool_pass *p, uint32_t images,
+                          const void *args)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const pool_grid g = grid_of(caps, p, images);
+    const pool_defines defines = defines_of(caps, p, &g, strata_texels(s, args, kernel));
+    strata_launch how = { .pass = p->pass, .variant = "plain", .defines = defines.s };
+    strata_grid(how.groups, (uint64_t)images * strata_image_quads(g.shape),
+                g.lanes ? g.lanes * g.each : STRATA_GROUP);
+    return strata_stream_launch(s, kernel, &how, args);
+}
+
+/* ---- Shapes ------------------------------------------------------------------------------------------ */
 
 /* The number of windows along axis `i` (0: height, 1: width) of an input of `size`, as PyTorch counts them.
  */

@@ -25,13 +25,19 @@ typedef struct pool_windows {
 } pool_windows;
 pool_windows pool_windows_of(const pool_options *options);
 
-/* The defines that fold a launch's choices and divisions. On a processor, which divides one lane after
- * another, these are also the sizes of the launch's grid, and small windows are written out. */
-typedef struct pool_defines {
-    char s[120];
-} pool_defines;
-pool_defines pool_defines_of(const strata_caps *caps, const strata_node *n, const pool_windows *w,
-                             strata_pass pass, bool texel);
+/* A pass of a node. */
+typedef struct pool_pass {
+    const strata_node *node;
+    pool_windows windows;
+    strata_pass pass;
+} pool_pass;
+
+/* Record a launch of max_pool's or avg_pool's kernel for so many images. Its grid and its defines are made
+ * here: these fold choices and divisions; on a processor, which divides one lane after another, the sizes of
+ * the grid, too, and small windows are written out.
+ *   args  the kernel's arguments */
+strata_status pool_launch(strata_stream *s, const strata_kernel *kernel, const pool_pass *p, uint32_t images,
+                          const void *args);
 
 /* Set the output's shape.  Errors: STRATA_BAD_SHAPE for windows that do not fit. */
 strata_status pool_infer(strata_node *n, const pool_options *options);
