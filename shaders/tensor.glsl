@@ -1,6 +1,8 @@
 // Tensors in quads of four floats. What a kernel only reads may come as a uniform texel buffer (TEXEL): on
 // CPU-type devices such a load is one instruction, that of a storage buffer a loop over the lanes.
 //   READS(0, x);  WRITES(1, y);  PUT(y, i, AT(x, i) + GET(y, i));
+// Where an op says so (in_place in src/ops/op.h) what is read and what is written may be the same memory: an
+// invocation reads quad i before it writes it, nobody else touches it, and no buffer is `restrict`.
 // Bit i of HALF: the floats of binding i have 16 bits, a quad is a uvec2. No device needs an extension for
 // it. They are rounded to nearest, ties to even: packHalf2x16 truncates on some.
 #ifndef HALF

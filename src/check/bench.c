@@ -269,9 +269,38 @@ static strata_slice wanted_slice(const bench *b, piece_kind kind, uint32_t index
     return (strata_slice) { 0 };
 }
 
-/* Point the node at the block, as a plan would. */
-static void wire(bench *b, const bench_way *way)
+static const piece *piece_of(const bench *b, piece_kind kind, uint32_t index)
 {
+    const piece *p = b->piece;
+    while (p < b->piece + b->n_pieces && (p->kind != kind || p->index != index)) p++;
+    return p < b->piece + b->n_pieces ? p : NULL;
+}
+
+/* Does the pass write one piece over another? `at` is then what it writes over, `what` what it writes. */
+static bool lies_over(const bench *b, const bench_way *way, bool backward, const piece **at,
+                      const piece **what)
+{
+    const strata_op *op = b->node->op;
+    const uint32_t i = way->over - 1, allowed = backward ? op->grad_in_place : op->in_place;
+    if (way->over == 0 || !(allowed >> i & 1) || (backward && (way->add || b->same))) return false;
+    *at = backward ? piece_of(b, PIECE_OUT_GRAD, 0) : piece_of(b, PIECE_IN, b->same ? 0 : i);
+    *what = backward ? piece_of(b, PIECE_IN_GRAD, i) : piece_of(b, PIECE_OUT, 0);
+    return *what && (!backward || bench_wants(b, (uint32_t)(*what - b->piece), way));
+}
+
+/* Put what lies over another piece into its own place, and that one as it was before. */
+static void move_apart(const bench *b, const bench_way *way, bool backward, char *image, const char *before)
+{
+    const piece *at, *what;
+    if (!lies_over(b, way, backward, &at, &what)) return;
+    memcpy(image + what->offset, image + at->offset, what->bytes);
+    memcpy(image + at->offset, before + at->offset, at->bytes);
+}
+
+/* Point the node at the block, as a plan would. */
+static void wire(bench *b, const bench_way *way, bool backward)
+{
+    const piece *at, *what;
     strata_node *n = b->node;
     for (uint32_t i = 0; i < n->n_in; i++) {
         uint32_t k = b->same ? 0 : i;
@@ -288,6 +317,8 @@ static void wire(bench *b, const bench_way *way)
     }
     n->out->data = slice_of(b, PIECE_OUT, 0);
     n->out->grad = slice_of(b, PIECE_OUT_GRAD, 0);
+    if (lies_over(b, way, backward, &at, &what))
+        *(backward ? &n->in[what->index]->grad : &n->out->data) = slice_of(b, at->kind, at->index);
     for (uint32_t i = 0; i < STRATA_MAX_KEPT; i++) n->kept[i] = slice_of(b, PIECE_KEPT, i);
     n->scratch = slice_of(b, PIECE_SCRATCH, 0);
     n->add_param = way->add;
@@ -299,6 +330,7 @@ static strata_status record_and_run(bench *b, bench_result *r, const bench_way *
 {
     strata_status status = STRATA_OK;
     strata_stream *s = NULL;
+    wire(b, way, backward);
     STRATA_GO(strata_stream_open(&s, b->device));
     strata_stream_force(s, way->variant);
     if (way->mode == STRATA_TRAIN) strata_stream_step_values(s, slice_of(b, PIECE_STEP, 0));
@@ -369,10 +401,10 @@ strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const v
     char *middle = malloc(b->block.bytes);
     if (!middle) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
     r->why[0] = '\0';
-    wire(b, way);
     STRATA_GO(strata_device_write(b->device, all, before));
     STRATA_GO(record_and_run(b, r, way, false, &forced));
     STRATA_GO(strata_device_read(b->device, middle, all));
+    move_apart(b, way, false, middle, before);
     check_untouched(b, r, way, before, middle);
     if (r->forward) memcpy(r->forward, middle, b->block.bytes);
     if (way->mode == STRATA_TRAIN) {
@@ -381,6 +413,7 @@ strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const v
         STRATA_GO(strata_device_write(b->device, all, middle));
         STRATA_GO(record_and_run(b, r, way, true, &forced));
         STRATA_GO(strata_device_read(b->device, r->backward, all));
+        move_apart(b, way, true, r->backward, middle);
         check_untouched(b, r, way, middle, r->backward);
         if (!forced && !r->why[0] && !way->only)
             snprintf(r->why, sizeof r->why, "variant %s is admitted, and was not launched", way->variant);

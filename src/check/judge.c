@@ -289,6 +289,23 @@ static strata_status same_bits(trial *t, const bench_way *way, bool splits, cons
     return STRATA_OK;
 }
 
+/* Training again on a bench, each of the outputs that the op says it may write over an input there, and each
+ * gradient over the output's: the same bits, but for what pieces split. */
+static strata_status judge_in_place(trial *t, bench *b, const char *variant, bool splits)
+{
+    const strata_op *op = b->node->op;
+    bench_way way = ways[0];
+    const char *differs;
+    way.variant = variant;
+    for (way.over = 1; way.over <= b->node->n_in; way.over++) {
+        if (!((op->in_place | op->grad_in_place) >> (way.over - 1) & 1)) continue;
+        STRATA_TRY(bench_run(b, &t->again, &way, t->start[0]));
+        STRATA_TRY(same_bits(t, &way, splits, &differs));
+        note_fault(t, variant, "same bits in place", differs, *differs ? "differs" : t->again.why);
+    }
+    return STRATA_OK;
+}
+
 /* Training again, whole and then for one gradient at a time: the same bits. */
 static strata_status judge_again(trial *t, const char *variant)
 {
@@ -299,10 +316,12 @@ static strata_status judge_again(trial *t, const char *variant)
     STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
     STRATA_TRY(same_bits(t, &way, false, &differs));
     note_fault(t, variant, "same bits twice", differs, *differs ? "differs" : "");
+    STRATA_TRY(judge_in_place(t, &t->judged, variant, false));
     if (t->twin.node) {
         STRATA_TRY(bench_run(&t->twin, &t->again, &way, t->start[0]));
         STRATA_TRY(same_bits(t, &way, t->row->flags & STRATA_ROW_SPLITS, &differs));
         note_fault(t, variant, "same bits in pieces", differs, *differs ? "differs" : "");
+        STRATA_TRY(judge_in_place(t, &t->twin, variant, t->row->flags & STRATA_ROW_SPLITS));
     }
     for (uint32_t i = 0; i < t->judged.n_pieces; i++) gradients += bench_wants(&t->judged, i, &way);
     way.only = true;

@@ -1,7 +1,8 @@
-/* When each tensor is written first and read last, in the times of graph/order.h, and where it lies. */
+/* Where everything lies. */
 #include "graph/layout.h"
 
 #include "core/sample.h"
+#include "graph/lives.h"
 #include "graph/order.h"
 #include "ops/update.h"
 
@@ -45,55 +46,21 @@ bool layout_reads_back(const strata_node *n, uint32_t i)
     return n->backward_reads & (1u << (i < 8 ? i : 7));
 }
 
-/* When something lives; nothing does where last < first. */
-typedef struct life {
-    uint32_t first, last;
-} life;
-
-static void stretch(life *l, uint32_t time)
+static strata_slice *slice_of(const strata_plan *p, uint32_t value)
 {
-    if (time < l->first) l->first = time;
-    if (time > l->last) l->last = time;
+    const uint32_t n = p->graph->n_tensors;
+    strata_slice *const kind[] = { p->data_home, p->again_home, p->grad_home };
+    return kind[value / n] + value % n;
 }
 
-/* The lives of tensor t: of its values as the forward pass makes them, of those computed again, and of its
- * gradient. Views count as uses of what they show. */
-static void lives(const strata_plan *p, uint32_t t, life *data, life *again, life *grad)
+/* The memory of a value of tensor t, unless it lies in another's. */
+static void put_value(strata_plan *p, list *l, int kind, uint32_t t)
 {
-    const strata_order *o = p->order;
-    const bool train = p->config.train;
-    life *late = o->dropped[t] && train ? again : data;
-    *data = *again = *grad = (life) { UINT32_MAX, 0 };
-    for (uint32_t k = 0; k < p->n_nodes; k++) {
-        const strata_node *n = p->node[k];
-        const bool makes = o->out[k] == t;
-        bool reads = makes && (n->backward_reads & STRATA_READS_OUT), takes = makes;
-        if (makes && !n->op->view && train) stretch(grad, o->back[k]);
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            if (o->in[k * STRATA_MAX_IN + i] != t) continue;
-            takes = true;
-            reads = reads || layout_reads_back(n, i);
-            if (!n->op->view && train) stretch(grad, o->back[k]);
-        }
-        if (takes) stretch(data, k);
-        if (takes && train && o->again[k] != ORDER_NEVER) stretch(late, o->again[k]);
-        if (reads && train) stretch(late, o->back[k]);
-    }
-}
-
-/* Let `grad` last for the gradient of tensor t, too. */
-static void stretch_over(const strata_plan *p, uint32_t t, life *grad)
-{
-    life data, again, other;
-    lives(p, t, &data, &again, &other);
-    if (other.first > other.last) return;
-    stretch(grad, other.first);
-    stretch(grad, other.last);
-}
-
-static void put_life(list *l, strata_slice *slice, const strata_tensor *t, const life *when)
-{
-    if (when->first <= when->last) put(l, slice, t->name, strata_tensor_bytes(t), when->first, when->last);
+    const uint32_t value = (uint32_t)kind * p->graph->n_tensors + t;
+    const life *span = &p->lives->span[value];
+    const strata_tensor *tensor = p->graph->tensor[t];
+    if (p->lives->home[value] == value && span->first <= span->last)
+        put(l, slice_of(p, value), tensor->name, strata_tensor_bytes(tensor), span->first, span->last);
 }
 
 /* The range that the host fills for each micro-batch. */
@@ -202,16 +169,11 @@ strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
     put_lasting(p, &l);
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         strata_tensor *t = g->tensor[i];
-        life data, again, grad;
         t->data = t->grad = p->data_home[i] = p->again_home[i] = p->grad_home[i] = (strata_slice) { 0 };
         if (t == g->input || t == g->target || t == g->loss || t == g->class_weight) continue;
         if (layout_root(g, t) != t) continue;
-        lives(p, i, &data, &again, &grad);
-        if (t != layout_root(g, g->logits)) put_life(&l, &p->data_home[i], t, &data);
-        put_life(&l, &p->again_home[i], t, &again);
-        for (uint32_t k = 0; k < g->n_tensors; k++)
-            if (k != i && p->order->over[k] == i) stretch_over(p, k, &grad);
-        if (p->order->over[i] == i) put_life(&l, &p->grad_home[i], t, &grad);
+        for (int kind = 0; kind < LIVES_KINDS; kind++)
+            if (kind != LIVES_DATA || t != layout_root(g, g->logits)) put_value(p, &l, kind, i);
     }
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         strata_node *n = p->node[k];
@@ -263,7 +225,8 @@ void layout_parts(strata_plan *p)
     p->input.half = g->input->half;
     for (uint32_t i = 0; i < g->n_tensors; i++)
         p->data_home[i].half = p->again_home[i].half = p->grad_home[i].half = g->tensor[i]->half;
-    for (uint32_t i = 0; i < g->n_tensors; i++) p->grad_home[i] = p->grad_home[p->order->over[i]];
+    for (uint32_t v = 0; v < LIVES_KINDS * g->n_tensors; v++)
+        *slice_of(p, v) = *slice_of(p, p->lives->home[v]);
     p->step_values = strata_slice_part(p->in, p->in_step, sizeof(strata_step_values));
     p->rates = strata_slice_part(p->in, p->in_rates, (uint64_t)g->n_rows * sizeof(strata_rate));
     p->sample_weights = strata_slice_part(p->in, p->in_weights, 4 * (uint64_t)g->input->shape.n);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "graph/layout.h"
+#include "graph/lives.h"
 
 static uint32_t *numbers(strata_plan *p, uint32_t n, uint32_t value)
 {
@@ -27,28 +28,6 @@ static bool *flags(strata_plan *p, uint32_t n)
     return list;
 }
 
-static uint32_t uses_of(const strata_plan *p, uint32_t t)
-{
-    uint32_t uses = 0;
-    for (uint32_t k = 0; k < p->n_nodes; k++)
-        for (uint32_t i = 0; i < p->node[k]->n_in; i++) uses += p->order->in[k * STRATA_MAX_IN + i] == t;
-    return uses;
-}
-
-/* Where a node can write its input's gradient over its output's, and nobody else writes the former. */
-static void lay_gradients_over(strata_plan *p)
-{
-    strata_order *o = p->order;
-    for (uint32_t t = 0; t < p->graph->n_tensors; t++) o->over[t] = t;
-    for (uint32_t k = p->n_nodes; k-- > 0 && !p->config.keep_all;) {
-        const strata_node *n = p->node[k];
-        const uint32_t in = o->in[k * STRATA_MAX_IN], out = o->out[k];
-        if (n->op->grad_in_place && p->graph->tensor[in] == n->in[0] && p->graph->tensor[out] == n->out &&
-            n->in[0]->half == n->out->half && n->out != p->graph->logits && uses_of(p, in) == 1)
-            o->over[in] = o->over[out];
-    }
-}
-
 strata_status order_open(strata_plan *p)
 {
     const uint32_t n = p->n_nodes, tensors = p->graph->n_tensors;
@@ -64,10 +43,9 @@ strata_status order_open(strata_plan *p)
                           .dropped = flags(p, tensors),
                           .wanted = flags(p, tensors),
                           .out = numbers(p, n, 0),
-                          .in = numbers(p, n * STRATA_MAX_IN, 0),
-                          .over = numbers(p, tensors, 0) };
+                          .in = numbers(p, n * STRATA_MAX_IN, 0) };
     if (!o->move || !o->segment || !o->cut || !o->again || !o->back || !o->made || !o->last || !o->dropped ||
-        !o->wanted || !o->out || !o->in || !o->over)
+        !o->wanted || !o->out || !o->in)
         return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     for (uint32_t k = 0; k < n; k++) {
         const strata_node *node = p->node[k];
@@ -79,7 +57,7 @@ strata_status order_open(strata_plan *p)
             o->last[in] = k;
         }
     }
-    lay_gradients_over(p);
+    STRATA_TRY(lives_open(p));
     order_make(p);
     return STRATA_OK;
 }
@@ -147,4 +125,5 @@ void order_make(strata_plan *p)
     o->n_segments++;
     drop(p);
     list_moves(p);
+    lives_make(p);
 }

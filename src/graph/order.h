@@ -31,17 +31,15 @@ typedef struct strata_order {
     /* The numbers of the tensors whose memory a node's output is, and its inputs: [n_nodes], [n_nodes]
      * [STRATA_MAX_IN]. */
     uint32_t *out, *in;
-    uint32_t
-        *over; /* the tensor in whose gradient's memory a tensor's gradient lies; itself where it is alone */
 } strata_order;
 
-/* Make p->order, without a cut.  Errors: STRATA_NO_MEMORY. */
+/* Make p->order and p->lives, without a cut.  Errors: STRATA_NO_MEMORY. */
 strata_status order_open(strata_plan *p);
 
 /* How many tensors go on from behind node k; 0: a segment cannot end there. */
 uint32_t order_crossing(const strata_plan *p, uint32_t k);
 
-/* All times anew, from order->cut. */
+/* All times and lives anew, from order->cut. */
 void order_make(strata_plan *p);
 
 #endif

@@ -1,6 +1,6 @@
-/* The plan: every tensor of a graph placed in a few large blocks by lifetime, the backward order, and the
- * recordings of a step. After it nothing is allocated and nothing is recorded, but at a change of the frozen
- * prefix. */
+/* The plan: every tensor of a graph placed in a few large blocks by lifetime, outputs over inputs that are
+ * read no more where an op goes element by element (lives.h), the backward order, and the recordings of a
+ * step. After it nothing is allocated and nothing is recorded, but at a change of the frozen prefix. */
 #ifndef STRATA_GRAPH_PLAN_H
 #define STRATA_GRAPH_PLAN_H
 
@@ -56,6 +56,7 @@ typedef struct strata_plan_config {
     bool recompute; /* forget activations between a few places and compute them again, see order.h */
     bool half;      /* activations, their gradients and the filters that kernels read have 16 bits, all but
                       what the host fills or reads: pixels, logits, targets; losses are scaled for it */
+    bool apart;     /* tests: no tensor lies over another that its op reads for the last time, see lives.h */
     bool keep_all;  /* every tensor has memory of its own until the step ends: for looking at them, and for
                       tests */
     const strata_augment
@@ -100,7 +101,8 @@ typedef struct strata_plan {
     strata_arena arena; /* of what fusing makes */
     strata_node **node; /* [n_nodes] what runs, in this order: the graph's nodes, or fused ones */
     uint32_t n_nodes;
-    struct strata_order *order; /* of their work, and when each tensor lives */
+    struct strata_order *order; /* of their work */
+    struct strata_lives *lives; /* when each tensor lives, and over which others */
 
     strata_block *block; /* [n_blocks] owned */
     uint32_t n_blocks;

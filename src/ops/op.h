@@ -169,7 +169,10 @@ struct strata_op {
     uint32_t backward_reads; /* STRATA_READS_*; infer may want more for a node */
     bool view;               /* out is the same memory as in[0]: no launches at all */
     bool split_backward;     /* has the passes BACKWARD_X and BACKWARD_W in place of BACKWARD */
-    bool grad_in_place;      /* backward may write in[0]->grad over out->grad, element by element */
+    /* Bit i: forward may write out->data over in[i]->data, and backward, where it assigns, in[i]->grad over
+     * out->grad. Both are of one shape, and an element of what is written over is used for the last time by
+     * the invocation that writes there. */
+    uint32_t in_place, grad_in_place;
     bool loss; /* out is rows [n] of per-sample losses; in[1] is the target; no upstream gradient */
 
     /* Variants by name, the plain one first, ended by NULL; NULL: one variant named "plain". */
