@@ -23,7 +23,7 @@ READS(10, old_m);
 READS(11, old_v);
 layout(push_constant) uniform Args {
     uint first, blocks, decoupled, first_piece, n_pieces;
-    DIGITS
+    PLACES_3(w, m, v)
 };
 #include "lane_stores.glsl"
 #include "rate.glsl"

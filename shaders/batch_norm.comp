@@ -27,7 +27,11 @@ layout(push_constant) uniform Args {
     uint channels;      // of them real
     uint cols, rows;
     uint frozen, relu, sum, do_dx, do_dz;
-    DIGITS
+#if PASS == BACKWARD
+    PLACES_2(dx, dz)
+#else
+    PLACES_1(y)
+#endif
 };
 #include "lane_stores.glsl"
 #if PASS == BACKWARD

@@ -51,7 +51,7 @@ layout(push_constant) uniform Args {
     uint quad_begin, quad_end;   // of depth
     uint start;                  // START_*
     uint abreast;                // 1, or the ROWS images whose one pixel a tile is; read where SG is defined
-    DIGITS
+    PLACES_1(y)
 };
 const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
 

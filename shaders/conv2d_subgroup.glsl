@@ -13,19 +13,20 @@ const uint FETCHES = ROWS / SG;
 
 // Row r of a workgroup: where it is written, what it begins with, and its part of a round.
 #define ROW_TO(r) FROM_LANE(at[(r) / SG].to, (r) % SG)
-#ifdef LANE_STORES // whole tiles of rows and columns
+#if defined(LANE_STORES) && !defined(PARTS) // whole tiles of rows and columns
 #define LOAD_ROW(r) sum[r] = columns(AT(old_y, ROW_TO(r) * y_quads + quad), col);
-// At pixel_of_row(row).to, as sums of what is the same in all lanes.
 #ifdef FLAT // the grid is y
-#define STORE_ROW(r) STORE(y, (same_row + (r)) * cols + same_col, sum[r])
-#else
+#define STORE_ROW(r) STORE_OUT(y, (same_row + (r)) * cols + same_col, sum[r])
+#elif defined(BY_ADDRESS)
+#define STORE_ROW(r) STORE_OUT(y, ROW_TO(r) * cols + same_col, sum[r])
+#else // at pixel_of_row(row).to, as sums of what is the same in all lanes
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
         const uint same_r = same_row + (r), place = same_r / abreast, line = place / rows_w;                 \
         const uint to = y_first + line / rows_h * (abreast * y_image - rows_h * y_line) +                    \
                         line * (y_line - rows_w * y_step) + place * (y_step - abreast * y_image) +           \
                         same_r * y_image;                                                                    \
-        STORE(y, to * cols + same_col, sum[r])                                                               \
+        STORE_OUT(y, to * cols + same_col, sum[r])                                                           \
     }
 #endif
 STORES(3, y)
@@ -38,7 +39,7 @@ STORES(3, y)
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
-        if (to != NOWHERE && col < cols) PUT(y, to * cols + col, sum[r]);                                    \
+        if (to != NOWHERE && col < cols) STORE_OUT(y, to * cols + same_col, sum[r])                          \
     }
 #endif
 #define ADD(r, d) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];
@@ -130,6 +131,8 @@ void main()
 #ifdef LANE_STORES
     uint same_row = same(tile_of_rows()) * ROWS, same_col = same(gl_WorkGroupID.z) * SG;
     ALIGN_SPILLS(y, sum[0])
+#else
+    uint same_col = col;
 #endif
     EACH_ROW(STORE_ROW)
 }

@@ -34,7 +34,7 @@ layout(push_constant) uniform Args {
     uint span, parts, chunk;     // pixels: `parts` chunks make a span of whole images
     uint chunks, chunk_first;    // of this launch, and the place of its first in dw
     uint start;                  // START_*
-    DIGITS
+    PLACES_1(dw)
 };
 #include "lane_stores.glsl"
 const uint START_ZERO = 0, START_OLD = 2; // the second: dw is added to

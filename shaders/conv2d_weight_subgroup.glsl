@@ -17,15 +17,15 @@
 #define MASK_ROW(r)                                                                                          \
     sum[r] = within(sum[r], col, 4 * FROM_LANE(tap.channel, (r) / 4) + uint((r) % 4) < depth ? width : 0);
 
-#ifdef LANE_STORES // whole tiles of columns
+#if defined(LANE_STORES) && !defined(PARTS) // whole tiles of columns
 #ifdef EDGE // rows behind the last are stored over the first, which is stored once more after them
-#define STORE_ROW(r) STORE(dw, same_to + mix(0, r, (r) < same_rows) * cols, sum[r])
+#define STORE_ROW(r) STORE_OUT(dw, same_to + mix(0, r, (r) < same_rows) * cols, sum[r])
 #else
-#define STORE_ROW(r) STORE(dw, same_to + (r) * cols, sum[r])
+#define STORE_ROW(r) STORE_OUT(dw, same_to + (r) * cols, sum[r])
 #endif
 STORES(2, dw)
 #else
-#define STORE_ROW(r) if ((r) < n_rows) dw[to + (r) * cols] = sum[r];
+#define STORE_ROW(r) if ((r) < n_rows) STORE_OUT(dw, same_to + (r) * cols, sum[r])
 #endif
 
 void main()
@@ -101,6 +101,8 @@ void main()
     uint same_row = same(tile_of_rows()) * ROWS, same_rows = rows - same_row;
     uint same_to = ((chunk_first + chunk_z) * rows + same_row) * cols + (same_z - chunk_z * col_tiles) * SG;
     ALIGN_SPILLS(dw, sum[0])
+#else
+    uint same_to = to;
 #endif
     EACH_ROW(STORE_ROW)
 #ifdef EDGE

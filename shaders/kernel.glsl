@@ -5,6 +5,13 @@
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
+#ifdef LANE_STORES
+#if LANE_STORES == 2
+#define BY_ADDRESS
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
+#endif
+#endif
 
 #ifndef PASS
 #define PASS FORWARD
@@ -21,14 +28,24 @@ const float LOWEST = -3.4028234663852886e38;
 // it has more than 65535 groups (strata_grid in src/ops/op.h).
 uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * GROUP + lane; }
 
-// What push constants end in where STORE of lane_stores.glsl is used: 16 bytes, or 8 with DIGIT_BITS 1.
+// What push constants end in where STORE of lane_stores.glsl is used, of one to three buffers: 8 bytes for
+// each, where it is by address, else a table of 16 bytes, or 8 with DIGIT_BITS 1.
 #ifndef DIGIT_BITS
 #define DIGIT_BITS 2
 #endif
+#ifdef BY_ADDRESS
+#define PLACES_1(a) layout(offset = 120) uvec2 address_##a;
+#define PLACES_2(a, b) layout(offset = 112) uvec2 address_##a; PLACES_1(b)
+#define PLACES_3(a, b, c) layout(offset = 104) uvec2 address_##a; PLACES_2(b, c)
+#else
 #if !defined(LANE_STORES)
 #define DIGITS
 #elif DIGIT_BITS == 2
 #define DIGITS layout(offset = 112) uint digit[4];
 #else
 #define DIGITS layout(offset = 120) uint digit[2];
+#endif
+#define PLACES_1(a) DIGITS
+#define PLACES_2(a, b) DIGITS
+#define PLACES_3(a, b, c) DIGITS
 #endif

@@ -26,7 +26,7 @@ READS(11, old_m);
 READS(12, old_v);
 layout(push_constant) uniform Args {
     uint first, blocks, first_piece, n_pieces;
-    DIGITS
+    PLACES_3(w, m, v)
 };
 #include "lane_stores.glsl"
 #include "rate.glsl"

@@ -1,34 +1,59 @@
-// Stores of a workgroup that is one subgroup and whose lanes write neighbours, for lavapipe. Its own way is
-// to ask each lane of a store whether it takes part and where it writes: before Mesa 25 in a loop that
-// spills all that is stored into memory in each round to pick one lane of it, since then in line, which
-// takes seconds to compile. An address that is the same in all lanes it takes for one store, of what the
-// first lane has. So all lanes store what each of them has, one lane after the other: the same bits to the
-// same place. Two floats go as one double, whose value nobody reads, for each store has a branch on the end
-// of the buffer.
+// Stores of a workgroup that is one subgroup and whose lanes write neighbours, for lavapipe.
 //   STORE(name, store_index() + .., value): of lane l, a vec4, to name[store_index() + .. + l], or with a
 // LANE_AT to name[store_index() + .. + LANE_AT(l)]
-// It stands outside of every loop and branch, behind no return, and all lanes take part. The buffer is
-// declared once more by STORES(binding, name), and ALIGN_SPILLS stands once in main. Without LANE_STORES it
-// is a store like any other, and store_index() is flat_index().
-//   To see that an address is the same that driver looks no further than constants, push constants and sums
-// of them, but takes it from Vulkan that the index of an array of push constants is. So the number of a
-// workgroup goes through the table of digits in base 4 or 2 that ends the push constants (DIGITS in
-// kernel.glsl). And it looks anew at each use of a term: what follows from itself, row by row, takes it for
-// ever.
+// The buffer is declared once more by STORES(binding, name), PLACES_1(name) of kernel.glsl ends the push
+// constants, and ALIGN_SPILLS stands once in main. Without LANE_STORES it is a store like any other, and
+// store_index() is flat_index().
+//   That driver's own way is to ask each lane of a store whether it takes part and where it writes: before
+// Mesa 25 in a loop that spills all that is stored into memory in each round to pick one lane of it, since
+// then in line, with a branch for each lane and float, which takes seconds to compile.
+//   LANE_STORES=2 (BY_ADDRESS) stores to the address of the buffer. From Mesa 25 on that is a scatter of a
+// whole subgroup under its mask, for which processors with AVX-512 have an instruction, and nobody asks for
+// the end of the buffer: a kernel of 64 rows compiles in half a second instead of three. Pairs of floats go
+// as doubles, whose value nobody reads: half as many scatters.
+//   LANE_STORES=1 is for those before. An address that is the same in all lanes they take for one store, of
+// what the first lane has. So all lanes store what each of them has, one lane after the other: the same bits
+// to the same place. Each store has a branch on the end of the buffer, so two floats go as one double here,
+// too. It stands outside of every loop and branch, behind no return, and all lanes take part. To see that an
+// address is the same that driver looks no further than constants, push constants and sums of them, but takes
+// it from Vulkan that the index of an array of push constants is. So the number of a workgroup goes through
+// the table of digits in base 4 or 2 that ends the push constants. And it looks anew at each use of a term:
+// what follows from itself, row by row, takes it for ever.
 #include "subgroup.glsl"
 #ifdef LANE_STORES
 
 uint same_bits(uint v, uint bits) // v, below 2^bits
 {
+#ifdef BY_ADDRESS
+    return v;
+#else
     uint sum = 0;
     [[unroll]] for (uint bit = 0; bit < bits; bit += DIGIT_BITS)
         sum += digit[v >> bit & (1 << DIGIT_BITS) - 1] << bit;
     return sum;
+#endif
 }
 uint same(uint v) { return same_bits(v, 24); }
 uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 uint store_index() { return same(group_index()) * SG; }
 
+#ifndef LANE_AT
+#define LANE_AT(l) (l)
+#endif
+#ifdef BY_ADDRESS
+layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer Quads { dvec2 quad[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Pairs { double pair[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Floats { float single[]; };
+#define STORES(at, name)
+#define ALIGN_SPILLS(name, value) // a scatter takes no vector apart
+#define STORE_PAIRS(name, at, pairs) Quads(address_##name).quad[(at) + LANE_AT(lane)] = pairs;
+#if WIDE == 1 // a convolution's lane may have one float or two
+#define STORE_OUT(name, at, value) Floats(address_##name).single[(at) + lane] = value;
+#elif WIDE == 2
+#define STORE_OUT(name, at, value)                                                                           \
+    Pairs(address_##name).pair[(at) + lane] = packDouble2x32(floatBitsToUint(value));
+#endif
+#else
 #define STORES(at, name)                                                                                     \
     layout(binding = at) buffer name##_stored_buffer { dvec2 name[]; }                                       \
     name##_stored;
@@ -36,32 +61,33 @@ uint store_index() { return same(group_index()) * SG; }
 // stores do it: else every spill of 64 bytes lies across two lines of the cache.
 #define ALIGN_SPILLS(name, value)                                                                            \
     if (digit[0] != 0) name[lane] = value;
-#ifndef LANE_AT
-#define LANE_AT(l) (l)
-#endif
 #define STORE_LANE(name, at, pairs, l) name##_stored.name[(at) + LANE_AT(l)] = FROM_LANE(pairs, l);
 #define STORE_4(name, at, pairs, l)                                                                          \
     STORE_LANE(name, at, pairs, l) STORE_LANE(name, at, pairs, l + 1)                                        \
     STORE_LANE(name, at, pairs, l + 2) STORE_LANE(name, at, pairs, l + 3)
 #if SG == 4
-#define STORE_ALL(name, at, pairs) STORE_4(name, at, pairs, 0)
+#define STORE_PAIRS(name, at, pairs) STORE_4(name, at, pairs, 0)
 #elif SG == 8
-#define STORE_ALL(name, at, pairs) STORE_4(name, at, pairs, 0) STORE_4(name, at, pairs, 4)
+#define STORE_PAIRS(name, at, pairs) STORE_4(name, at, pairs, 0) STORE_4(name, at, pairs, 4)
 #else
-#define STORE_ALL(name, at, pairs)                                                                           \
+#define STORE_PAIRS(name, at, pairs)                                                                         \
     STORE_4(name, at, pairs, 0) STORE_4(name, at, pairs, 4)                                                  \
     STORE_4(name, at, pairs, 8) STORE_4(name, at, pairs, 12)
+#endif
 #endif
 #define STORE(name, at, value)                                                                               \
     {                                                                                                        \
         const uint lane_0 = at;                                                                              \
         const uvec4 bits = floatBitsToUint(value);                                                           \
         const dvec2 pairs = dvec2(packDouble2x32(bits.xy), packDouble2x32(bits.zw));                         \
-        STORE_ALL(name, lane_0, pairs)                                                                       \
+        STORE_PAIRS(name, lane_0, pairs)                                                                     \
     }
 #else
 #define STORES(at, name)
 #define ALIGN_SPILLS(name, value)
 #define STORE(name, at, value) PUT(name, at, value);
 uint store_index() { return flat_index(); }
+#endif
+#ifndef STORE_OUT
+#define STORE_OUT(name, at, value) STORE(name, at, value)
 #endif

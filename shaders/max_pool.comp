@@ -20,7 +20,11 @@ layout(push_constant) uniform Args {
     uint images, h, w, quads, out_h, out_w;
     uint kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w;
     uint adaptive, add_dx;
-    DIGITS
+#if PASS == BACKWARD
+    PLACES_1(dx)
+#else
+    PLACES_2(y, at)
+#endif
 };
 #include "pool.glsl"
 #if PASS == BACKWARD

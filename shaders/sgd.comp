@@ -23,7 +23,7 @@ READS(9, old_w);                                            // w and m again: as
 READS(10, old_m);
 layout(push_constant) uniform Args {
     uint first, blocks, has_m, has_trust, first_piece, n_pieces;
-    DIGITS
+    PLACES_2(w, m)
 };
 #include "lane_stores.glsl"
 #include "rate.glsl"

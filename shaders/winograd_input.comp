@@ -15,7 +15,7 @@ layout(push_constant) uniform Args {
     int pad_h, pad_w;
     uint depth;  // logical channels of x
     uint v_step; // quads from one point to the next
-    DIGITS
+    PLACES_1(v)
 };
 #include "lane_stores.glsl"
 STORES(1, v)

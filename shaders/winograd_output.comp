@@ -18,7 +18,7 @@ layout(push_constant) uniform Args {
     uint depth;  // logical channels of y
     uint m_step; // quads from one point to the next
     uint start;  // START_*
-    DIGITS
+    PLACES_1(to)
 };
 #include "lane_stores.glsl"
 STORES(2, to)

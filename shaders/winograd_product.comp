@@ -18,7 +18,7 @@ layout(push_constant) uniform Args {
     uint v_row;                  // the same of v
     uint v_step, u_step, m_step; // quads from one point to the next
     uint start;                  // START_*
-    DIGITS
+    PLACES_1(m)
 };
 #include "lane_stores.glsl"
 STORES(2, m)

@@ -17,7 +17,7 @@ layout(push_constant) uniform Args {
     uint panel;           // quads
     uint u_step;          // quads from one point to the next
     uint start;           // START_*
-    DIGITS
+    PLACES_1(to)
 };
 #include "lane_stores.glsl"
 STORES(1, to)

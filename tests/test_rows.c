@@ -174,6 +174,33 @@ static void test_lane_stores_of_pools(void **state)
     close_smaller(&j);
 }
 
+/* Stores by address, as lavapipe gets them from Mesa 25 on, which nothing but shuffles tells from one before:
+ * the same bits as by lanes. Columns of one, two and four floats, whole tiles and parts. */
+static void test_stores_by_address(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = { "N=4 H=8 W=8 C=64 K=64", "N=7 H=5 W=4 C=20 K=68",
+                                         "N=3 H=3 W=5 C=18 K=9", "N=3 H=3 W=5 C=6 K=5" };
+    strata_judge j = smaller(NULL);
+    strata_caps *caps = (strata_caps *)strata_device_caps(j.device);
+    uint32_t lanes = strata_store_lanes(caps);
+    caps->shuffle = false;
+    if (lanes && caps->addresses) assert_true(strata_by_address(caps));
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        j.sizes = sizes[i];
+        for (const strata_row *row = strata_rows; row->op; row++) {
+            const bool conv = strcmp(row->op, "conv2d") == 0;
+            j.variant = conv ? "subgroup" : NULL;
+            if (conv || strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(&j, row));
+            j.variant = "winograd";
+            if (conv) expect(strata_judge_row(&j, row));
+        }
+    }
+    j.variant = NULL;
+    expect(strata_judge_updates(&j));
+    close_smaller(&j);
+}
+
 /* As on a GPU: without the subgroups of a CPU-type device, its product and transforms are others. */
 static void test_winograd_for_gpus(void **state)
 {
@@ -260,13 +287,21 @@ static void test_validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
-        cmocka_unit_test(test_lane_stores),          cmocka_unit_test(test_lane_stores_of_narrow_norms),
-        cmocka_unit_test(test_lane_stores_of_pools), cmocka_unit_test(test_winograd_for_gpus),
-        cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
-        cmocka_unit_test(test_augmentation),         cmocka_unit_test(test_augmentation_in_pieces),
-        cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_every_op_has_a_row),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),
+        cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_lane_stores),
+        cmocka_unit_test(test_lane_stores_of_narrow_norms),
+        cmocka_unit_test(test_lane_stores_of_pools),
+        cmocka_unit_test(test_winograd_for_gpus),
+        cmocka_unit_test(test_stores_by_address),
+        cmocka_unit_test(test_updates_in_pieces),
+        cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_augmentation),
+        cmocka_unit_test(test_augmentation_in_pieces),
+        cmocka_unit_test(test_every_kernel_ran),
+        cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

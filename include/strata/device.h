@@ -30,6 +30,7 @@ typedef struct strata_caps {
     uint32_t cores;        /* compute units; of software devices threads; 0: not known */
     uint64_t memory;       /* bytes of the largest device-local heap */
     bool doubles;          /* shaders may use floats of 64 bits */
+    bool addresses;        /* and store to the addresses of buffers; asked of software devices only */
 } strata_caps;
 
 typedef struct strata_device strata_device;

@@ -157,8 +157,9 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
     const bool flat = p->depth > 0 && p->flat && !abreast;
     const bool whole = stores_pay(caps, p, p->depth == 0 || flat) && wide == 4 && !p->half &&
                        (!edge || p->depth == 0) && p->cols % t.cols == 0;
-    const char *const stored = !whole ? "" : edge ? " EDGE=1" : flat ? " FLAT=1" : "";
-    strata_subgroup_defines(subgroup, caps, whole);
+    const bool parts = !whole && !p->half && strata_by_address(caps);
+    const char *const stored = parts ? " PARTS=1" : !whole ? "" : edge ? " EDGE=1" : flat ? " FLAT=1" : "";
+    strata_subgroup_defines(subgroup, caps, whole || parts);
     snprintf(t.defines, sizeof t.defines, "%s ROWS=%u WIDE=%u OUT=%s%s%s%s%s%s%s", subgroup, rows, wide,
              out[wide], p->texel ? " TEXEL=1" : "", depth, p->turned ? " TURNED=1" : "",
              p->old ? " OLD=1" : "", p->apart ? " APART=1" : "", stored);

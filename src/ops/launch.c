@@ -90,10 +90,20 @@ uint32_t strata_lanes_of_slow_stores(const strata_caps *caps)
     return n == 16 && caps->shuffle ? n : 0;
 }
 
+/* From Mesa 25 on (without shuffles) such stores have no branches, and are one instruction for 8 lanes where
+ * the processor has it. */
+bool strata_by_address(const strata_caps *caps)
+{
+    return strata_store_lanes(caps) != 0 && caps->addresses && !caps->shuffle;
+}
+
 uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata_caps *caps, bool stores)
 {
     return (uint32_t)snprintf(out, STRATA_SUBGROUP_DEFINES, "GROUP=%u SG=%u SHUFFLE=%d%s", caps->subgroup,
-                              caps->subgroup, caps->shuffle, stores ? " LANE_STORES=1" : "");
+                              caps->subgroup, caps->shuffle,
+                              !stores                   ? ""
+                              : strata_by_address(caps) ? " LANE_STORES=2"
+                                                        : " LANE_STORES=1");
 }
 
 bool strata_images_next(strata_images *part, uint32_t n, uint32_t most)

@@ -290,6 +290,8 @@ uint32_t strata_store_lanes(const strata_caps *caps);
 /* The same where the driver's own stores are slow enough for kernels that do little beside them, too: before
  * Mesa 25, with the widest vectors. */
 uint32_t strata_lanes_of_slow_stores(const strata_caps *caps);
+/* Do such stores go to the address of a buffer? Then they may stand in branches. */
+bool strata_by_address(const strata_caps *caps);
 
 /* What shaders/subgroup.glsl wants to know where a workgroup is one subgroup, "GROUP=16 SG=16 SHUFFLE=1", and
  * with `stores` what shaders/lane_stores.glsl does. Returns the number of characters, all of which fit. */

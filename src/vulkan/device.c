@@ -48,10 +48,11 @@ static void take_least(strata_caps *c, const strata_caps *ceiling)
 static strata_status open_device(strata_gpu *g)
 {
     const float priority = 1;
-    const char *extension[2];
+    const char *extension[3];
     uint32_t n = 0;
     if (g->physical.portability_subset) extension[n++] = "VK_KHR_portability_subset";
     if (g->physical.subgroup_size_control) extension[n++] = VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME;
+    if (g->caps.addresses) extension[n++] = VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME;
     const VkDeviceQueueCreateInfo queue = { .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
                                             .queueFamilyIndex = g->physical.family,
                                             .queueCount = 1,
@@ -60,9 +61,14 @@ static strata_status open_device(strata_gpu *g)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
         .subgroupSizeControl = VK_TRUE
     };
+    const VkPhysicalDeviceBufferDeviceAddressFeatures addresses = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES,
+        .pNext = g->physical.subgroup_size_control ? (void *)&sizes : NULL,
+        .bufferDeviceAddress = VK_TRUE
+    };
     const VkPhysicalDeviceFeatures features = { .shaderFloat64 = g->physical.entry.caps.doubles };
     const VkDeviceCreateInfo info = { .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                      .pNext = g->physical.subgroup_size_control ? &sizes : NULL,
+                                      .pNext = g->caps.addresses ? &addresses : addresses.pNext,
                                       .queueCreateInfoCount = 1,
                                       .pQueueCreateInfos = &queue,
                                       .enabledExtensionCount = n,

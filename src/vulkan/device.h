@@ -79,6 +79,8 @@ void gpu_unlock(void);
 /* ---- memory.c */
 VkBuffer gpu_block_buffer(const strata_block *b);
 uint64_t gpu_block_room(const strata_block *b); /* bytes of the buffer */
+/* Where the buffer begins for shaders; only where caps.addresses. */
+uint64_t gpu_block_address(const strata_gpu *g, const strata_block *b);
 
 /* Make a mapped block's host writes visible to the device, or the device's to the host. Only for memory
  * that is not coherent is there anything to do. */

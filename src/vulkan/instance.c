@@ -280,6 +280,19 @@ static void count_units(gpu_physical *p, const VkExtensionProperties *extension,
     if (units) p->entry.caps.cores = units;
 }
 
+/* May shaders use the addresses of buffers? */
+static bool has_addresses(const gpu_physical *p, const VkExtensionProperties *extension, uint32_t n)
+{
+    VkPhysicalDeviceBufferDeviceAddressFeatures feature = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_BUFFER_DEVICE_ADDRESS_FEATURES
+    };
+    VkPhysicalDeviceFeatures2 features = { .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                           .pNext = &feature };
+    if (!has_extension(extension, n, VK_KHR_BUFFER_DEVICE_ADDRESS_EXTENSION_NAME)) return false;
+    vkGetPhysicalDeviceFeatures2(p->handle, &features);
+    return feature.bufferDeviceAddress;
+}
+
 /* Everything newer than Vulkan 1.1 is asked only where the device says it knows it. */
 static void ask_newer(gpu_physical *out, const VkExtensionProperties *extension, uint32_t n)
 {
@@ -311,6 +324,7 @@ static void ask_newer(gpu_physical *out, const VkExtensionProperties *extension,
     vkGetPhysicalDeviceFeatures2(out->handle, &features);
     read_limits(&out->entry.caps, &out->properties, &maintenance, out->handle);
     out->entry.caps.doubles = features.features.shaderFloat64;
+    out->entry.caps.addresses = out->entry.caps.cpu_type && has_addresses(out, extension, n);
     out->entry.fp16 = float16.shaderFloat16 && storage16.storageBuffer16BitAccess;
     if (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) out->subgroups = subgroup.supportedOperations;
     out->subgroup = out->entry.caps.subgroup = subgroup.subgroupSize;

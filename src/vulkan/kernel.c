@@ -137,8 +137,9 @@ static strata_status make_layouts(gpu_kernel *k, const strata_gpu *g)
         .pBindings = binding
     };
     GPU_TRY(g->vk.vkCreateDescriptorSetLayout(g->device, &set, NULL, &k->set_layout));
+    const bool tail = k->block.digits || k->block.addresses;
     const VkPushConstantRange push = { VK_SHADER_STAGE_COMPUTE_BIT, 0,
-                                       k->block.digits ? STRATA_MAX_PUSH : k->layout->push_bytes };
+                                       tail ? STRATA_MAX_PUSH : k->layout->push_bytes };
     const VkPipelineLayoutCreateInfo layout = { .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                                 .setLayoutCount = 1,
                                                 .pSetLayouts = &k->set_layout,

@@ -25,6 +25,13 @@ static gpu_memory *memory_of(const strata_block *b) { return b->device; }
 VkBuffer gpu_block_buffer(const strata_block *b) { return memory_of(b)->buffer; }
 uint64_t gpu_block_room(const strata_block *b) { return memory_of(b)->room; }
 
+uint64_t gpu_block_address(const strata_gpu *g, const strata_block *b)
+{
+    const VkBufferDeviceAddressInfo of = { .sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                           .buffer = memory_of(b)->buffer };
+    return g->vk.vkGetBufferDeviceAddressKHR(g->device, &of);
+}
+
 /* ---- Which memory ----------------------------------------------------------------------------- */
 
 /* The first type that has all of `wanted`, in the driver's order, which is by speed; UINT32_MAX: none. */
@@ -94,9 +101,12 @@ static strata_status allocate(gpu_memory *m, strata_gpu *g, uint64_t bytes, stra
         snprintf(clamp, sizeof clamp, "limited to %llu", (unsigned long long)g->caps.memory);
         return no_memory(g, bytes, t->heapIndex, clamp);
     }
+    const VkMemoryAllocateFlagsInfo addressed = { .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO,
+                                                  .flags = VK_MEMORY_ALLOCATE_DEVICE_ADDRESS_BIT };
     VkResult r = g->vk.vkAllocateMemory(
         g->device,
         &(VkMemoryAllocateInfo) { .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                  .pNext = g->caps.addresses ? &addressed : NULL,
                                   .allocationSize = needs.size,
                                   .memoryTypeIndex = type },
         NULL, &m->memory);
@@ -115,6 +125,7 @@ static strata_status make_block(gpu_memory *m, strata_gpu *g, uint64_t bytes, st
     VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                                VK_BUFFER_USAGE_TRANSFER_DST_BIT;
     if (g->caps.max_texels) usage |= VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
+    if (g->caps.addresses) usage |= VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT;
     if (bytes > g->caps.max_block)
         return strata_fail(STRATA_DEVICE_MEMORY, "a block of %llu bytes asked, %s makes them of at most %llu",
                            (unsigned long long)bytes, g->caps.name, (unsigned long long)g->caps.max_block);

@@ -129,19 +129,34 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
     return STRATA_OK;
 }
 
-static strata_status record_launch(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
+/* What the push constants end in. */
+static void push_tail(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
 {
     static const uint32_t digits[SPIRV_MOST_DIGITS] = { 0, 1, 2, 3 };
     const uint32_t table = 4 * k->block.digits;
+    const strata_gpu *g = r->gpu;
+    const strata_slice *slice = l->args;
+    if (table)
+        g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT,
+                                 STRATA_MAX_PUSH - table, table, digits);
+    for (uint32_t i = 0; i < l->layout->n_slices; i++) {
+        const spirv_binding *b = &k->block.binding[i];
+        if (!b->address_at) continue;
+        const uint64_t at = slice[i].block ? gpu_block_address(g, slice[i].block) + slice[i].offset : 0;
+        g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, b->address_at,
+                                 sizeof at, &at);
+    }
+}
+
+static strata_status record_launch(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
+{
     const strata_gpu *g = r->gpu;
     g->vk.vkCmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, k->pipeline);
     STRATA_TRY(bind(r, k, l));
     if (l->layout->push_bytes)
         g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
                                  l->layout->push_bytes, (const char *)l->args + l->layout->push_at);
-    if (table)
-        g->vk.vkCmdPushConstants(r->commands, k->pipeline_layout, VK_SHADER_STAGE_COMPUTE_BIT,
-                                 STRATA_MAX_PUSH - table, table, digits);
+    push_tail(r, k, l);
     g->vk.vkCmdDispatch(r->commands, l->groups[0], l->groups[1], l->groups[2]);
     return STRATA_OK;
 }

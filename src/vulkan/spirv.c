@@ -130,15 +130,53 @@ static uint32_t digits_of(const id *ids, const id *type, uint32_t m)
                : 0;
 }
 
+/* The name of the binding whose address member m of the push constants is, or NULL. */
+static const char *address_of(const id *ids, const id *type, uint32_t m)
+{
+    static const char prefix[] = "address_";
+    const uint32_t *member = ids[type->words[2 + m]].words;
+    const char *name = type->member_name[m];
+    const bool pair = opcode(member) == OP_TYPE_VECTOR && member[3] == 2 &&
+                      opcode(ids[member[2]].words) == OP_TYPE_INT;
+    return pair && name && strncmp(name, prefix, sizeof prefix - 1) == 0 ? name + sizeof prefix - 1 : NULL;
+}
+
+/* Addresses end the push constants, without a gap. */
+static uint32_t count_addresses(const id *ids, const id *type, uint32_t n)
+{
+    uint32_t found = 0;
+    while (n > 0 && n <= MAX_MEMBERS && address_of(ids, type, n - 1) &&
+           type->member_offset[n - 1] == STRATA_MAX_PUSH - 8 * (found + 1))
+        found++, n--;
+    return found;
+}
+
+static strata_status add_addresses(spirv_block *out, const id *ids, const id *type, const char *what)
+{
+    const uint32_t n = (type->words[0] >> 16) - 2;
+    for (uint32_t m = n - out->addresses; m < n; m++) {
+        const char *name = address_of(ids, type, m);
+        uint32_t b = 0;
+        while (b < out->n_bindings && strcmp(out->binding[b].name, name) != 0) b++;
+        if (b == out->n_bindings || out->binding[b].kind != SPIRV_STORAGE)
+            return strata_fail(STRATA_BAD_SHADER, "%s: address_%s wants a buffer of that name, got none",
+                               what, name);
+        out->binding[b].address_at = type->member_offset[m];
+    }
+    return STRATA_OK;
+}
+
 static strata_status add_members(spirv_block *out, const id *ids, const id *type, const char *what)
 {
     uint32_t n = (type->words[0] >> 16) - 2;
     if (n > 0 && n <= MAX_MEMBERS) out->digits = digits_of(ids, type, n - 1);
     if (out->digits) n--;
-    if (n + out->digits > MAX_MEMBERS)
+    out->addresses = count_addresses(ids, type, n);
+    n -= out->addresses;
+    if (n + out->digits + 2 * out->addresses > MAX_MEMBERS)
         return strata_fail(STRATA_BAD_SHADER,
-                           "%s: push constants want at most %d words, got %u and %u digits", what,
-                           MAX_MEMBERS, n, out->digits);
+                           "%s: push constants want at most %d words, got %u, %u digits and %u addresses",
+                           what, MAX_MEMBERS, n, out->digits, out->addresses);
     for (uint32_t m = 0; m < n; m++) {
         if (m >= MAX_MEMBERS || type->member_offset[m] != 4 * m || !c_type(ids[type->words[2 + m]].words))
             return strata_fail(
@@ -196,6 +234,9 @@ strata_status spirv_reflect(spirv_block *out, const uint32_t *words, size_t n_wo
     }
     for (uint32_t i = 0; i < words[3]; i++)
         if (opcode(ids[i].words) == OP_VARIABLE) STRATA_GO(add_variable(out, ids, &ids[i], what));
+    for (uint32_t i = 0; i < words[3]; i++) /* when all bindings have their names */
+        if (opcode(ids[i].words) == OP_VARIABLE && ids[i].words[3] == PUSH_CONSTANT)
+            STRATA_GO(add_addresses(out, ids, &ids[ids[ids[i].words[1]].words[3]], what));
     for (uint32_t b = 0; b < out->n_bindings; b++)
         if (!out->binding[b].declared)
             STRATA_GO(strata_fail(STRATA_BAD_SHADER, "%s: binding %u is skipped", what, b));
