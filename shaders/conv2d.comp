@@ -109,6 +109,9 @@ vec4 mask(vec4 v, uint quad)
 
 uint tile_of_rows() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 
+#ifdef NARROW
+#define LANE_AT(l) ((l) / NARROW * (EACH * y_step * NARROW) + (l) % NARROW)
+#endif
 #include "lane_stores.glsl"
 #include "conv2d_tile.glsl"
 #include "conv2d_subgroup.glsl"

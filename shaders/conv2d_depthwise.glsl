@@ -5,14 +5,32 @@
 const int BEFORE = min(0, (TAPS_W - 1) * STEP_W);
 const int COLUMNS = (EACH - 1) * MUL_W + (TAPS_W - 1) * abs(STEP_W) + 1;
 
+uint to_of(uint n, uint row, uint j) { return y_first + n * y_image + row * y_line + j * y_step; }
+
+STORES(3, y)
 void main()
 {
-    uint strips = (rows_w + EACH - 1) / EACH, i = flat_index(), strip = i / y_quads;
-    uint line = strip / strips, n = line / rows_h, row = line - n * rows_h;
-    uint j = (strip - line * strips) * EACH, col = i - strip * y_quads;
-    if (n >= images) return;
+    uint strips = (rows_w + EACH - 1) / EACH;
+#ifdef LINES // the grid is of such
+    uint i = gl_WorkGroupID.x * GROUP + lane, strip = i / y_quads, j = strip * EACH;
+    uint n = gl_WorkGroupID.z, row = gl_WorkGroupID.y;
+    bool exists = strip < strips;
+#else
+    uint i = flat_index(), strip = i / y_quads, line = strip / strips, j = (strip - line * strips) * EACH;
+    uint n = line / rows_h, row = line - n * rows_h;
+    bool exists = n < images;
+#endif
+    uint col = i - strip * y_quads, to = to_of(n, row, j) * y_quads + col;
+#ifdef LANE_STORES // no workgroup too many
+    i = same_bits(gl_WorkGroupID.x, BITS_X) * SG, strip = i / y_quads;
+    n = same_bits(gl_WorkGroupID.z, BITS_Z), row = same_bits(gl_WorkGroupID.y, BITS_Y);
+    uint same_to = to_of(n, row, strip * EACH) * y_quads + i - strip * y_quads;
+    n = gl_WorkGroupID.z, row = gl_WorkGroupID.y;
+#else
+    if (!exists) return;
+    uint same_to = to;
+#endif
     int top = int(row) * mul_h + first_h, left = int(j) * MUL_W + first_w + BEFORE;
-    uint to = (y_first + n * y_image + row * y_line + j * y_step) * y_quads + col;
     vec4 sum[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
         sum[e] = vec4(0.0);
@@ -38,7 +56,8 @@ void main()
 #ifndef WHOLE // lines of EACH pixels
         if (j + e < rows_w)
 #endif
-            PUT(y, to + e * y_step * y_quads, sum[e]);
+            STORE(y, same_to + e * y_step * y_quads, sum[e])
     }
+    ALIGN_SPILLS(y, sum[0])
 }
 #endif

@@ -3,7 +3,7 @@
 // device pays dearly for: x is loaded once, a lane for each row, and handed from lane to lane in registers.
 // All loads of a round come first and then, row by row, all multiplications, so that a sum stays in a
 // register.
-#ifdef SG
+#if defined(SG) && !defined(DEPTHWISE)
 #include "subgroup.glsl"
 
 const uint FETCHES = ROWS / SG;

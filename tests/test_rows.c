@@ -138,10 +138,10 @@ static void test_lane_stores_of_narrow_norms(void **state)
     assert_int_equal(j.failures, 0);
 }
 
+/* Sums of windows of 3 x 3, and of parameters over all pixels. */
 static uint64_t nine(const strata_node *n, strata_sum what)
 {
-    (void)n, (void)what;
-    return 9;
+    return what == STRATA_SUM_PARAM ? strata_pixels(n->out->shape) : 9;
 }
 
 /* How a pool's results are stored changes no bit: a device without subgroups stores none lane by lane. Blocks
@@ -163,6 +163,34 @@ static void test_lane_stores_of_pools(void **state)
     static const char *const sizes[] = { "N=4 H=24 W=24 C=256", "N=33 H=24 W=24 C=32", "N=7 H=24 W=29 C=128",
                                          "N=7 H=29 W=24 C=128", "N=30 H=24 W=32 C=24", "N=7 H=66 W=66 C=20" };
     strata_judge j = smaller("subgroup=0");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            j.sizes = sizes[i];
+            j.half = i == 0;
+            expect(strata_judge_row(&j, &rows[r]));
+            j.half = false;
+            expect(strata_judge_row(&j, &rows[r]));
+        }
+    close_smaller(&j);
+}
+
+/* The same of depthwise convolutions: strips of a line that are several to a subgroup, or a part of it; lines
+ * that do not fill workgroups or are no whole strips, and pixels that straddle subgroups. */
+static void test_lane_stores_of_depthwise(void **state)
+{
+    (void)state;
+    static const strata_row rows[] = {
+        { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "x", .range = 1, .terms = nine,
+          .flags = STRATA_ROW_SPLITS },
+        { "conv2d", "x:N,H,W,C", "out=C kernel=3,2 pad=1 stride=2 groups=C bias=false", "x", .range = 1,
+          .terms = nine, .flags = STRATA_ROW_SPLITS },
+    };
+    static const char *const sizes[] = {
+        "N=17 H=32 W=32 C=64", "N=34 H=32 W=32 C=32", "N=17 H=32 W=32 C=24",
+        "N=9 H=32 W=31 C=32",  "N=33 H=8 W=8 C=128",  "N=13 H=32 W=20 C=32"
+    };
+    strata_judge j = smaller("subgroup=0");
+    j.variant = "depthwise";
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
             j.sizes = sizes[i];
@@ -287,21 +315,14 @@ static void test_validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_op_has_a_row),
-        cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_in_pieces),
-        cmocka_unit_test(test_winograd_in_pieces),
-        cmocka_unit_test(test_lane_stores),
-        cmocka_unit_test(test_lane_stores_of_narrow_norms),
-        cmocka_unit_test(test_lane_stores_of_pools),
-        cmocka_unit_test(test_winograd_for_gpus),
-        cmocka_unit_test(test_stores_by_address),
-        cmocka_unit_test(test_updates_in_pieces),
-        cmocka_unit_test(test_updates),
-        cmocka_unit_test(test_augmentation),
-        cmocka_unit_test(test_augmentation_in_pieces),
-        cmocka_unit_test(test_every_kernel_ran),
-        cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_lane_stores),          cmocka_unit_test(test_lane_stores_of_narrow_norms),
+        cmocka_unit_test(test_lane_stores_of_pools), cmocka_unit_test(test_lane_stores_of_depthwise),
+        cmocka_unit_test(test_winograd_for_gpus),    cmocka_unit_test(test_stores_by_address),
+        cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_augmentation),         cmocka_unit_test(test_augmentation_in_pieces),
+        cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

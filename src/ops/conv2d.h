@@ -69,9 +69,10 @@ void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 /* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
 typedef struct conv2d_tile {
     uint32_t rows, cols;
-    uint32_t abreast; /* gather for subgroups: 1, or `rows` where a tile is one pixel of so many images */
-    bool strips;      /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
-    char defines[128];
+    uint32_t abreast;  /* gather for subgroups: 1, or `rows` where a tile is one pixel of so many images */
+    bool strips;       /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
+    uint32_t lines[3]; /* gather: the grid where it has a dimension for lines and one for images; else 0 */
+    char defines[200];
 } conv2d_tile;
 
 /* The window of one channel, where a kernel may be written out for it. */

@@ -2,6 +2,8 @@
  * where a tensor is above what a device binds. */
 #include "ops/conv2d.h"
 
+#include <string.h>
+
 #include "conv2d.args.h"
 #include "conv2d_transpose.args.h"
 
@@ -155,6 +157,7 @@ static strata_status launch(const gather *g, struct conv2d_args *a)
     const uint32_t each = t.strips ? conv2d_strip(a->rows_w) : 1;
     const uint64_t strips = (uint64_t)a->images * a->rows_h * ((a->rows_w + each - 1) / each);
     conv2d_tile_grid(how.groups, &t, strips, 4 * a->y_quads, 1);
+    if (t.lines[0]) memcpy(how.groups, t.lines, sizeof t.lines);
     return strata_stream_launch(g->stream, &conv2d_kernel, &how, a);
 }
 

@@ -87,7 +87,7 @@ bool strata_device_tells_time(const strata_device *d);
 /* What was recorded, launch by launch; borrowed until the stream closes. NULL past the end. */
 typedef struct strata_recorded {
     const char *label, *stem, *variant;
-    char defines[160];
+    char defines[200];
     strata_pass pass;
     uint32_t groups[3], split;
 } strata_recorded;

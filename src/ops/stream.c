@@ -109,7 +109,7 @@ static strata_status fill(strata_stream *s, stream_launch *l, const strata_launc
 {
     const strata_args_layout *layout = l->kernel->layout;
     const size_t bytes = layout->push_at + layout->push_bytes;
-    char defines[208], halves[24] = "";
+    char defines[248], halves[24] = "";
     const uint32_t half = halves_of(layout, args);
     l->recorded = (strata_recorded) { .label = s->label,
                                       .stem = layout->stem,
