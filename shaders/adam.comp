@@ -31,8 +31,6 @@ STORES(0, w)
 STORES(2, m)
 STORES(3, v)
 
-bool idle(Rate rate) { return (rate.flags & ACTIVE) == 0 || state[0].x != 0; }
-
 // As in sgd.comp.
 vec2 move(uint at, uint to, Rate rate, bool moves)
 {
@@ -63,8 +61,8 @@ void forward()
     LEAVE_IF(own.block >= blocks)
     uint row = ROW_OF(first + own.block);
     Rate rate = unpack_rate(rates[2 * row], rates[2 * row + 1]);
-    LEAVE_IF(idle(rate))
-    move(own.at, own.to, rate, !idle(rate));
+    LEAVE_IF(idle(rate, state[0].x))
+    move(own.at, own.to, rate, !idle(rate, state[0].x));
 }
 
 void measure()
@@ -73,7 +71,7 @@ void measure()
     uvec4 piece = pieces[first_piece + piece_index()];
     Rate rate = unpack_rate(rates[2 * piece.z], rates[2 * piece.z + 1]);
     vec2 sum = vec2(0.0);
-    if (!idle(rate))
+    if (!idle(rate, state[0].x))
         for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE) {
             uint at = b * BLOCK_QUADS + lane % SIDE;
             sum += move(at, at, rate, true);

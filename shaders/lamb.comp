@@ -34,8 +34,6 @@ STORES(0, w)
 STORES(2, m)
 STORES(3, v)
 
-bool idle(Rate rate) { return (rate.flags & ACTIVE) == 0 || state[0].x != 0; }
-
 // Padding has no moments; with eps 0 it would be 0 / 0.
 vec4 direction(vec4 weight, vec4 moment1, vec4 moment2, Rate rate)
 {
@@ -83,11 +81,11 @@ void by_blocks()
     LEAVE_IF(own.block >= blocks)
     uint row = ROW_OF(first + own.block);
     Rate rate = unpack_rate(rates[2 * row], rates[2 * row + 1]);
-    LEAVE_IF(idle(rate))
+    LEAVE_IF(idle(rate, state[0].x))
 #if PASS == STATS
-    moments(own.at, own.to, rate, !idle(rate));
+    moments(own.at, own.to, rate, !idle(rate, state[0].x));
 #else
-    move(own.at, own.to, rate, trust[row], !idle(rate));
+    move(own.at, own.to, rate, trust[row], !idle(rate, state[0].x));
 #endif
 }
 
@@ -97,7 +95,7 @@ void by_pieces()
     uvec4 piece = pieces[first_piece + piece_index()];
     Rate rate = unpack_rate(rates[2 * piece.z], rates[2 * piece.z + 1]);
     vec2 sum = vec2(0.0);
-    if (!idle(rate))
+    if (!idle(rate, state[0].x))
         for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE) {
             uint at = b * BLOCK_QUADS + lane % SIDE;
             if (PASS == STATS)

@@ -14,6 +14,9 @@ Rate unpack_rate(uvec4 low, uvec4 high)
     return Rate(a.x, a.y, a.z, a.w, b.x, b.y, b.z, high.w);
 }
 
+// Is nothing to be written? `not_finite`: of the state.
+bool idle(Rate rate, uint not_finite) { return (rate.flags & ACTIVE) == 0 || not_finite != 0; }
+
 #ifdef ONE_ROW // for tests/bench: what it costs to look the row up
 #define row_of(block) 0
 #else

@@ -35,8 +35,6 @@ STORES(2, m)
 #define HAS_TRUST has_trust
 #endif
 
-bool idle(Rate rate) { return (rate.flags & ACTIVE) == 0 || state[0].x != 0; }
-
 // One invocation's share of a block from quad `at` on, stored from `to` on: as it was unless it `moves`. The
 // weights are `precise` as their difference is measured: it must not be simplified to the step that was
 // meant, and whether it is measured must change no bit.
@@ -70,8 +68,8 @@ void forward()
     LEAVE_IF(own.block >= blocks)
     uint row = ROW_OF(first + own.block);
     Rate rate = unpack_rate(rates[2 * row], rates[2 * row + 1]);
-    LEAVE_IF(idle(rate))
-    move(own.at, own.to, rate, HAS_TRUST != 0 ? trust[row] : 1.0, !idle(rate));
+    LEAVE_IF(idle(rate, state[0].x))
+    move(own.at, own.to, rate, HAS_TRUST != 0 ? trust[row] : 1.0, !idle(rate, state[0].x));
 }
 
 void measure()
@@ -81,7 +79,7 @@ void measure()
     Rate rate = unpack_rate(rates[2 * piece.z], rates[2 * piece.z + 1]);
     float ratio = HAS_TRUST != 0 ? trust[piece.z] : 1.0;
     vec2 sum = vec2(0.0);
-    if (!idle(rate))
+    if (!idle(rate, state[0].x))
         for (uint b = piece.x - first + lane / SIDE; b < piece.x - first + piece.y; b += GROUP / SIDE) {
             uint at = b * BLOCK_QUADS + lane % SIDE;
             sum += move(at, at, rate, ratio, true);

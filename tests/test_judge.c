@@ -70,7 +70,7 @@ static const fault faults[] = {
       "* x_quads + quad_begin);", "out=K kernel=3 pad=1 bias=false" },
     { "pixels under a tap are left out", "conv2d", "conv2d_weight_subgroup.glsl", "p = down.x, q",
       "p = down.x + 1, q", "out=K kernel=3 pad=1 stride=2" },
-    { "the optimizer moves after a NaN", "update", "sgd.comp", "|| state[0].x != 0", "", NULL },
+    { "the optimizer moves after a NaN", "update", "rate.glsl", "|| not_finite != 0", "", NULL },
     { "frozen rows count in the norm", "update", "grad_norm.comp", "& ACTIVE) == 0) continue;",
       "& ACTIVE) == 9) continue;", NULL },
     { "a correction is left out", "update", "adam.comp", "sqrt(moment2) * rate.correction2", "sqrt(moment2)",
