@@ -39,14 +39,14 @@ typedef struct pool_grid {
 static bool any_half(const strata_node *n) { return n->in[0]->half || n->out->half; }
 
 /* The stores of shaders/lane_stores.glsl want whole workgroups, in a backward pass whole blocks and a
- * workgroup on one line of them. They pay where the driver's own are slow. */
+ * workgroup on one line of them. They pay with the widest vectors: at 256 bits most take longer. */
 static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass *p)
 {
     const strata_shape from = p->pass == STRATA_BACKWARD ? p->node->in[0]->shape : g->shape;
-    const uint32_t lanes = strata_lanes_of_slow_stores(caps), quads = strata_lanes(g->shape.c) / 4;
+    const uint32_t lanes = strata_store_lanes(caps), quads = strata_lanes(g->shape.c) / 4;
     const uint32_t stores = g->block[0] * g->block[1];
     const uint64_t groups = lanes ? strata_pixels(g->shape) * quads / lanes : 0;
-    if (!lanes || !g->written || any_half(p->node) || stores > MOST_STORES) return;
+    if (lanes != 16 || !g->written || any_half(p->node) || stores > MOST_STORES) return;
     if (strata_shape_floats(from) < MUCH_STORED || strata_pixels(g->shape) * quads % lanes) return;
     if (stores > 1 && ((lanes % quads && quads % lanes) || (uint64_t)g->shape.w * quads % lanes ||
                        from.h % g->block[0] || from.w % g->block[1]))
