@@ -39,13 +39,16 @@ float size_of(Window rows, Window columns)
 
 #ifdef KERNEL_H
 // The taps of window o along an axis that count; of a global window all do.
-float taps_of(int o, int size, int stride, int kernel, int pad)
+float taps_of(int o, uvec2 sizes, int stride, int kernel, int pad) // sizes: of the input and the output
 {
-    if (ADAPTIVE != 0) return float(kernel);
-    int start = o * stride - pad;
+    if (GLOBAL != 0) return float(kernel);
+    if (ADAPTIVE != 0) return float(((o + 1) * sizes.x + sizes.y - 1) / sizes.y - o * sizes.x / sizes.y);
+    int start = o * stride - pad, size = int(sizes.x);
     if (count_pads != 0) return float(min(start + kernel, size + pad) - start);
     return float(min(start + kernel, size) - max(start, 0));
 }
+#define TAPS_H(o) taps_of(o, uvec2(h, out_h), STRIDE_H, KERNEL_H, int(pad_h))
+#define TAPS_W(o) taps_of(o, uvec2(w, out_w), STRIDE_W, KERNEL_W, int(pad_w))
 
 #if PASS == BACKWARD
 void backward(uint i, uint to)
@@ -56,12 +59,10 @@ void backward(uint i, uint to)
         [[unroll]] for (int b = 0; b < BLOCK_W; b++) sum[a][b] = vec4(0.0);
     [[unroll]] for (int u = FIRST_H; u <= LAST_H; u++)
         [[unroll]] for (int v = FIRST_W; v <= LAST_W; v++) {
-            int oh = WINDOW_AT(p.r, u), ow = WINDOW_AT(p.s, v);
+            int oh = WINDOW_H(p.r, u), ow = WINDOW_W(p.s, v);
             bool inside = all(lessThan(uvec2(oh, ow), uvec2(out_h, out_w)));
             int o = mix(0, ((int(p.n * out_h) + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
-            float size = taps_of(oh, int(h), STRIDE_H, KERNEL_H, int(pad_h)) *
-                         taps_of(ow, int(w), STRIDE_W, KERNEL_W, int(pad_w));
-            vec4 d = mix(vec4(0.0), AT(dy, o) / size, bvec4(inside));
+            vec4 d = mix(vec4(0.0), AT(dy, o) / (TAPS_H(oh) * TAPS_W(ow)), bvec4(inside));
             [[unroll]] for (int a = 0; a < BLOCK_H; a++)
                 [[unroll]] for (int b = 0; b < BLOCK_W; b++)
                     if (REACHES(u, v, a, b)) sum[a][b] += d;
@@ -78,20 +79,20 @@ void backward(uint i, uint to)
 void forward(uint i, uint to)
 {
     Place o = place(i, out_h, out_w);
-    int top = int(o.r) * STRIDE_H - int(pad_h), left = int(o.s) * STRIDE_W - int(pad_w);
+    int top = window_first(o).x, left = window_first(o).y;
+    uvec2 end = window_end(o);
     int image = int(o.n * h);
     vec4 sum = vec4(0.0);
     [[unroll]] for (int a = 0; a < KERNEL_H; a++) {
         vec4 row = vec4(0.0); // two short sums round less than a long one
         [[unroll]] for (int b = 0; b < KERNEL_W; b++) {
-            bool inside = all(lessThan(uvec2(top + a, left + b), uvec2(h, w)));
+            bool inside = all(lessThan(uvec2(top + a, left + b), end));
             int p = mix(0, ((image + top + a) * int(w) + left + b) * QUADS + int(o.q), inside);
             row += mix(vec4(0.0), AT(x, p), bvec4(inside));
         }
         sum += row;
     }
-    float size = taps_of(int(o.r), int(h), STRIDE_H, KERNEL_H, int(pad_h));
-    vec4 mean = sum / (size * taps_of(int(o.s), int(w), STRIDE_W, KERNEL_W, int(pad_w)));
+    vec4 mean = sum / (TAPS_H(int(o.r)) * TAPS_W(int(o.s)));
     STORE(y, to, mean)
     ALIGN_SPILLS(y, mean)
 }

@@ -51,7 +51,7 @@ void backward(uint i, uint to)
         [[unroll]] for (int b = 0; b < BLOCK_W; b++) sum[a][b] = vec4(0.0);
     [[unroll]] for (int u = FIRST_H; u <= LAST_H; u++)
         [[unroll]] for (int v = FIRST_W; v <= LAST_W; v++) {
-            int oh = WINDOW_AT(p.r, u), ow = WINDOW_AT(p.s, v);
+            int oh = WINDOW_H(p.r, u), ow = WINDOW_W(p.s, v);
             bool inside = all(lessThan(uvec2(oh, ow), uvec2(out_h, out_w)));
             int o = mix(0, ((int(p.n * out_h) + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
             uvec4 found = mix(uvec4(0), floatBitsToUint(AT(at, o)), bvec4(inside));
@@ -73,13 +73,14 @@ void backward(uint i, uint to)
 void forward(uint i, uint to)
 {
     Place o = place(i, out_h, out_w);
-    int top = int(o.r) * STRIDE_H - int(pad_h), left = int(o.s) * STRIDE_W - int(pad_w);
+    int top = window_first(o).x, left = window_first(o).y;
+    uvec2 end = window_end(o);
     int image = int(o.n * h * w);
     vec4 best = uintBitsToFloat(uvec4(0xff800000u)); // minus infinity
     uvec4 best_at = uvec4(max(top, 0) * int(w) + max(left, 0));
     [[unroll]] for (int a = 0; a < KERNEL_H; a++)
         [[unroll]] for (int b = 0; b < KERNEL_W; b++) {
-            bool inside = all(lessThan(uvec2(top + a, left + b), uvec2(h, w)));
+            bool inside = all(lessThan(uvec2(top + a, left + b), end));
             int p = (top + a) * int(w) + left + b;
             vec4 v = AT(x, mix(0, (image + p) * QUADS + int(o.q), inside));
             bvec4 take = mix(greaterThan(v, best), bvec4(true), isnan(v));

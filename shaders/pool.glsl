@@ -3,6 +3,7 @@
 // as much as a load.
 //   KERNEL_H, KERNEL_W  a small window without dilation, written out without a loop; selects leave out what
 //                       lies in the padding. Strides and pads are known then, too
+//   OVER_H, OVER_W      the same of an adaptive pool: the most windows over a pixel
 //   GRID_H, GRID_W, QUADS  the sizes of the launched grid
 //   LANE_STORES, EACH   with KERNEL_H: a workgroup of the grid's places, EACH times over
 #if PASS == BACKWARD // one pixel of neighbouring blocks
@@ -66,19 +67,42 @@ ivec2 outputs(uint at, uint size, uint out_size, uint kernel, uint stride, uint 
 }
 
 #ifdef KERNEL_H
+// The first tap of the window of an output, maybe in the padding, and where its taps end in the input.
+#ifdef OVER_H
+ivec2 window_first(Place o) { return ivec2(o.r * h / GRID_H, o.s * w / GRID_W); }
+uvec2 window_end(Place o)
+{
+    return (uvec2(o.r + 1, o.s + 1) * uvec2(h, w) + uvec2(GRID_H, GRID_W) - 1) / uvec2(GRID_H, GRID_W);
+}
+#else
+ivec2 window_first(Place o) { return ivec2(o.r * STRIDE_H, o.s * STRIDE_W) - ivec2(pad_h, pad_w); }
+uvec2 window_end(Place o) { return uvec2(h, w); }
+#endif
+
 // Backward, an invocation takes a block of the input as large as the strides, whose pixels share what they
 // read: the windows FIRST_H .. LAST_H, say, counted from the block's own number, of which each pixel is in
-// some. A global window is read for each pixel.
-#if GLOBAL
-const int BLOCK_H = 1, BLOCK_W = 1, FIRST_H = 0, FIRST_W = 0, LAST_H = 0, LAST_W = 0;
-#define WINDOW_AT(block, u) 0
+// some. Windows of an adaptive pool, at most OVER_H by OVER_W over a pixel, are read for each pixel.
+#if GLOBAL || defined(OVER_H)
+#ifndef OVER_H
+#define OVER_H 1
+#define OVER_W 1
+#endif
+const int BLOCK_H = 1, BLOCK_W = 1, FIRST_H = 0, FIRST_W = 0, LAST_H = OVER_H - 1, LAST_W = OVER_W - 1;
+int window_at(uint at, int u, uint size, uint out_size) // out_size: there is none
+{
+    uint o = at * out_size / size + u;
+    return int(mix(out_size, o, o <= ((at + 1) * out_size - 1) / size));
+}
+#define WINDOW_H(block, u) window_at(block, u, GRID_H, out_h)
+#define WINDOW_W(block, u) window_at(block, u, GRID_W, out_w)
 #define REACHES(u, v, a, b) true
 #else
 const int BLOCK_H = STRIDE_H, BLOCK_W = STRIDE_W;
 const int FIRST_H = 1 - (KERNEL_H - PAD_H + STRIDE_H - 1) / STRIDE_H;
 const int FIRST_W = 1 - (KERNEL_W - PAD_W + STRIDE_W - 1) / STRIDE_W;
 const int LAST_H = (BLOCK_H - 1 + PAD_H) / STRIDE_H, LAST_W = (BLOCK_W - 1 + PAD_W) / STRIDE_W;
-#define WINDOW_AT(block, u) (int(block) + u)
+#define WINDOW_H(block, u) (int(block) + u)
+#define WINDOW_W(block, u) (int(block) + u)
 bool reaches(int tap, int kernel) { return tap >= 0 && tap < kernel; }
 #define REACHES(u, v, a, b)                                                                                  \
     (reaches(a + PAD_H - u * STRIDE_H, KERNEL_H) && reaches(b + PAD_W - v * STRIDE_W, KERNEL_W))

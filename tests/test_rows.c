@@ -153,6 +153,7 @@ static const strata_row pool_rows[] = {
     { "avg_pool", "x:N,H,W,C", "kernel=4,1 stride=2,4 pad=2,0 count_include_pad=false", "x", .range = 2,
       .terms = nine },
     { "avg_pool", "x:N,H,W,C", "kernel=3 stride=1 pad=1", "x", .range = 2, .terms = nine },
+    { "adaptive_max_pool", "x:N,H,W,C", "size=7,9", "x", .range = 2, .flags = TIES },
 };
 static const char *const pool_sizes[] = {
     "N=4 H=24 W=24 C=256", "N=33 H=24 W=24 C=32", "N=7 H=24 W=29 C=128",

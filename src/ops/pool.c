@@ -32,6 +32,7 @@ enum {
 typedef struct pool_grid {
     uint32_t block[2]; /* pixels of an invocation, height and width */
     strata_shape shape;
+    uint32_t taps[2], over[2]; /* of a window, and of an adaptive pool: windows over a pixel; at most */
     bool written, global;
     uint32_t lanes, each; /* 0: the driver's own stores; else workgroups of so many, `each` times over */
 } pool_grid;
@@ -55,17 +56,33 @@ static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass
     if (groups / g->each <= MOST_GROUPS) g->lanes = lanes;
 }
 
+/* Of windows [floor(o in / out), ceil((o + 1) in / out)) the most taps. With in and out in each other's place
+ * these are the windows over a pixel. */
+static uint32_t most_taps(uint32_t in, uint32_t out)
+{
+    uint32_t most = 0;
+    for (uint64_t o = 0; o < out; o++) {
+        const uint64_t taps = ((o + 1) * in + out - 1) / out - o * in / out;
+        if (taps > most) most = (uint32_t)taps;
+    }
+    return most;
+}
+
 static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t images)
 {
     const strata_shape in = p->node->in[0]->shape, out = p->node->out->shape;
     const pool_windows *w = &p->windows;
     const bool back = p->pass == STRATA_BACKWARD;
     pool_grid g = { .block = { 1, 1 }, .global = w->adaptive && out.h == 1 && out.w == 1 };
-    if (back && !w->adaptive) g.block[0] = w->stride[0], g.block[1] = w->stride[1];
-    const bool dense = !w->adaptive && w->dilation[0] == 1 && w->dilation[1] == 1 &&
-                       (uint64_t)w->kernel[0] * w->kernel[1] <= MOST_TAPS &&
-                       (uint64_t)g.block[0] * g.block[1] <= MOST_TAPS;
-    g.written = caps->cpu_type && (dense || (g.global && (uint64_t)in.h * in.w <= MOST_TAPS));
+    for (int i = 0; i < 2; i++) {
+        const uint32_t from = i ? in.w : in.h, to = i ? out.w : out.h;
+        g.taps[i] = w->adaptive ? most_taps(from, to) : w->kernel[i];
+        g.over[i] = w->adaptive ? most_taps(to, from) : 1;
+        if (back && !w->adaptive) g.block[i] = w->stride[i];
+    }
+    g.written = caps->cpu_type && w->dilation[0] == 1 && w->dilation[1] == 1 &&
+                (uint64_t)g.taps[0] * g.taps[1] <= MOST_TAPS &&
+                (uint64_t)g.over[0] * g.over[1] * g.block[0] * g.block[1] <= MOST_TAPS;
     if (!g.written) g.block[0] = g.block[1] = 1;
     g.shape = back ? in : out;
     g.shape.n = images;
@@ -76,19 +93,21 @@ static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t i
 }
 
 typedef struct pool_defines {
-    char s[160];
+    char s[200];
 } pool_defines;
 
 static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, const pool_grid *g, bool texel)
 {
-    const strata_shape in = p->node->in[0]->shape;
     const pool_windows *w = &p->windows;
-    char window[88], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 16] = "";
+    char over[40] = "", window[120], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 16] = "";
     pool_defines d;
+    if (g->global)
+        snprintf(over, sizeof over, "GLOBAL=1 ");
+    else if (w->adaptive)
+        snprintf(over, sizeof over, "ADAPTIVE=1 OVER_H=%u OVER_W=%u ", g->over[0], g->over[1]);
     if (g->written)
         snprintf(window, sizeof window, "%sKERNEL_H=%u KERNEL_W=%u STRIDE_H=%u STRIDE_W=%u PAD_H=%u PAD_W=%u",
-                 g->global ? "GLOBAL=1 " : "", g->global ? in.h : w->kernel[0],
-                 g->global ? in.w : w->kernel[1], w->stride[0], w->stride[1], w->pad[0], w->pad[1]);
+                 over, g->taps[0], g->taps[1], w->stride[0], w->stride[1], w->pad[0], w->pad[1]);
     else if (w->adaptive)
         snprintf(window, sizeof window, "ADAPTIVE=1 GLOBAL=%d", g->global);
     else
