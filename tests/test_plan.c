@@ -60,6 +60,24 @@ static strata_graph *make_graph(uint32_t n, bool dropout)
     return g;
 }
 
+/* A residual block that halves its images. */
+static strata_graph *make_shortcut(void)
+{
+    strata_graph *g = NULL;
+    OK(strata_graph_open(&g, (strata_shape) { BATCH, SIDE, SIDE, CHANNELS }));
+    const strata_setting stem[] = { { "out", "6" }, { "kernel", "3" }, { "pad", "1" } };
+    const strata_setting wide[] = { { "out", "8" }, { "kernel", "3" }, { "stride", "2" }, { "pad", "1" } };
+    const strata_setting narrow[] = { { "out", "8" }, { "kernel", "1" }, { "stride", "2" } };
+    strata_tensor *x = add(g, "conv2d", "stem", &g->input, 1, stem, 3), *branch[2];
+    branch[0] = add(g, "conv2d", "wide", &x, 1, wide, 4);
+    branch[1] = add(g, "conv2d", "narrow", &x, 1, narrow, 3);
+    x = add(g, "add", "sum", branch, 2, NULL, 0);
+    x = add(g, "flatten", "flat", &x, 1, NULL, 0);
+    x = add(g, "linear", "fc", &x, 1, (strata_setting[]) { { "out", "5" } }, 1);
+    OK(strata_graph_add_loss(g, x, "softmax_loss", NULL, 0));
+    return g;
+}
+
 static float uniform(uint32_t i, uint32_t stream)
 {
     return 2 * strata_uniform(strata_philox(i, stream, 0, 0, 7, STRATA_RANDOM_TEST).v[0]) - 1;
@@ -78,17 +96,21 @@ static void set_params(strata_plan *p)
     }
 }
 
-static void open_net(net *n, const char *device, uint32_t images, bool dropout,
-                     const strata_plan_config *config)
+static void open_graph(net *n, strata_graph *g, const char *device, const strata_plan_config *config)
 {
-    *n = (net) { 0 };
+    *n = (net) { .graph = g };
     OK(strata_device_open(
         &n->device, &(strata_device_config) { .name = device, .validate = strcmp(device, "cpu") != 0 }));
-    n->graph = make_graph(images, dropout);
     OK(strata_plan_open(&n->plan, n->graph, n->device, config));
     OK(strata_ring_open(&n->ring, n->device, n->plan->in,
                         strata_slice_part(n->plan->result, 0, n->plan->result_train_bytes)));
     set_params(n->plan);
+}
+
+static void open_net(net *n, const char *device, uint32_t images, bool dropout,
+                     const strata_plan_config *config)
+{
+    open_graph(n, make_graph(images, dropout), device, config);
 }
 
 static void close_net(net *n)
@@ -383,6 +405,39 @@ static void threads_change_no_bit(void **state)
     close_net(&many);
 }
 
+static uint32_t place_of(const strata_plan *p, const char *name)
+{
+    uint32_t k = 0;
+    while (strcmp(p->node[k]->name, name) != 0) k++;
+    return k;
+}
+
+/* The shortcut of a block that halves its images sees a quarter of the pixels: backward it adds to what the
+ * other branch wrote everywhere. Without a backward pass nodes stay where they are. */
+static void what_skips_most_pixels_adds_last(void **state)
+{
+    (void)state;
+    net n[2];
+    for (int i = 0; i < 2; i++) {
+        open_graph(&n[i], make_shortcut(), i ? "cpu" : device_name(), &sgd);
+        const strata_plan *p = n[i].plan;
+        const uint32_t narrow = place_of(p, "narrow"), wide = place_of(p, "wide");
+        assert_true(place_of(p, "stem") < narrow && narrow < wide);
+        assert_true(p->node[narrow]->add_in[0]);
+        assert_false(p->node[wide]->add_in[0]);
+        train(&n[i], 0, 2, NULL);
+    }
+    assert_true(distance(&n[0], &n[1]) < 2e-4);
+    close_net(&n[0]);
+    close_net(&n[1]);
+
+    strata_plan_config config = sgd;
+    config.train = false;
+    open_graph(&n[0], make_shortcut(), device_name(), &config);
+    assert_true(place_of(n[0].plan, "wide") < place_of(n[0].plan, "narrow"));
+    close_net(&n[0]);
+}
+
 static void too_large_says_what_fits(void **state)
 {
     (void)state;
@@ -430,11 +485,17 @@ static void too_large_for_a_block_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reuse_changes_nothing),      cmocka_unit_test(the_device_agrees_with_the_reference),
-        cmocka_unit_test(a_variant_has_its_scratch),  cmocka_unit_test(a_row_moves_its_tensor_alone),
-        cmocka_unit_test(a_zero_row_keeps_every_bit), cmocka_unit_test(micro_batches_are_the_batch),
-        cmocka_unit_test(a_frozen_prefix_stays),      cmocka_unit_test(threads_change_no_bit),
-        cmocka_unit_test(too_large_says_what_fits),   cmocka_unit_test(too_large_for_a_block_is_told),
+        cmocka_unit_test(reuse_changes_nothing),
+        cmocka_unit_test(the_device_agrees_with_the_reference),
+        cmocka_unit_test(a_variant_has_its_scratch),
+        cmocka_unit_test(a_row_moves_its_tensor_alone),
+        cmocka_unit_test(a_zero_row_keeps_every_bit),
+        cmocka_unit_test(micro_batches_are_the_batch),
+        cmocka_unit_test(a_frozen_prefix_stays),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(what_skips_most_pixels_adds_last),
+        cmocka_unit_test(too_large_says_what_fits),
+        cmocka_unit_test(too_large_for_a_block_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,27 @@ static strata_status grow(strata_plan *p, entry *list, uint32_t k)
     return STRATA_OK;
 }
 
+static bool reads(const strata_node *n, const strata_tensor *t)
+{
+    for (uint32_t i = 0; i < n->n_in; i++)
+        if (n->in[i] == t) return true;
+    return false;
+}
+
+/* A node that skips most of its input goes first of those that read it, so that its backward pass comes last
+ * of theirs and adds a little to their gradient, where it would begin it with zeros. */
+static void put_skipping_first(strata_plan *p)
+{
+    for (uint32_t k = 1; k < p->n_nodes; k++) {
+        strata_node *n = p->node[k];
+        uint32_t at = 0;
+        if (n->n_in != 1 || !n->op->skips || !n->op->skips(n)) continue;
+        while (at < k && !reads(p->node[at], n->in[0])) at++;
+        memmove(&p->node[at + 1], &p->node[at], (k - at) * sizeof *p->node);
+        p->node[at] = n;
+    }
+}
+
 strata_status fuse_nodes(strata_plan *p)
 {
     const strata_graph *g = p->graph;
@@ -60,5 +81,6 @@ strata_status fuse_nodes(strata_plan *p)
     for (uint32_t at = 0; at < g->n_nodes; at++)
         for (uint32_t k = 0; k <= at; k++)
             if (list[k].node && list[k].at == at) p->node[p->n_nodes++] = list[k].node;
+    if (p->config.train) put_skipping_first(p);
     return STRATA_OK;
 }

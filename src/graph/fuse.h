@@ -7,7 +7,8 @@
 
 /* Set p->node and p->n_nodes to what runs. A fused node is a copy of the graph's that bears the name of the
  * first and has the output of the last; the graph, its names and its parameters stay as they are. What lies
- * between gets no memory. Without fusing (no_fuse, keep_all) these are the graph's nodes.
+ * between gets no memory. Without fusing (no_fuse, keep_all) these are the graph's nodes. In training one
+ * that skips most of its input goes before the others that read it.
  * Errors: STRATA_NO_MEMORY. */
 strata_status fuse_nodes(strata_plan *p);
 

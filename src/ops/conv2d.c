@@ -165,6 +165,12 @@ static const strata_field fields[] = {
     { 0 },
 };
 
+static bool skips(const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    return 2 * (uint64_t)o->kernel[0] * o->kernel[1] <= (uint64_t)o->stride[0] * o->stride[1];
+}
+
 const strata_op strata_op_conv2d = {
     .name = "conv2d",
     .min_in = 1,
@@ -181,5 +187,6 @@ const strata_op strata_op_conv2d = {
     .forward = conv2d_forward,
     .backward = conv2d_backward,
     .split_backward = true,
+    .skips = skips,
     .work = conv2d_work,
 };

@@ -197,6 +197,10 @@ struct strata_op {
      * NULL: it never can. */
     bool (*take_in)(strata_node *n, const strata_node *next);
 
+    /* Is in[0]'s gradient 0 wherever the node does not look, and is that most of it? Then backward, where it
+     * adds to what others wrote, touches no more than the rest. NULL: it is not. */
+    bool (*skips)(const strata_node *n);
+
     /* Record the launches of a pass. `forward` reads in and params, writes out and kept. `backward` reads
      * out->grad and writes in[i]->grad and param grads where those have a slice. Sliced along N above
      * caps->max_range. */
