@@ -408,11 +408,11 @@ static void too_many_groups(void **state)
     const strata_launch how = { .pass = STRATA_FORWARD, .defines = "", .groups = { 1, UINT32_MAX, 1 } };
     FAILS(strata_stream_launch(s, &selftest_kernel, &how, &args), STRATA_BAD_ARG,
           "workgroups in y: wanted 4294967295");
-    char text[200];
+    char text[300];
     memset(text, 'A', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     FAILS(strata_stream_launch(s, &selftest_kernel, &(strata_launch) { .defines = text }, &args),
-          STRATA_BAD_ARG, "199 characters");
+          STRATA_BAD_ARG, "299 characters");
     strata_stream_close(s);
     strata_block_close(&block, d);
     close_device(d);
