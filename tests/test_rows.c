@@ -88,16 +88,20 @@ static void test_rows_in_pieces(void **state)
     close_smaller(&j);
 }
 
-/* Pieces of images, and runs of tiles within them; its transformed weights want to be bound at once. */
+/* Pieces of images, and runs of tiles within them; its transformed weights want to be bound at once. With and
+ * without texels. */
 static void test_winograd_in_pieces(void **state)
 {
     (void)state;
-    strata_judge j = smaller("range=262144");
-    j.sizes = "N=130 H=8 W=8 C=8 K=13";
-    j.variant = "winograd";
-    for (const strata_row *row = strata_rows; row->op; row++)
-        if (strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
-    close_smaller(&j);
+    static const char *const limits[] = { "range=262144", "range=262144,texels=0" };
+    for (int i = 0; i < 2; i++) {
+        strata_judge j = smaller(limits[i]);
+        j.sizes = "N=130 H=8 W=8 C=8 K=13";
+        j.variant = "winograd";
+        for (const strata_row *row = strata_rows; row->op; row++)
+            if (strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
+        close_smaller(&j);
+    }
 }
 
 /* Rows that are whole subgroups at every width, which lavapipe stores lane by lane, and some that are not;

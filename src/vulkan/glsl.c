@@ -64,17 +64,17 @@ static strata_status find(const char **text, char **owned, const glsl_sources *s
     return strata_fail(STRATA_BAD_SHADER, "%s: there is no such shader in the library", name);
 }
 
-/* "NAME=VALUE NAME=VALUE" to #define lines. */
+/* "NAME=VALUE NAME=VALUE" to #define lines; there may be more than one blank, where something is left out. */
 static void put_defines(strata_text *out, const char *defines)
 {
-    while (*defines) {
+    while (*(defines += strspn(defines, " "))) {
         size_t pair = strcspn(defines, " "), name = strcspn(defines, "= ");
         strata_text_append(out, "#define ", 8);
         strata_text_append(out, defines, name);
         strata_text_append(out, " ", 1);
         if (name < pair) strata_text_append(out, defines + name + 1, pair - name - 1);
         strata_text_append(out, "\n", 1);
-        defines += pair + (defines[pair] == ' ');
+        defines += pair;
     }
 }
 
