@@ -22,10 +22,9 @@ void main()
 #endif
     uint col = i - strip * y_quads, to = to_of(n, row, j) * y_quads + col;
 #ifdef LANE_STORES // no workgroup too many
-    i = same_bits(gl_WorkGroupID.x, BITS_X) * SG, strip = i / y_quads;
-    n = same_bits(gl_WorkGroupID.z, BITS_Z), row = same_bits(gl_WorkGroupID.y, BITS_Y);
-    uint same_to = to_of(n, row, strip * EACH) * y_quads + i - strip * y_quads;
-    n = gl_WorkGroupID.z, row = gl_WorkGroupID.y;
+    uint same_i = same_bits(gl_WorkGroupID.x, BITS_X) * SG, same_strip = same_i / y_quads;
+    uint same_n = same_bits(gl_WorkGroupID.z, BITS_Z), same_row = same_bits(gl_WorkGroupID.y, BITS_Y);
+    uint same_to = to_of(same_n, same_row, same_strip * EACH) * y_quads + same_i - same_strip * y_quads;
 #else
     if (!exists) return;
     uint same_to = to;

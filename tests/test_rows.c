@@ -104,6 +104,20 @@ static void test_winograd_in_pieces(void **state)
     }
 }
 
+/* Convolutions of both kinds for subgroups, and batch norm. */
+static void judge_stores(strata_judge *j, const char *sizes)
+{
+    j->sizes = sizes;
+    for (const strata_row *row = strata_rows; row->op; row++) {
+        const bool conv = strcmp(row->op, "conv2d") == 0;
+        j->variant = conv ? "subgroup" : NULL;
+        if (conv || strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(j, row));
+        j->variant = "winograd";
+        if (conv) expect(strata_judge_row(j, row));
+    }
+    j->variant = NULL;
+}
+
 /* Rows that are whole subgroups at every width, which lavapipe stores lane by lane, and some that are not;
  * tiles that fill the images, and some that reach over the edge; whole tiles of products and of weights, and
  * parts. */
@@ -113,16 +127,7 @@ static void test_lane_stores(void **state)
     static const char *const sizes[] = { "N=4 H=8 W=8 C=64 K=64", "N=7 H=5 W=4 C=64 K=68",
                                          "N=4 H=8 W=8 C=18 K=64" };
     strata_judge j = { .reference = judge.reference, .device = judge.device, .line = judged_tell };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        j.sizes = sizes[i];
-        for (const strata_row *row = strata_rows; row->op; row++) {
-            const bool conv = strcmp(row->op, "conv2d") == 0;
-            j.variant = conv ? "subgroup" : NULL;
-            if (conv || strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(&j, row));
-            j.variant = "winograd";
-            if (conv) expect(strata_judge_row(&j, row));
-        }
-    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) judge_stores(&j, sizes[i]);
     assert_int_equal(j.failures, 0);
 }
 
@@ -224,17 +229,7 @@ static void test_stores_by_address(void **state)
     uint32_t lanes = strata_store_lanes(caps);
     caps->shuffle = false;
     if (lanes && caps->addresses) assert_true(strata_by_address(caps));
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        j.sizes = sizes[i];
-        for (const strata_row *row = strata_rows; row->op; row++) {
-            const bool conv = strcmp(row->op, "conv2d") == 0;
-            j.variant = conv ? "subgroup" : NULL;
-            if (conv || strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(&j, row));
-            j.variant = "winograd";
-            if (conv) expect(strata_judge_row(&j, row));
-        }
-    }
-    j.variant = NULL;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) judge_stores(&j, sizes[i]);
     expect(strata_judge_updates(&j));
     judge_pools(&j, pool_sizes[0]), judge_pools(&j, pool_sizes[1]);
     close_smaller(&j);

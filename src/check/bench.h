@@ -51,9 +51,9 @@ typedef struct bench_way {
     bool frozen; /* frozen_stats */
     bool only; /* only gradient number `wanted` (of the pieces that are gradients of inputs or parameters) */
     uint32_t wanted;
-    uint32_t
-        over; /* the output lies over in[over - 1], and that one's gradient over the output's, where the op
-                      allows it; what comes of it is found where it would be otherwise. 0: nothing does */
+    /* The output lies over in[over - 1], and that one's gradient over the output's, where the op allows it;
+     * what comes of it is found where it would be otherwise. 0: nothing does. */
+    uint32_t over;
     const char *variant; /* forced; NULL: none */
 } bench_way;
 

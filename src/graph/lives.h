@@ -16,10 +16,9 @@ typedef struct life {
 } life;
 
 typedef struct strata_lives {
-    life *life; /* [values] of each value */
-    life *span; /* [values] of the memory that begins with this value: of all that lie in it */
-    uint32_t
-        *home; /* [values] the value in whose memory it lies; its own number where it is the first there */
+    life *life;     /* [values] of each value */
+    life *span;     /* [values] of the memory that begins with this value: of all that lie in it */
+    uint32_t *home; /* [values] the value in whose memory it lies: its own number where it is the first */
 } strata_lives;
 
 /* Make p->lives, of no lives yet.  Errors: STRATA_NO_MEMORY. */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 enum {
-    MAX_GROUPS = 65535, /* the least maxComputeWorkGroupCount of Vulkan */
     CORES_UNKNOWN = 32,
     INTEL = 0x8086, /* vendor ids */
     AMD = 0x1002,
@@ -196,7 +195,8 @@ static bool lines_of(uint32_t lines[3], const conv2d_problem *p, uint32_t group)
     const uint32_t line = p->window.line, each = conv2d_strip(line);
     const uint64_t places = ceiling(line, each) * (p->cols / 4), groups = ceiling(places, group);
     const uint64_t rows = p->rows / line / p->images;
-    if (4 * groups * group > 5 * places || groups > MAX_GROUPS || rows > MAX_GROUPS || p->images > MAX_GROUPS)
+    if (4 * groups * group > 5 * places || groups > STRATA_MAX_GROUPS || rows > STRATA_MAX_GROUPS ||
+        p->images > STRATA_MAX_GROUPS)
         return false;
     lines[0] = (uint32_t)groups, lines[1] = (uint32_t)rows, lines[2] = p->images;
     return true;
@@ -300,7 +300,7 @@ void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, u
         strata_grid(groups, rows * splits * (cols / t->cols), STRATA_GROUP);
         return;
     }
-    const uint64_t tiles = ceiling(rows, t->rows), lines = ceiling(tiles, MAX_GROUPS);
+    const uint64_t tiles = ceiling(rows, t->rows), lines = ceiling(tiles, STRATA_MAX_GROUPS);
     groups[0] = (uint32_t)ceiling(tiles, lines);
     groups[1] = (uint32_t)lines;
     groups[2] = (uint32_t)ceiling(cols, t->cols) * splits;

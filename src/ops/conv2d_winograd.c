@@ -26,7 +26,6 @@ enum {
     RUN_BYTES_GPU = 32 << 20, /* as many as keep its cores busy; the largest have such caches */
     PANEL = 16,               /* quads of the widest panel of weights; their room is for this one */
     ROWS = 4 * PANEL,         /* the highest tile of the product */
-    MAX_GROUPS = 65535,       /* the least maxComputeWorkGroupCount of Vulkan */
 };
 
 /* What a pass of a node is made of. `from` is what is read in windows, `to` is what lies in tiles: x and y in
@@ -335,7 +334,7 @@ static strata_status launch_product(const recorder *r, const struct winograd_pro
         return strata_stream_launch(r->stream, &winograd_product_kernel, &how, a);
     }
     const uint32_t height = 4 * lanes, tiles = (a->rows + height - 1) / height,
-                   lines = (tiles + MAX_GROUPS - 1) / MAX_GROUPS;
+                   lines = (tiles + STRATA_MAX_GROUPS - 1) / STRATA_MAX_GROUPS;
     const bool room = conv2d_stores_lanes(r->caps) && a->quads % lanes == 0 &&
                       round_up(a->rows, height) * a->quads <= a->m_step;
     strata_subgroup_defines(subgroup, r->caps, room);

@@ -3,15 +3,12 @@
 
 #include "ops/op.h"
 
-enum {
-    MAX_GROUPS = 65535,    /* the least maxComputeWorkGroupCount of Vulkan */
-    SMALL_TEXELS = 1 << 20 /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
-};
+enum { SMALL_TEXELS = 1 << 20 }; /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
 
 void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group)
 {
     uint64_t n = (items + group - 1) / group;
-    groups[0] = n <= MAX_GROUPS ? (uint32_t)n : MAX_GROUPS;
+    groups[0] = n <= STRATA_MAX_GROUPS ? (uint32_t)n : STRATA_MAX_GROUPS;
     groups[1] = (uint32_t)((n + groups[0] - 1) / (groups[0] ? groups[0] : 1));
     groups[2] = 1;
 }

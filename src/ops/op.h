@@ -262,8 +262,12 @@ typedef struct strata_step_values {
 void strata_stream_step_values(strata_stream *s, strata_slice values);
 strata_slice strata_stream_step_slice(const strata_stream *s);
 
+enum {
+    STRATA_MAX_GROUPS = 65535
+}; /* of one dimension of a grid: the least maxComputeWorkGroupCount of Vulkan */
+
 /* Workgroups of a full grid of one dimension with `items` items, `group` to a workgroup, folded over x and y
- * at 65535 (flat_index in shaders/kernel.glsl). */
+ * at STRATA_MAX_GROUPS (flat_index in shaders/kernel.glsl). */
 void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group);
 
 /* How many images of `bytes_per_image` a bound slice may hold on this device; at least 1.

@@ -22,10 +22,9 @@ const strata_field pool_adaptive_fields[] = {
 /* ---- Launches -------------------------------------------------------------------------------------- */
 
 enum {
-    MOST_TAPS = 64,          /* of a window, and pixels of a block, that are written out */
-    MOST_STORES = 4,         /* that an invocation writes out lane by lane */
-    MUCH_STORED = 128 << 10, /* floats, from which on such stores make up for the time to compile them */
-    MOST_GROUPS = 65535
+    MOST_TAPS = 64,         /* of a window, and pixels of a block, that are written out */
+    MOST_STORES = 4,        /* that an invocation writes out lane by lane */
+    MUCH_STORED = 128 << 10 /* floats, from which on such stores make up for the time to compile them */
 };
 
 /* What one launch goes through. */
@@ -53,7 +52,7 @@ static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass
                        from.h % g->block[0] || from.w % g->block[1]))
         return;
     for (g->each = MOST_STORES / stores; groups % g->each;) g->each /= 2;
-    if (groups / g->each <= MOST_GROUPS) g->lanes = lanes;
+    if (groups / g->each <= STRATA_MAX_GROUPS) g->lanes = lanes;
 }
 
 /* Of windows [floor(o in / out), ceil((o + 1) in / out)) the most taps. With in and out in each other's place

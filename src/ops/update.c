@@ -135,7 +135,7 @@ enum { PIECE = 64 }; /* blocks at most: 64 KiB of weights */
 
 /* Lanes are stored by a grid of one dimension, and where a row's number has no more than 12 bits: each of
  * them costs time in each block. */
-enum { LANE_BLOCKS = 65535, LANE_ROWS = 4096 };
+enum { LANE_BLOCKS = STRATA_MAX_GROUPS, LANE_ROWS = 4096 };
 
 static bool stores_lanes(strata_stream *s, const strata_update *u)
 {
