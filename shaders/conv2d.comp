@@ -2,6 +2,7 @@
 #define DIGIT_BITS 1
 #include "kernel.glsl"
 #include "tensor.glsl"
+#include "epilogue.glsl"
 
 // Convolution as one sum over taps and channels; both passes are the same gather, with other arguments.
 //   FORWARD     y[n,p,q,o]  = bias[o] + sum_{r,s,c} x[n, p stride - pad + r dilation, .., c] w[r,s,c,o]
@@ -13,7 +14,8 @@
 // j y_step. Its tap (a, b) reads x[n, i mul_h + first_h + a step_h, ..] and w at quad w_first + a w_step_h +
 // b w_step_w. Rows go through the images that lie abreast, then along a line j, then down i.
 // Sums run over taps, then channels, and begin with what `start` says: a launch may go on where another
-// stopped, with the same bits. Channels of one group: `depth` of x, `width` of y.
+// stopped, with the same bits. The last of them ends the sums (epilogue.glsl). Channels of one group: `depth`
+// of x, `width` of y.
 #if defined(SG) || defined(TILE_ROWS) || defined(DEPTHWISE)
 #define IN vec4
 READS(0, x); // [images, x_h, x_w, 4 x_quads]
@@ -37,9 +39,9 @@ FLOATS(1, w);
 #else
 #define STORED uint
 #endif
-layout(binding = 2) readonly buffer B2 { OUT bias[]; }; // [4 y_quads], read where start == START_BIAS
+layout(binding = 2) readonly buffer B2 { OUT bias[]; }; // [4 y_quads], read where START == START_BIAS
 layout(binding = 3) buffer B3 { STORED y[]; };          // [images, y_h, y_w, 4 y_quads]
-READS(4, old_y); // y again, where start == START_OLD and SG is defined: as texels it loads faster
+READS(4, old_y); // y again, where START == START_OLD and SG is defined: as texels it loads faster
 layout(push_constant) uniform Args {
     uint images, rows_h, rows_w; // the grid of rows
     uint x_h, x_w, x_quads;      // a quad is 4 channels
@@ -49,11 +51,10 @@ layout(push_constant) uniform Args {
     int w_first, w_step_h, w_step_w; // in quads
     uint groups, depth, width;   // depth and width are logical channels of a group
     uint quad_begin, quad_end;   // of depth
-    uint start;                  // START_*
+    uint start;                  // see epilogue.glsl
     uint abreast;                // 1, or the ROWS images whose one pixel a tile is; read where SG is defined
     PLACES_1(y)
 };
-const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
 
 struct Pixel {
     uint image;    // lines of x before its image
@@ -124,8 +125,8 @@ void main()
     Pixel at = pixel_of_row(row);
     if (at.to == NOWHERE) return;
     uint to = at.to * y_quads + col;
-    vec4 sum = start == START_BIAS ? bias[col] : vec4(0.0);
-    if (start == START_OLD) sum = GET(y, to);
+    vec4 sum = START == START_BIAS ? bias[col] : vec4(0.0);
+    if (START == START_OLD) sum = GET(y, to);
     int a = int(tap_begin / taps_w), b = int(tap_begin % taps_w);
     for (uint t = tap_begin; t < tap_end; t++) {
         uint from = source_of(at, a, b), tap = uint(w_first + a * w_step_h + b * w_step_w);
@@ -133,7 +134,7 @@ void main()
         sum += mix(v, vec4(0.0), bvec4(from == NOWHERE)) * W(tap + col);
         advance(a, b, ivec2(0, taps_w));
     }
-    PUT(y, to, sum);
+    PUT(y, to, ended(sum));
 }
 #elif !defined(TILE_ROWS) && !defined(SG) && !defined(DEPTHWISE) // plain: an invocation sums one float of y
 float sum_of(Pixel at, uint col, float sum)
@@ -157,9 +158,9 @@ void main()
     Pixel at = pixel_of_row(row);
     if (at.to == NOWHERE || col >= groups * width) return;
     uint to = at.to * cols + col;
-    float sum = start == START_BIAS ? bias[col] : 0.0;
-    if (start == START_OLD) sum = y[to];
-    y[to] = sum_of(at, col, sum);
+    float sum = START == START_BIAS ? bias[col] : 0.0;
+    if (START == START_OLD) sum = y[to];
+    y[to] = ended(sum_of(at, col, sum));
 }
 #else // or two: no other may write the same word
 void main()
@@ -168,11 +169,11 @@ void main()
     Pixel at = pixel_of_row(row);
     if (at.to == NOWHERE || col >= groups * width) return;
     uint to = at.to * cols + col / 2;
-    vec2 sum = start == START_BIAS ? vec2(bias[col], bias[col + 1]) : vec2(0.0);
-    if (start == START_OLD) sum = GET(y, to);
+    vec2 sum = START == START_BIAS ? vec2(bias[col], bias[col + 1]) : vec2(0.0);
+    if (START == START_OLD) sum = GET(y, to);
     sum.x = sum_of(at, col, sum.x);
     if (col + 1 < groups * width) sum.y = sum_of(at, col + 1, sum.y);
-    PUT(y, to, sum);
+    PUT(y, to, ended(sum));
 }
 #endif
 #endif

@@ -33,7 +33,7 @@ void main()
     vec4 sum[EACH];
     [[unroll]] for (uint e = 0; e < EACH; e++) {
         sum[e] = vec4(0.0);
-#ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
+#ifdef OLD // START == START_OLD; loads in a branch that is not taken cost what they cost in one that is
         if (j + e < rows_w) sum[e] = GET(y, to + e * y_step * y_quads);
 #elif defined(BIASED)
         sum[e] = bias[col];
@@ -55,7 +55,7 @@ void main()
 #ifndef WHOLE // lines of EACH pixels
         if (j + e < rows_w)
 #endif
-            STORE(y, same_to + e * y_step * y_quads, sum[e])
+            STORE(y, same_to + e * y_step * y_quads, ended(sum[e]))
     }
     ALIGN_SPILLS(y, sum[0])
 }

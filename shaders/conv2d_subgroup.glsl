@@ -16,9 +16,9 @@ const uint FETCHES = ROWS / SG;
 #if defined(LANE_STORES) && !defined(PARTS) // whole tiles of rows and columns
 #define LOAD_ROW(r) sum[r] = columns(AT(old_y, ROW_TO(r) * y_quads + quad), col);
 #ifdef FLAT // the grid is y
-#define STORE_ROW(r) STORE_OUT(y, (same_row + (r)) * cols + same_col, sum[r])
+#define STORE_ROW(r) STORE_OUT(y, (same_row + (r)) * cols + same_col, ended(sum[r]))
 #elif defined(BY_ADDRESS)
-#define STORE_ROW(r) STORE_OUT(y, ROW_TO(r) * cols + same_col, sum[r])
+#define STORE_ROW(r) STORE_OUT(y, ROW_TO(r) * cols + same_col, ended(sum[r]))
 #else // at pixel_of_row(row).to, as sums of what is the same in all lanes
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
@@ -26,7 +26,7 @@ const uint FETCHES = ROWS / SG;
         const uint to = y_first + line / rows_h * (abreast * y_image - rows_h * y_line) +                    \
                         line * (y_line - rows_w * y_step) + place * (y_step - abreast * y_image) +           \
                         same_r * y_image;                                                                    \
-        STORE_OUT(y, to * cols + same_col, sum[r])                                                           \
+        STORE_OUT(y, to * cols + same_col, ended(sum[r]))                                                    \
     }
 #endif
 STORES(3, y)
@@ -39,7 +39,7 @@ STORES(3, y)
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
-        if (to != NOWHERE && col < cols) STORE_OUT(y, to * cols + same_col, sum[r])                          \
+        if (to != NOWHERE && col < cols) STORE_OUT(y, to * cols + same_col, ended(sum[r]))                   \
     }
 #endif
 #define ADD(r, d) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];
@@ -87,11 +87,11 @@ void main()
     }
 
     OUT sum[ROWS];
-#ifdef OLD // start == START_OLD; loads in a branch that is not taken cost what they cost in one that is
+#ifdef OLD // START == START_OLD; loads in a branch that is not taken cost what they cost in one that is
     EACH_ROW(LOAD_ROW)
 #else
     OUT first = OUT(0.0);
-    if (start == START_BIAS) first = bias[min(col, cols - 1)];
+    if (START == START_BIAS) first = bias[min(col, cols - 1)];
     [[unroll]] for (uint i = 0; i < ROWS; i++) sum[i] = first;
 #endif
 

@@ -88,13 +88,13 @@ void main()
 {
     uint row = tile_of_rows() * TILE_ROWS, col = gl_WorkGroupID.z * COL_QUADS;
     clear_sums();
-    if (start != START_ZERO)
+    if (START != START_ZERO)
         [[unroll]] for (uint i = 0; i < BLOCK; i++) {
-            uint to = start == START_BIAS ? 0 : pixel_of_row(row + row_of(i)).to;
+            uint to = START == START_BIAS ? 0 : pixel_of_row(row + row_of(i)).to;
             [[unroll]] for (uint j = 0; j < QUADS; j++) {
                 uint c = col + col_of(j);
                 if (c >= y_quads || to == NOWHERE) continue;
-                if (start == START_BIAS)
+                if (START == START_BIAS)
                     sum[i][j] = bias[c];
                 else
                     sum[i][j] = GET(y, to * y_quads + c);
@@ -110,7 +110,7 @@ void main()
         uint to = pixel_of_row(row + row_of(i)).to;
         [[unroll]] for (uint j = 0; j < QUADS; j++) {
             uint c = col + col_of(j);
-            if (to != NOWHERE && c < y_quads) PUT(y, to * y_quads + c, sum[i][j]);
+            if (to != NOWHERE && c < y_quads) PUT(y, to * y_quads + c, ended(sum[i][j]));
         }
     }
 }

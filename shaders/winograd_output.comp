@@ -1,15 +1,16 @@
 #version 460
 #include "kernel.glsl"
 #include "winograd.glsl"
+#include "epilogue.glsl"
 
 // The last part of a Winograd convolution: tiles of 4 x 4 pixels of y from the 36 points f = (i, j).
 //   FORWARD     y[n, 4 tile_h + h, 4 tile_w + w, o] = bias[o] + sum_{i,j} A^T[h,i] A^T[w,j] m[f,t,o]
-//   BACKWARD_X  the same; y is dx, and may be added to
+//   BACKWARD_X  the same; y is dx, and may be added to; forward the sums end as epilogue.glsl says
 //   BACKWARD_W  m[f,t,o] = sum_{h,w} A^T[h,i] A^T[w,j] dy[n, 4 tile_h + h, 4 tile_w + w, o]: the gradient
 // t counts the tiles of a run, which begins at tile `tile_first` of the images. Tiles may reach over the
 // edge of an image. An invocation takes a T of one tile.
 TAKES(0, from);                                       // m [36, tiles, y_quads], or dy as y
-layout(binding = 1) readonly buffer B1 { T bias[]; }; // [y_quads], read where start == START_BIAS
+layout(binding = 1) readonly buffer B1 { T bias[]; }; // [y_quads], read where START == START_BIAS
 GIVES(2, to);                                         // y [images, y_h, y_w, y_quads], or m
 TAKES(3, old_to);                                     // y again, read where OLD is defined: as texels faster
 layout(push_constant) uniform Args {
@@ -17,12 +18,11 @@ layout(push_constant) uniform Args {
     uint y_h, y_w, y_quads;
     uint depth;  // logical channels of y
     uint m_step; // quads from one point to the next
-    uint start;  // START_*
+    uint start;  // see epilogue.glsl
     PLACES_1(to)
 };
 #include "lane_stores.glsl"
 STORES(2, to)
-const uint START_ZERO = 0, START_BIAS = 1, START_OLD = 2; // the last: y is added to
 
 // Channel c; that of the first lane is `to_c` where STORE takes it.
 void write_pixels(uvec3 at, uint c, uint to_c, uint m)
@@ -35,7 +35,7 @@ void write_pixels(uvec3 at, uint c, uint to_c, uint m)
         lines[j] = output_pixels(d);
     }
     T first = T(0.0);
-    if (start == START_BIAS) first = bias[c];
+    if (START == START_BIAS) first = bias[c];
     [[unroll]] for (int h = 0; h < 4; h++) {
         T d[6];
         [[unroll]] for (int j = 0; j < 6; j++) d[j] = lines[j][h];
@@ -47,10 +47,10 @@ void write_pixels(uvec3 at, uint c, uint to_c, uint m)
             if (line < y_h && column < y_w)
 #endif
             {
-#ifdef OLD // start == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
+#ifdef OLD // START == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
                 first = TAKE(3, old_to, pixel + c);
 #endif
-                STORE(to, pixel + to_c, first + pixels[w])
+                STORE(to, pixel + to_c, ended(first + pixels[w]))
             }
         }
     }

@@ -483,9 +483,10 @@ static void devices_change_no_bit(void **state)
 
 /* ---- Memory --------------------------------------------------------------------------------------- */
 
-/* Convolutions and relu, as in VGG without norms. Apart, all outputs of relu and two gradients live at once,
- * where a relu's backward pass begins: that of its output, that of its input. Forward, a relu's input and its
- * output do. The most is then beside the pooled map, or its gradient. */
+/* Convolutions and relu, as in VGG without norms, each by itself. Apart, all outputs of relu and two
+ * gradients live at once, where a relu's backward pass begins: that of its output, that of its input.
+ * Forward, a relu's input and its output do. The most is then beside the pooled map, or its gradient.
+ * Where a convolution takes the relu in, its sums have no memory at all. */
 static void plain_networks_save_one_activation(void **state)
 {
     (void)state;
@@ -494,25 +495,30 @@ static void plain_networks_save_one_activation(void **state)
         for (int half = 0; half < 2; half++) {
             const uint64_t image = 8 * strata_float_bytes(1, half), pooled = strata_align(BATCH * image),
                            saved = BATCH * SIDE * SIDE * image - pooled;
-            uint64_t least[2], whole[2];
-            for (int apart = 0; apart < 2; apart++) {
+            uint64_t least[3], whole[3];
+            enum { OVER, APART, FUSED };
+            for (int way = 0; way < 3; way++) {
                 strata_device *d = NULL;
                 strata_plan *p = NULL;
                 strata_graph *g = open_graph();
-                const strata_plan_config config = { .train = train, .half = half, .apart = apart };
+                const strata_plan_config config = {
+                    .train = train, .half = half, .apart = way != OVER, .no_fuse = way != FUSED
+                };
                 strata_tensor *x = g->input;
                 for (int i = 0; i < (train ? LAYERS : 1); i++)
                     x = put(g, "relu", "", put(g, "conv2d", "", x));
                 end(g, x);
                 OK(strata_device_open(&d, &(strata_device_config) { .name = "cpu" }));
                 OK(strata_plan_open(&p, g, d, &config));
-                least[apart] = p->least_bytes, whole[apart] = p->device_bytes;
+                least[way] = p->least_bytes, whole[way] = p->device_bytes;
                 strata_plan_close(p);
                 strata_graph_close(g);
                 strata_device_close(d);
             }
-            assert_int_equal(least[1] - least[0], saved);
-            assert_int_equal(whole[1] - whole[0], saved);
+            assert_int_equal(least[APART] - least[OVER], saved);
+            assert_int_equal(whole[APART] - whole[OVER], saved);
+            assert_int_equal(least[FUSED], least[OVER]);
+            assert_int_equal(whole[FUSED], whole[OVER]);
         }
 }
 

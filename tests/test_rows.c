@@ -104,6 +104,17 @@ static void test_winograd_in_pieces(void **state)
     }
 }
 
+/* Sums that are cut within their weights end once: behind the last piece. */
+static void test_sums_end_in_pieces(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("range=16384");
+    j.sizes = "N=3 H=5 W=4 C=64 K=64";
+    for (const strata_row *row = strata_rows; row->op; row++)
+        if (row->then && strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
+    close_smaller(&j);
+}
+
 /* Convolutions of both kinds for subgroups, and batch norm. */
 static void judge_stores(strata_judge *j, const char *sizes)
 {
@@ -321,14 +332,23 @@ static void test_validation_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_op_has_a_row),   cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_rows_in_pieces),       cmocka_unit_test(test_winograd_in_pieces),
-        cmocka_unit_test(test_lane_stores),          cmocka_unit_test(test_lane_stores_of_narrow_norms),
-        cmocka_unit_test(test_lane_stores_of_pools), cmocka_unit_test(test_lane_stores_of_depthwise),
-        cmocka_unit_test(test_winograd_for_gpus),    cmocka_unit_test(test_stores_by_address),
-        cmocka_unit_test(test_updates_in_pieces),    cmocka_unit_test(test_updates),
-        cmocka_unit_test(test_augmentation),         cmocka_unit_test(test_augmentation_in_pieces),
-        cmocka_unit_test(test_every_kernel_ran),     cmocka_unit_test(test_reference_gradients),
+        cmocka_unit_test(test_every_op_has_a_row),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_in_pieces),
+        cmocka_unit_test(test_winograd_in_pieces),
+        cmocka_unit_test(test_sums_end_in_pieces),
+        cmocka_unit_test(test_lane_stores),
+        cmocka_unit_test(test_lane_stores_of_narrow_norms),
+        cmocka_unit_test(test_lane_stores_of_pools),
+        cmocka_unit_test(test_lane_stores_of_depthwise),
+        cmocka_unit_test(test_winograd_for_gpus),
+        cmocka_unit_test(test_stores_by_address),
+        cmocka_unit_test(test_updates_in_pieces),
+        cmocka_unit_test(test_updates),
+        cmocka_unit_test(test_augmentation),
+        cmocka_unit_test(test_augmentation_in_pieces),
+        cmocka_unit_test(test_every_kernel_ran),
+        cmocka_unit_test(test_reference_gradients),
         cmocka_unit_test(test_validation_is_silent),
     };
     return cmocka_run_group_tests(tests, open_devices, close_devices);

@@ -96,6 +96,28 @@ static strata_graph *norms_first_net(void)
     return g;
 }
 
+/* A relu behind each convolution, one of them depthwise, and behind a linear layer; of "both" the sums
+ * themselves are used, too. */
+static strata_graph *plain_net(void)
+{
+    strata_graph *g = NULL;
+    OK(strata_graph_open(&g, (strata_shape) { BATCH, SIDE, SIDE, CHANNELS }));
+    strata_tensor *x = add(g, "relu", "relu1", conv(g, "conv1", g->input, "9", "3", "1"), NULL);
+    x = add(g, "relu", "relu2", conv(g, "conv2", x, "9", "3", "1"), NULL);
+    const strata_setting each[] = { { "out", "9" }, { "kernel", "3" }, { "pad", "1" }, { "groups", "9" } };
+    OK(strata_graph_add(g, &x, "conv2d", "each", &x, 1, each, 4));
+    x = add(g, "dropout", "drop", add(g, "relu", "relu3", x, NULL), NULL);
+    strata_tensor *both = x = conv(g, "both", x, "9", "1", "2");
+    x = add(g, "add", "sum", add(g, "relu", "relu4", x, NULL), both);
+    x = add(g, "global_avg_pool", "pool", add(g, "relu", "relu5", conv(g, "conv5", x, "7", "3", "2"), NULL),
+            NULL);
+    OK(strata_graph_add(g, &x, "linear", "fc1", &x, 1, (strata_setting[]) { { "out", "13" } }, 1));
+    x = add(g, "relu", "relu6", x, NULL);
+    OK(strata_graph_add(g, &x, "linear", "fc2", &x, 1, (strata_setting[]) { { "out", "5" } }, 1));
+    OK(strata_graph_add_loss(g, x, "softmax_loss", NULL, 0));
+    return g;
+}
+
 typedef struct net {
     strata_graph *graph;
     strata_device *device;
@@ -185,6 +207,20 @@ static double distance(const net *a, const net *b, bool grad)
     return worst;
 }
 
+static void same_bits(net *a, net *b, const char *when)
+{
+    for (uint32_t i = 0; i < a->graph->n_params; i++) {
+        const strata_param *p = a->graph->param[i];
+        float x[9 * 9 * 9], y[9 * 9 * 9];
+        for (int grad = 0; grad < 1 + (p->grad.block != NULL); grad++) {
+            OK(strata_plan_read_param(a->plan, p, x, grad));
+            OK(strata_plan_read_param(b->plan, b->graph->param[i], y, grad));
+            if (memcmp(x, y, strata_param_count(p) * sizeof *x) != 0)
+                fail_msg("%s: the bits of %s%s differ", when, grad ? "d" : "", p->name);
+        }
+    }
+}
+
 static const strata_plan_config sgd = {
     .train = true, .optimizer = STRATA_SGD, .momentum = true, .poison = true
 };
@@ -270,6 +306,61 @@ static void fused_is_unfused_behind_every_prefix(void **state)
     close_net(&apart);
 }
 
+static void convolutions_take_in_relus(void **state)
+{
+    (void)state;
+    net n;
+    open_graph(&n, plain_net(), device_name(), &sgd);
+    static const char *const gone[] = { "relu1", "relu2", "relu3", "relu5", "relu6" };
+    for (int i = 0; i < 5; i++) assert_null(runs(n.plan, gone[i]));
+    assert_string_equal(runs(n.plan, "each")->out->name, "relu3");
+    assert_string_equal(runs(n.plan, "fc1")->out->name, "relu6");
+    assert_string_equal(runs(n.plan, "both")->out->name, "both");
+    assert_int_equal(n.plan->n_nodes + 5, n.graph->n_nodes);
+    close_net(&n);
+}
+
+/* A relu of the sums that are stored and of those that will be is one, and so is the mask of a gradient: no
+ * bit differs, with activations of 16 bits, too, computed again, and in slices. */
+static void relus_in_convolutions_change_no_bit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *device, *limits;
+        bool half, recompute;
+    } ways[] = { { "reference", "cpu", NULL, false, false },
+                 { "device", NULL, NULL, false, false },
+                 { "16 bits", NULL, NULL, true, false },
+                 { "again", NULL, NULL, false, true },
+                 { "slices", NULL, "range=32768", false, false } };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const char *device = ways[i].device ? ways[i].device : device_name();
+        strata_plan_config config = sgd;
+        net fused, apart;
+        config.half = ways[i].half;
+        config.recompute = ways[i].recompute;
+        limits = ways[i].limits;
+        open_graph(&fused, plain_net(), device, &config);
+        config.no_fuse = true;
+        open_graph(&apart, plain_net(), device, &config);
+        limits = NULL;
+        for (uint32_t k = 0; k < STEPS; k++) {
+            step(&fused, k);
+            step(&apart, k);
+        }
+        same_bits(&fused, &apart, ways[i].name);
+        for (uint32_t frozen = 1; frozen < fused.graph->n_nodes - 1; frozen++) {
+            OK(strata_plan_freeze(fused.plan, frozen, NULL));
+            OK(strata_plan_freeze(apart.plan, frozen, NULL));
+            step(&fused, frozen);
+            step(&apart, frozen);
+            same_bits(&fused, &apart, "behind a frozen prefix");
+        }
+        close_net(&fused);
+        close_net(&apart);
+    }
+}
+
 /* What is looked at outside of the pair, and a norm's own input as the other summand, stay apart. */
 static void nothing_is_fused_that_is_used_elsewhere(void **state)
 {
@@ -293,20 +384,6 @@ static void nothing_is_fused_that_is_used_elsewhere(void **state)
 }
 
 /* ---- Computing again ------------------------------------------------------------------------------ */
-
-static void same_bits(net *a, net *b, const char *when)
-{
-    for (uint32_t i = 0; i < a->graph->n_params; i++) {
-        const strata_param *p = a->graph->param[i];
-        float x[9 * 9 * 9], y[9 * 9 * 9];
-        for (int grad = 0; grad < 1 + (p->grad.block != NULL); grad++) {
-            OK(strata_plan_read_param(a->plan, p, x, grad));
-            OK(strata_plan_read_param(b->plan, b->graph->param[i], y, grad));
-            if (memcmp(x, y, strata_param_count(p) * sizeof *x) != 0)
-                fail_msg("%s: the bits of %s%s differ", when, grad ? "d" : "", p->name);
-        }
-    }
-}
 
 /* Deep enough that the segments' ends are few beside what lies between. */
 static void recompute_changes_memory_alone(void **state)
@@ -393,6 +470,8 @@ int main(void)
         cmocka_unit_test(norms_take_in_what_follows),
         cmocka_unit_test(fused_is_unfused),
         cmocka_unit_test(fused_is_unfused_behind_every_prefix),
+        cmocka_unit_test(convolutions_take_in_relus),
+        cmocka_unit_test(relus_in_convolutions_change_no_bit),
         cmocka_unit_test(nothing_is_fused_that_is_used_elsewhere),
         cmocka_unit_test(recompute_changes_memory_alone),
         cmocka_unit_test(gradients_over_others_change_no_bit),

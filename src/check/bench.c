@@ -24,6 +24,22 @@ static strata_status other_input(bench *b, strata_tensor **out, const pattern_in
     return STRATA_OK;
 }
 
+/* Let the node take in what the row says. */
+static strata_status take_in(bench *b, const strata_row *row)
+{
+    strata_node *n = b->node;
+    for (const char *s = row->then ? row->then : ""; *s; s += strcspn(s, " "), s += strspn(s, " ")) {
+        char op[32];
+        strata_tensor *out;
+        snprintf(op, sizeof op, "%.*s", (int)strcspn(s, " "), s);
+        STRATA_TRY(strata_graph_add(b->graph, &out, op, "", &n->out, 1, NULL, 0));
+        if (!n->op->take_in || !n->op->take_in(n, b->graph->node[b->graph->n_nodes - 1]))
+            return strata_fail(STRATA_BAD_ARG, "row %s: it takes in no %s", row->op, op);
+        n->out = out;
+    }
+    return STRATA_OK;
+}
+
 static strata_status build(bench *b, const strata_row *row)
 {
     const pattern *p = b->pattern;
@@ -36,6 +52,8 @@ static strata_status build(bench *b, const strata_row *row)
     }
     STRATA_TRY(strata_graph_add(b->graph, &out, row->op, "node", in, p->n_in, p->setting, p->n_settings));
     b->node = b->graph->node[0];
+    STRATA_TRY(take_in(b, row));
+    out = b->node->out;
     b->half = row->flags & STRATA_ROW_HALF && !b->node->op->loss;
     for (uint32_t i = 0; i < p->n_in; i++) in[i]->half = b->half && !in[i]->rows;
     out->half = b->half;
@@ -357,6 +375,7 @@ static bool writable(const bench *b, uint32_t i, const bench_way *way, bool back
     case PIECE_SCRATCH: return true;
     case PIECE_PARAM:
         return !backward && b->piece[i].param->running && way->mode == STRATA_TRAIN && !way->frozen;
+    case PIECE_OUT_GRAD: return backward && (b->node->backward_reads & STRATA_SPOILS_GRAD);
     default: return backward && bench_wants(b, i, way);
     }
 }
@@ -393,6 +412,13 @@ static bool gone(const bench *b, const piece *p)
     return false;
 }
 
+/* Put the output of an image in the place of this one's. */
+static void put_output(const bench *b, char *image, const char *from)
+{
+    const piece *p = piece_of(b, PIECE_OUT, 0);
+    if (from) memcpy(image + p->offset, from + p->offset, p->bytes);
+}
+
 strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const void *before)
 {
     strata_status status = STRATA_OK;
@@ -410,6 +436,7 @@ strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const v
     if (way->mode == STRATA_TRAIN) {
         for (uint32_t i = 0; i < b->n_pieces; i++)
             if (gone(b, &b->piece[i])) fill_words(middle, b->piece[i].offset, b->piece[i].bytes, empty);
+        put_output(b, middle, way->out);
         STRATA_GO(strata_device_write(b->device, all, middle));
         STRATA_GO(record_and_run(b, r, way, true, &forced));
         STRATA_GO(strata_device_read(b->device, r->backward, all));

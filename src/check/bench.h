@@ -55,6 +55,7 @@ typedef struct bench_way {
      * what comes of it is found where it would be otherwise. 0: nothing does. */
     uint32_t over;
     const char *variant; /* forced; NULL: none */
+    const void *out; /* an image whose output backward reads in the place of its own; NULL: its own */
 } bench_way;
 
 /* Build the node and place its pieces.  skip: out, true (and nothing built) if the op refuses these shapes.

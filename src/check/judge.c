@@ -80,7 +80,8 @@ static void note_fault(trial *t, const char *variant, const char *promise, const
 static void tell_all(trial *t)
 {
     char options[160];
-    snprintf(options, sizeof options, "%s%s%s", t->row->options ? t->row->options : "",
+    snprintf(options, sizeof options, "%s%s%s%s%s", t->row->options ? t->row->options : "",
+             t->row->then ? " then " : "", t->row->then ? t->row->then : "",
              t->judge->half && t->row->options && *t->row->options ? " " : "", t->judge->half ? "fp16" : "");
     for (uint32_t i = 0; i < t->n_tally; i++) {
         const tally *e = &t->tally[i];
@@ -158,20 +159,30 @@ static void free_case(trial *t)
     bench_close(&t->reference);
 }
 
+/* A way of the row, once the reference's answer to it is there. */
+static bench_way way_of(const trial *t, uint32_t w)
+{
+    bench_way way = ways[w];
+    if (t->row->then) way.out = t->want[w].forward;
+    return way;
+}
+
 /* How far apart another right answer may be. */
 static strata_status measure(trial *t, uint32_t w)
 {
     strata_status status = STRATA_OK;
     bench_result r = { 0 };
     void *start = NULL;
+    bench_way way = way_of(t, w);
     if (!t->wide.node)
-        return compare_measure(&t->scale[w], &t->reference, t->row, &ways[w], t->start[w], &t->want[w]);
+        return compare_measure(&t->scale[w], &t->reference, t->row, &way, t->start[w], &t->want[w]);
     start = malloc(t->wide.block.bytes);
     if (!start) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a check"));
     STRATA_GO(take_result(&r, t->wide.block.bytes));
     bench_fill(&t->wide, start, 1, ways[w].add);
     STRATA_GO(bench_run(&t->wide, &r, &ways[w], start));
-    STRATA_GO(compare_measure(&t->scale[w], &t->wide, t->row, &ways[w], start, &r));
+    if (way.out) way.out = r.forward;
+    STRATA_GO(compare_measure(&t->scale[w], &t->wide, t->row, &way, start, &r));
 done:
     free(start);
     free_result(&r);
@@ -294,7 +305,7 @@ static strata_status same_bits(trial *t, const bench_way *way, bool splits, cons
 static strata_status judge_in_place(trial *t, bench *b, const char *variant, bool splits)
 {
     const strata_op *op = b->node->op;
-    bench_way way = ways[0];
+    bench_way way = way_of(t, 0);
     const char *differs;
     way.variant = variant;
     for (way.over = 1; way.over <= b->node->n_in; way.over++) {
@@ -309,7 +320,7 @@ static strata_status judge_in_place(trial *t, bench *b, const char *variant, boo
 /* Training again, whole and then for one gradient at a time: the same bits. */
 static strata_status judge_again(trial *t, const char *variant)
 {
-    bench_way way = ways[0];
+    bench_way way = way_of(t, 0);
     const char *differs;
     uint32_t gradients = 0;
     way.variant = variant;
@@ -338,7 +349,7 @@ static strata_status judge_variant(trial *t, const char *variant)
 {
     for (uint32_t w = N_WAYS; w-- > 0;) { /* plain training last: judge_again compares with it */
         if (skips(t, w)) continue;
-        bench_way way = ways[w];
+        bench_way way = way_of(t, w);
         way.variant = variant;
         STRATA_TRY(bench_run(&t->judged, &t->got, &way, t->start[w]));
         note_fault(t, variant, "touches only its outputs", way.name, t->got.why);

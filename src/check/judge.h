@@ -54,6 +54,9 @@ enum {
  *                   "t:N,K@0..1" values in [0, 1] instead of [-range, range]
  *   options         "kernel=3 out=2K": a value that is a capital, with or without a factor, becomes its size
  *   differentiable  the inputs whose gradient is judged; every parameter that is trained is, too
+ *   then            "relu": ops that the node takes in, as a plan lets it (graph/fuse.h); NULL: none.
+ *                   Backward reads the reference's output on all devices: at a kink rounding may turn a
+ *                   gradient
  *   sizes           NULL: the judge's. Else cases separated by ';': "N=2 H=9 W=9 C=3; N=1 H=8 W=8 C=16"
  * A case that the op refuses with STRATA_BAD_SHAPE is skipped; a row with fewer than two cases left fails. */
 typedef struct strata_row {
@@ -65,6 +68,7 @@ typedef struct strata_row {
     double looser;             /* multiplies the bound; 0 counts as 1 */
     const char *loose_variant; /* the one variant that `looser` is for; NULL: all */
     const char *reason;        /* why looser; wanted where `looser` is set */
+    const char *then;
 } strata_row;
 
 extern const strata_row strata_rows[]; /* ended by a NULL op */

@@ -83,6 +83,13 @@ enum { KINKS = STRATA_ROW_KINKS, TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFEREN
     "N=3 H=4 W=3 C=3 K=5; N=1 H=10 W=4 C=8 K=16; N=2 H=13 W=11 C=17 K=131; N=1 H=3 W=1 C=1 K=1; "            \
     "N=6 H=15 W=17 C=70 K=36"
 
+/* Of sums that end in something else: for lanes of one, two and four floats, in whole tiles and cut ones. */
+#define ENDINGS                                                                                              \
+    "N=3 H=5 W=4 C=3 K=5; N=2 H=9 W=8 C=64 K=64; N=2 H=11 W=13 C=17 K=36; N=1 H=7 W=7 C=5 K=131; "           \
+    "N=64 H=2 W=2 C=8 K=20"
+
+enum { ENDED = STRATA_ROW_SPLITS | STRATA_ROW_NO_DIFFERENCES };
+
 const strata_row strata_rows[] = {
     /* op, inputs, options, differentiable */
     { "adaptive_avg_pool", "x:N,H,W,C", "size=1", "x", .range = 2, .terms = over_image },
@@ -159,6 +166,12 @@ const strata_row strata_rows[] = {
       .terms = over_taps, .flags = STRATA_ROW_SPLITS, .sizes = DEPTHWISE },
     { "conv2d", "x:N,H,W,C", "out=C kernel=5,2 pad=3,1 stride=2,3 groups=C", "x", .range = 1,
       .terms = over_taps, .flags = STRATA_ROW_SPLITS, .sizes = DEPTHWISE },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3,2 pad=1", "x", .range = 1, .terms = over_taps, .flags = ENDED,
+      .then = "relu", .sizes = ENDINGS },
+    { "conv2d", "x:N,H,W,C", "out=K kernel=3 pad=1,0", "x", .range = 1, .terms = over_taps, .flags = ENDED,
+      .then = "relu", .looser = 10, .loose_variant = "winograd", .reason = cancelling, .sizes = ENDINGS },
+    { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1,0 groups=C bias=false", "x", .range = 1,
+      .terms = over_taps, .flags = ENDED, .then = "relu", .sizes = DEPTHWISE },
     { "dropout", "x:N,H,W,C", "p=0.3", "x", .range = 2 },
     { "dropout", "x:N,H,W,C", "p=1", "x", .range = 2 },
     { "flatten", "x:N,H,W,C", "", "x", .range = 1 },
@@ -171,6 +184,8 @@ const strata_row strata_rows[] = {
     { "linear", "x:N,H,W,C", "out=K", "x", .range = 1, .terms = over_taps, .flags = STRATA_ROW_SPLITS },
     { "linear", "x:N,C", "out=K bias=false", "x", .range = 1, .terms = over_taps,
       .flags = STRATA_ROW_SPLITS },
+    { "linear", "x:N,H,W,C", "out=K bias=false", "x", .range = 1, .terms = over_taps, .flags = ENDED,
+      .then = "relu" },
     { "max_pool", "x:N,H,W,C", "kernel=3 stride=2 pad=1", "x", .range = 2, .flags = KINKS },
     { "max_pool", "x:N,H,W,C", "kernel=2,3 stride=1 dilation=2,1 ceil_mode=true", "x", .range = 2,
       .flags = KINKS },

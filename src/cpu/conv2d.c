@@ -3,7 +3,7 @@
 #include "conv2d.args.h"
 #include "core/thread.h"
 
-enum { START_ZERO, START_BIAS, START_OLD };
+enum { START_ZERO, START_BIAS, START_OLD, END_RELU = 4 };
 enum { ROWS = 4, COLS = 256, ROWS_OF_WORK = 64 };
 
 typedef struct work {
@@ -53,11 +53,13 @@ static void sum_block(const work *k, const pixel *at, uint32_t n_rows, uint32_t 
                       uint32_t n_cols)
 {
     const struct conv2d_args *a = k->a;
+    const uint32_t start = a->start & ~(uint32_t)END_RELU;
+    const bool relu = a->start & END_RELU;
     double sum[ROWS][COLS];
     for (uint32_t i = 0; i < ROWS; i++)
         for (uint32_t c = 0; c < n_cols; c++) {
-            sum[i][c] = a->start == START_BIAS ? (double)k->bias[col + c] : 0;
-            if (a->start == START_OLD && i < n_rows) sum[i][c] = (double)at[i].to[col + c];
+            sum[i][c] = start == START_BIAS ? (double)k->bias[col + c] : 0;
+            if (start == START_OLD && i < n_rows) sum[i][c] = (double)at[i].to[col + c];
         }
     const uint32_t end = 4 * a->quad_end < a->depth ? 4 * a->quad_end : a->depth;
     for (uint32_t t = a->tap_begin; t < a->tap_end; t++) {
@@ -73,7 +75,8 @@ static void sum_block(const work *k, const pixel *at, uint32_t n_rows, uint32_t 
         }
     }
     for (uint32_t i = 0; i < n_rows; i++)
-        for (uint32_t c = 0; c < n_cols; c++) at[i].to[col + c] = (float)sum[i][c];
+        for (uint32_t c = 0; c < n_cols; c++)
+            at[i].to[col + c] = relu && sum[i][c] <= 0 ? 0 : (float)sum[i][c];
 }
 
 static void rows(void *context, uint32_t item)

@@ -1,5 +1,6 @@
 /* Fusing: a node takes in those that follow it where nobody else looks at what lies between, and its op can
- * do their work in the same pass over memory: a batch norm the sum and the relu behind it. */
+ * do their work in the same pass over memory: a batch norm the sum and the relu behind it, a convolution the
+ * relu. */
 #ifndef STRATA_GRAPH_FUSE_H
 #define STRATA_GRAPH_FUSE_H
 

@@ -34,11 +34,17 @@ typedef struct list {
     bool keep_all;
 } list;
 
-static void put(list *l, strata_slice *slice, const char *name, uint64_t bytes, uint32_t first, uint32_t last)
+/* `first` and `last` are halves of moves. */
+static void put_halves(list *l, strata_slice *slice, const char *name, uint64_t bytes, life halves)
 {
     *slice = (strata_slice) { 0 };
-    if (l->keep_all) first = 0, last = UINT32_MAX;
-    if (bytes) l->items[l->n++] = (place_item) { bytes, first, last, slice, name, 0, 0 };
+    if (l->keep_all) halves = (life) { 0, UINT32_MAX };
+    if (bytes) l->items[l->n++] = (place_item) { bytes, halves.first, halves.last, slice, name, 0, 0 };
+}
+
+static void put(list *l, strata_slice *slice, const char *name, uint64_t bytes, uint32_t first, uint32_t last)
+{
+    put_halves(l, slice, name, bytes, (life) { 2 * first, 2 * last + 1 });
 }
 
 bool layout_reads_back(const strata_node *n, uint32_t i)
@@ -53,6 +59,28 @@ static strata_slice *slice_of(const strata_plan *p, uint32_t value)
     return kind[value / n] + value % n;
 }
 
+/* The node that at this time goes backward and spoils the gradient of its output first; NULL: none does. */
+static const strata_node *spoiler(const strata_plan *p, uint32_t time)
+{
+    const order_move *m = &p->order->move[time];
+    const strata_node *n = p->node[m->node];
+    return m->kind == ORDER_BACKWARD && n->backward_reads & STRATA_SPOILS_GRAD ? n : NULL;
+}
+
+/* When the memory that begins with this value of tensor t is in use. A spoiler has read its output by the
+ * second half of its move, when it writes the gradient of its input. */
+static life halves_of(const strata_plan *p, int kind, uint32_t t, uint32_t value)
+{
+    const life *span = &p->lives->span[value], *own = &p->lives->life[value];
+    life halves = { 2 * span->first, 2 * span->last + 1 };
+    const strata_node *first = spoiler(p, span->first), *last = spoiler(p, span->last);
+    if (kind == LIVES_GRAD)
+        halves.first += first && own->first == span->first && first->out != p->graph->tensor[t];
+    else
+        halves.last -= last && own->last == span->last && last->out == p->graph->tensor[t];
+    return halves;
+}
+
 /* The memory of a value of tensor t, unless it lies in another's. */
 static void put_value(strata_plan *p, list *l, int kind, uint32_t t)
 {
@@ -60,7 +88,8 @@ static void put_value(strata_plan *p, list *l, int kind, uint32_t t)
     const life *span = &p->lives->span[value];
     const strata_tensor *tensor = p->graph->tensor[t];
     if (p->lives->home[value] == value && span->first <= span->last)
-        put(l, slice_of(p, value), tensor->name, strata_tensor_bytes(tensor), span->first, span->last);
+        put_halves(l, slice_of(p, value), tensor->name, strata_tensor_bytes(tensor),
+                   halves_of(p, kind, t, value));
 }
 
 /* The range that the host fills for each micro-batch. */

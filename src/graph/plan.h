@@ -52,7 +52,7 @@ typedef struct strata_plan_config {
     uint32_t frozen_nodes; /* nodes before this one get no backward pass; parameters there have no gradient */
     const bool *hold;      /* [n_nodes] batch norms that hold their running statistics, and normalise by them;
                          copied; NULL: none */
-    bool no_fuse;   /* every node runs by itself; else batch norms take in what follows them, see fuse.h */
+    bool no_fuse;   /* every node runs by itself; else some take in what follows them, see fuse.h */
     bool recompute; /* forget activations between a few places and compute them again, see order.h */
     bool half;      /* activations, their gradients and the filters that kernels read have 16 bits, all but
                       what the host fills or reads: pixels, logits, targets; losses are scaled for it */

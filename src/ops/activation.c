@@ -5,7 +5,7 @@
  * Kernel: shaders/activation.comp.  Reference: src/cpu/activation.c. */
 #include <stdio.h>
 
-#include "ops/op.h"
+#include "ops/activation.h"
 #include "activation.args.h"
 
 enum { RELU, LEAKY_RELU, GELU, GELU_TANH, SILU };
@@ -67,6 +67,13 @@ static strata_status relu_forward(strata_stream *s, const strata_node *n, strata
 static strata_status relu_backward(strata_stream *s, const strata_node *n)
 {
     return record(s, n, STRATA_BACKWARD, RELU, 0);
+}
+
+/* As the relu itself does where the gradient of its input lies over that of its output. */
+strata_status strata_relu_mask(strata_stream *s, const strata_node *n)
+{
+    const strata_node relu = { .op = n->op, .name = n->name, .in = { n->out }, .n_in = 1, .out = n->out };
+    return record(s, &relu, STRATA_BACKWARD, RELU, 0);
 }
 
 const strata_op strata_op_relu = {

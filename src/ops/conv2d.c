@@ -3,9 +3,14 @@
  *   x [n,h,w,c] -> y [n,p,q,out],  p = (h + 2 pad - dilation (kernel - 1) - 1) / stride + 1
  *   weight [r][s][c / groups][out] in files [out, c / groups, r, s];  bias [out]
  *
+ * With a relu behind it in the same pass over memory. Its gradient is masked by y > 0 before all else, in
+ * place.
+ *
  * Kernels: shaders/conv2d.comp (forward, input gradient), conv2d_weight.comp, conv2d_transpose.comp,
  * conv2d_sum.comp.  References: src/cpu/ of the same names. */
 #include "ops/conv2d.h"
+
+#include <string.h>
 
 const char *const conv2d_variants[] = { "plain",      "depthwise", "tile32",   "tile64",   "tile64x8",
                                         "tile128x64", "tile128",   "subgroup", "winograd", NULL };
@@ -73,7 +78,20 @@ strata_work conv2d_work(const strata_node *n, strata_pass pass)
     strata_work w = strata_tensor_work(n, pass);
     if (pass == STRATA_BACKWARD_X && !n->in[0]->grad.block) return (strata_work) { 0 };
     w.flops = 2.0 * n->out->shape.n * z.pixels * z.taps * z.depth * z.width * z.groups;
+    const conv2d_options *o = n->options;
+    if (!o->relu || pass == STRATA_BACKWARD_X) return w;
+    w.flops += (double)n->out->shape.n * z.pixels * o->out;
+    if (pass == STRATA_BACKWARD_W) w.bytes += 2.0 * (double)strata_tensor_bytes(n->out); /* masked first */
     return w;
+}
+
+bool conv2d_take_in(strata_node *n, const strata_node *next)
+{
+    conv2d_options *o = n->options;
+    if (o->relu || strcmp(next->op->name, "relu") != 0) return false;
+    o->relu = 1;
+    n->backward_reads |= STRATA_READS_OUT | STRATA_SPOILS_GRAD;
+    return true;
 }
 
 /* ---- Shapes and parameters ---------------------------------------------------------------------- */
@@ -186,6 +204,7 @@ const strata_op strata_op_conv2d = {
     .infer = infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .take_in = conv2d_take_in,
     .split_backward = true,
     .skips = skips,
     .work = conv2d_work,

@@ -10,6 +10,7 @@ typedef struct conv2d_options {
     uint32_t
         kaiming; /* weights normal by torchvision's or fastai's rule, biases zero; else PyTorch's defaults */
     float std;   /* linear: weights normal with this standard deviation, biases zero; 0: not */
+    uint32_t relu; /* it took one in: what is stored is not below 0 */
 } conv2d_options;
 
 enum { CONV2D_WEIGHT, CONV2D_BIAS }; /* parameter slots */
@@ -26,8 +27,8 @@ typedef enum conv2d_variant {
 } conv2d_variant;
 extern const char *const conv2d_variants[];
 
-/* How a launch's sums begin: START_* of the shaders. */
-enum { CONV2D_ZERO, CONV2D_BIASED, CONV2D_OLD };
+/* How a launch's sums begin, START_* of the shaders, and what ends them, END_*. */
+enum { CONV2D_ZERO, CONV2D_BIASED, CONV2D_OLD, CONV2D_RELU = 4 };
 
 /* Sizes that follow from a node. */
 typedef struct conv2d_size {
@@ -103,6 +104,7 @@ typedef struct conv2d_problem {
     bool apart;         /* weights: rounds may be a pixel of 4 images; rows of a tile are of one tap */
     bool turned;        /* gather for subgroups: the weights are those of FORWARD, see conv2d.comp */
     bool old;           /* sums begin with what is there: CONV2D_OLD */
+    bool relu;          /* gather: they end in CONV2D_RELU */
     conv2d_window window;
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
@@ -128,6 +130,7 @@ uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, stra
 uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i);
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode);
 strata_status conv2d_backward(strata_stream *s, const strata_node *n);
+bool conv2d_take_in(strata_node *n, const strata_node *next);
 
 /* Parts of the backward pass, each recorded where its gradient is wanted. */
 strata_status conv2d_backward_x(strata_stream *s, const strata_node *n);

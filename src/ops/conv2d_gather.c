@@ -17,6 +17,7 @@ typedef struct gather {
     conv2d_variant variant;
     strata_shape x, y;
     bool turned;             /* the weights are read as FORWARD reads them, and turned in the kernel */
+    bool relu;               /* what the last launch stores is not below 0 */
     struct conv2d_args args; /* with whole slices */
 } gather;
 
@@ -66,6 +67,12 @@ static strata_status next_run(weight_run *r, bool *more, const gather *g, uint64
     return STRATA_OK;
 }
 
+/* Is that the last run? */
+static bool ends(const weight_run *r, const struct conv2d_args *a)
+{
+    return r->tap_end == a->tap_end && r->quad_end == a->quad_end;
+}
+
 /* Restrict the arguments to a run; the weights are bound from an aligned offset at or before its first. */
 static void bind_run(struct conv2d_args *a, const weight_run *r, uint64_t max_range)
 {
@@ -94,11 +101,13 @@ static bool takes_window(const struct conv2d_args *a)
     return a->tap_begin == 0 && a->tap_end % a->taps_w == 0;
 }
 
+static uint32_t start_of(const struct conv2d_args *a) { return a->start & ~(uint32_t)CONV2D_RELU; }
+
 static conv2d_window window_of(const struct conv2d_args *a)
 {
     if (!takes_window(a)) return (conv2d_window) { 0 };
-    return (conv2d_window) { a->tap_end / a->taps_w,   a->taps_w, a->mul_w, a->step_w, a->rows_w,
-                             a->start == CONV2D_BIASED };
+    return (conv2d_window) { a->tap_end / a->taps_w,      a->taps_w, a->mul_w, a->step_w, a->rows_w,
+                             start_of(a) == CONV2D_BIASED };
 }
 
 /* Tap t of row i touches i place[0] + place[1] + t place[2] of a side of x. */
@@ -131,7 +140,8 @@ static double share_outside(const struct conv2d_args *a)
 static strata_status launch(const gather *g, struct conv2d_args *a)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(g->stream));
-    if (g->variant == CONV2D_SUBGROUP && a->start == CONV2D_OLD) a->old_y = a->y;
+    const bool old = start_of(a) == CONV2D_OLD;
+    if (g->variant == CONV2D_SUBGROUP && old) a->old_y = a->y;
     const uint64_t rows = (uint64_t)a->images * a->rows_h * a->rows_w;
     const conv2d_problem p = { .rows = rows,
                                .cols = 4 * a->y_quads,
@@ -143,7 +153,8 @@ static strata_status launch(const gather *g, struct conv2d_args *a)
                                .depth = a->depth,
                                .flat = a->y_first == 0 && a->y_step == 1 && a->y_line == a->rows_w &&
                                        a->y_image == a->rows_h * a->rows_w,
-                               .old = a->start == CONV2D_OLD,
+                               .old = old,
+                               .relu = a->start & CONV2D_RELU,
                                .half = a->y.half,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w) &&
                                         strata_fits_texels(caps, a->old_y),
@@ -216,6 +227,7 @@ static strata_status record(gather *g)
             struct conv2d_args b = a;
             bind_run(&b, &run, max_range);
             if (!first) b.start = CONV2D_OLD;
+            if (g->relu && ends(&run, &a)) b.start |= CONV2D_RELU;
             STRATA_TRY(launch(g, &b));
         }
     }
@@ -234,6 +246,7 @@ strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode
     gather g = {
         .stream = s, .node = n, .pass = STRATA_FORWARD, .x = x, .y = y,
         .variant = strata_op_variant(s, n, STRATA_FORWARD),
+        .relu = o->relu,
         .args = {
             .x = n->in[0]->data, .y = n->out->data,
             .w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats),

@@ -1,5 +1,6 @@
 /* Weight and bias gradients of conv2d and linear: sums over pixels, cut into chunks that are summed apart and
  * then added in order. */
+#include "ops/activation.h"
 #include "ops/conv2d.h"
 
 #include "conv2d_sum.args.h"
@@ -294,9 +295,13 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
 
 strata_status conv2d_backward(strata_stream *s, const strata_node *n)
 {
+    const conv2d_options *o = n->options;
     const strata_param *bias = n->param[CONV2D_BIAS];
-    if (n->param[CONV2D_WEIGHT]->grad.block) STRATA_TRY(conv2d_backward_w(s, n));
-    if (bias && bias->grad.block) STRATA_TRY(conv2d_backward_bias(s, n));
-    if (n->in[0]->grad.block) STRATA_TRY(conv2d_backward_x(s, n));
+    const bool w = n->param[CONV2D_WEIGHT]->grad.block, b = bias && bias->grad.block,
+               x = n->in[0]->grad.block;
+    if (o->relu && (w || b || x)) STRATA_TRY(strata_relu_mask(s, n));
+    if (w) STRATA_TRY(conv2d_backward_w(s, n));
+    if (b) STRATA_TRY(conv2d_backward_bias(s, n));
+    if (x) STRATA_TRY(conv2d_backward_x(s, n));
     return STRATA_OK;
 }

@@ -269,13 +269,21 @@ static conv2d_tile simple_tile(const strata_caps *caps, conv2d_variant v, const 
     return t;
 }
 
-conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
+static conv2d_tile gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
     if (conv2d_is_tile(v)) return shared_tile(caps, v, p);
     if (v != CONV2D_SUBGROUP) return simple_tile(caps, v, p);
     uint32_t tall = caps->subgroup * (p->products < SMALL_PRODUCTS ? 2 : 4);
     while (tall > caps->subgroup && p->rows <= tall / 2) tall /= 2;
     return subgroup_tile(caps, tall, p);
+}
+
+conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
+{
+    conv2d_tile t = gather_tile(caps, v, p);
+    const size_t n = strlen(t.defines);
+    if (p->relu) snprintf(t.defines + n, sizeof t.defines - n, "%sRELU=1", n ? " " : "");
+    return t;
 }
 
 conv2d_tile conv2d_weight_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)

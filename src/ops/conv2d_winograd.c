@@ -288,7 +288,10 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     a.y_h = g->to.h, a.y_w = g->to.w, a.y_quads = g->to_quads;
     a.depth = g->to.c;
     a.m_step = g->m_step;
-    const char *more = a.start == CONV2D_OLD ? "OLD=1" : back ? ragged(g->to.c) : "";
+    const char *more = a.start == CONV2D_OLD   ? "OLD=1"
+                       : a.start & CONV2D_RELU ? "RELU=1"
+                       : back                  ? ragged(g->to.c)
+                                               : "";
     const bool plain = a.to.half ||
                        (!back && (g->to.h % 4 || g->to.w % 4)); /* pairs of 16 bits, or an edge */
     const uint32_t lanes = plain ? 0 : back ? strata_store_lanes(r->caps) : whole_lanes(r, g->to_quads);
@@ -420,8 +423,10 @@ strata_status conv2d_winograd_forward(strata_stream *s, const strata_node *n)
 {
     const recorder r = recorder_of(s, n, STRATA_FORWARD);
     const strata_param *bias = n->param[CONV2D_BIAS];
+    const conv2d_options *o = n->options;
     const struct winograd_output_args y = { .bias = bias ? bias->data : (strata_slice) { 0 },
-                                            .start = bias ? CONV2D_BIASED : CONV2D_ZERO };
+                                            .start = (bias ? CONV2D_BIASED : CONV2D_ZERO) |
+                                                     (o->relu ? CONV2D_RELU : 0) };
     STRATA_TRY(transform_weight(&r, weights_of(n), r.u, CONV2D_ZERO));
     return record_tiles(&r, n->in[0]->data, n->out->data, &y);
 }

@@ -43,6 +43,7 @@ const strata_op strata_op_linear = {
     .infer = infer,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .take_in = conv2d_take_in,
     .split_backward = true,
     .work = conv2d_work,
 };

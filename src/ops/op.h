@@ -111,7 +111,7 @@ typedef struct strata_node {
     strata_slice kept[STRATA_MAX_KEPT];     /* live from forward to backward; sizes said in infer */
     uint64_t kept_bytes[STRATA_MAX_KEPT];
     uint64_t scratch_bytes;  /* the largest scratch any of its passes wants, whatever the variant */
-    uint32_t backward_reads; /* STRATA_READS_*: the op's; its infer may add to them */
+    uint32_t backward_reads; /* STRATA_READS_*: the op's; its infer and take_in may add to them */
 
     /* Filled by the plan before launches are recorded. */
     strata_slice scratch;       /* shared by all nodes; contents do not outlive one pass call */
@@ -148,6 +148,8 @@ strata_status strata_builder_param(strata_builder *b, strata_node *n, uint32_t s
 
 /* Which of its tensors an op's backward pass reads: what the plan must keep until then. */
 enum { STRATA_READS_IN0 = 1, STRATA_READS_IN1 = 2, STRATA_READS_ALL_IN = 0xff, STRATA_READS_OUT = 0x100 };
+/* Among those: it also writes over out->grad, which nobody reads after it. */
+enum { STRATA_SPOILS_GRAD = 0x200 };
 
 /* The least work of a pass of a node, from its shapes: what its speed is told by. An algorithm that
  * multiplies less does not change it. */

@@ -84,6 +84,7 @@ strata_pass strata_node_pass(const strata_node *n, strata_pass launch)
     switch (launch) {
     case STRATA_STATS:
     case STRATA_STATS_FINISH: return STRATA_FORWARD;
+    case STRATA_BACKWARD:
     case STRATA_BACKWARD_STATS:
     case STRATA_BACKWARD_FINISH:
     case STRATA_REDUCE: return split(n->op) ? STRATA_BACKWARD_W : STRATA_BACKWARD;
