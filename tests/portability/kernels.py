@@ -17,7 +17,7 @@ import loops
 import machines
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROUND = 16 # terms in a round of shaders/tile.glsl: how often the inner loop of a ROLLED kernel runs
+ROUND = {'winograd2': 8} # terms in a round, else 16 as in shaders/tile.glsl: how often a ROLLED kernel's inner loop runs
 DEVICES = ['navi21', 'navi31', 'tgl', 'dg2', 'ga102']
 
 
@@ -40,7 +40,7 @@ def examine(build, device, *what):
     for kernel in kernels:
         kernel.update(machines.figures(device, kernel))
         e = kernel['executables'][-1]
-        trips = ROUND if 'ROLLED=1' in kernel['defines'].split() else 1
+        trips = ROUND.get(kernel['stem'], 16) if 'ROLLED=1' in kernel['defines'].split() else 1
         kernel['loop'] = loops.main_loop(e['language'], e['assembly'], trips) if 'assembly' in e else None
     return kernels
 

@@ -1,8 +1,9 @@
 """The main loop of a compiled kernel, read from the text that the driver's compiler gives of it.
 
-The main loop is, of those that hold the most multiply-adds, the smallest. Every instruction in it counts once, also
-where lanes may jump over it, so the share of multiply-adds is a lower bound. A loop within it is not told apart,
-unless its trips are given: then the main loop is the one around it, with what is within counted as often as it runs.
+The main loop is, of those that hold half of the most multiply-adds or more, the smallest. Every instruction in it
+counts once, also where lanes may jump over it, so the share of multiply-adds is a lower bound. A loop within it is not
+told apart, unless its trips are given: then the main loop is the one around it, with what is within counted as often
+as it runs.
 Kernels with few products have no such loop."""
 import re
 
@@ -157,9 +158,10 @@ def main_loop(language, text, trips=1):
     trips: how often the loop with the multiply-adds runs within the one around it."""
     code, loops = READERS[language](text)
     counted = [(tally(code[i] for i in sorted(l)), l) for l in loops]
-    inner, body = max(counted, key=lambda c: (c[0]['fma'], -c[0]['all']), default=({}, None))
-    if inner.get('fma', 0) < FMA_LEAST:
+    most = max((c['fma'] for c, _ in counted), default=0)
+    if most < FMA_LEAST:
         return None
+    inner, body = min((c for c in counted if 2 * c[0]['fma'] >= most), key=lambda c: c[0]['all'])
     around = min((c for c in counted if c[1] > body), key=lambda c: c[0]['all'], default=None)
     if trips == 1 or not around:
         return inner
