@@ -258,6 +258,24 @@ static void test_winograd_for_gpus(void **state)
     close_smaller(&j);
 }
 
+/* F(2x2,3x3): gradients of weights in one chunk, in some of several images and in some of an image; images
+ * and chunks in pieces; panels and rounds that are not full, and tiles over the edge. With 16 bits, too. */
+static void test_winograd2(void **state)
+{
+    (void)state;
+    static const char *const sizes[] = { "N=130 H=8 W=8 C=8 K=13", "N=2 H=33 W=35 C=12 K=37",
+                                         "N=9 H=9 W=6 C=70 K=37", "N=3 H=3 W=3 C=5 K=3" };
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        strata_judge j = smaller(i == 0 ? "range=32768" : NULL);
+        j.sizes = sizes[i / 2];
+        j.half = i % 2;
+        j.variant = "winograd2";
+        for (const strata_row *row = strata_rows; row->op; row++)
+            if (row->loose_variant) expect(strata_judge_row(&j, row));
+        close_smaller(&j);
+    }
+}
+
 static void test_updates_in_pieces(void **state)
 {
     (void)state;
@@ -343,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_lane_stores_of_depthwise),
         cmocka_unit_test(test_winograd_for_gpus),
         cmocka_unit_test(test_stores_by_address),
+        cmocka_unit_test(test_winograd2),
         cmocka_unit_test(test_updates_in_pieces),
         cmocka_unit_test(test_updates),
         cmocka_unit_test(test_augmentation),

@@ -12,8 +12,9 @@
 
 #include <string.h>
 
-const char *const conv2d_variants[] = { "plain",      "depthwise", "tile32",   "tile64",   "tile64x8",
-                                        "tile128x64", "tile128",   "subgroup", "winograd", NULL };
+const char *const conv2d_variants[] = { "plain",    "depthwise",  "tile32",  "tile64",
+                                        "tile64x8", "tile128x64", "tile128", "subgroup",
+                                        "winograd", "winograd2",  NULL };
 
 enum { MOST_CHUNKS = 256, MOST_CHUNKS_GPU = 1024 };
 

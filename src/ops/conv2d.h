@@ -23,7 +23,8 @@ typedef enum conv2d_variant {
     CONV2D_TILE128X64,
     CONV2D_TILE128,
     CONV2D_SUBGROUP,
-    CONV2D_WINOGRAD
+    CONV2D_WINOGRAD,
+    CONV2D_WINOGRAD2
 } conv2d_variant;
 extern const char *const conv2d_variants[];
 
@@ -50,6 +51,25 @@ typedef struct conv2d_chunks {
 
 /* At most `wanted` (at least 1) chunks of `images` images. */
 conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted);
+
+/* A run of images of such a sum, as one launch takes it. */
+typedef struct conv2d_run {
+    strata_images images;
+    uint32_t chunks, chunk_first; /* in it, and before it */
+    bool first;                   /* not a continuation of a chunk */
+} conv2d_run;
+conv2d_run conv2d_run_of(strata_images part, const conv2d_chunks *c);
+
+/* How many images a launch takes at most, given that `most` bind, so that no launch has both a piece of a
+ * chunk and a whole one. `most` is a multiple of the power of two that alignment asks for. */
+uint32_t conv2d_fit_to_chunks(uint32_t most, uint32_t images, const conv2d_chunks *c);
+
+/* How a run's sums begin. With one chunk the result itself is written, which all later runs go on with. */
+uint32_t conv2d_start_of(const conv2d_run *r, const conv2d_chunks *c, bool add);
+
+/* to[floats] (+)= the sum of c->count rows of so many floats at the begin of the scratch, in order. */
+strata_status conv2d_add_chunks(strata_stream *s, const strata_node *n, strata_slice to, uint64_t floats,
+                                const conv2d_chunks *c);
 
 /* The most chunks whose partial sums fit in so much scratch. */
 uint32_t conv2d_most_weight_chunks(const strata_node *n, uint64_t bytes);
@@ -117,6 +137,9 @@ conv2d_tile conv2d_product_tile(const strata_caps *caps, uint64_t rows, uint32_t
  * floats in a double: below the widest vectors that widens them, and all sums would be spilled so. */
 bool conv2d_stores_lanes(const strata_caps *caps);
 
+/* Are the terms of a round of blocks of `block` x `block` to stay in a loop? */
+bool conv2d_rolls(const strata_caps *caps, uint32_t block);
+
 /* Workgroups: tiles of rows folded over x and y, tiles of columns times `splits` in z. */
 void conv2d_tile_grid(uint32_t groups[3], const conv2d_tile *t, uint64_t rows, uint32_t cols,
                       uint32_t splits);
@@ -137,12 +160,22 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_w(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n);
 
-/* The passes by Winograd's F(4x4,3x3): 3 x 3 windows of stride 1, which lie in as much scratch as said. */
+/* Is this a pass that Winograd's transforms are for: 3 x 3 windows of stride 1? */
+bool conv2d_suits_winograd(const strata_node *n, strata_pass pass);
+
+/* The passes by Winograd's F(4x4,3x3), which lie in as much scratch as said. */
 bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_pass pass);
 bool conv2d_winograd_admits(const strata_caps *caps, const strata_node *n, strata_pass pass);
 uint64_t conv2d_winograd_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass);
 strata_status conv2d_winograd_forward(strata_stream *s, const strata_node *n);
 strata_status conv2d_winograd_backward_x(strata_stream *s, const strata_node *n);
 strata_status conv2d_winograd_backward_w(strata_stream *s, const strata_node *n);
+
+/* The same by F(2x2,3x3), in one kernel. */
+bool conv2d_winograd2_admits(const strata_caps *caps, const strata_node *n, strata_pass pass);
+uint64_t conv2d_winograd2_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass);
+strata_status conv2d_winograd2_forward(strata_stream *s, const strata_node *n);
+strata_status conv2d_winograd2_backward_x(strata_stream *s, const strata_node *n);
+strata_status conv2d_winograd2_backward_w(strata_stream *s, const strata_node *n);
 
 #endif

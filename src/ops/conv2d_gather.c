@@ -237,7 +237,9 @@ static strata_status record(gather *g)
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode)
 {
     (void)mode;
-    if (strata_op_variant(s, n, STRATA_FORWARD) == CONV2D_WINOGRAD) return conv2d_winograd_forward(s, n);
+    const conv2d_variant v = strata_op_variant(s, n, STRATA_FORWARD);
+    if (v == CONV2D_WINOGRAD) return conv2d_winograd_forward(s, n);
+    if (v == CONV2D_WINOGRAD2) return conv2d_winograd2_forward(s, n);
     const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
@@ -245,7 +247,7 @@ strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode
     const int32_t w_step = (int32_t)((uint64_t)z.rows * z.cols / 4);
     gather g = {
         .stream = s, .node = n, .pass = STRATA_FORWARD, .x = x, .y = y,
-        .variant = strata_op_variant(s, n, STRATA_FORWARD),
+        .variant = v,
         .relu = o->relu,
         .args = {
             .x = n->in[0]->data, .y = n->out->data,
@@ -454,8 +456,9 @@ static strata_status backward_whole_image(strata_stream *s, const strata_node *n
 
 strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
 {
-    if (strata_op_variant(s, n, STRATA_BACKWARD_X) == CONV2D_WINOGRAD)
-        return conv2d_winograd_backward_x(s, n);
+    const conv2d_variant v = strata_op_variant(s, n, STRATA_BACKWARD_X);
+    if (v == CONV2D_WINOGRAD) return conv2d_winograd_backward_x(s, n);
+    if (v == CONV2D_WINOGRAD2) return conv2d_winograd2_backward_x(s, n);
     if (is_whole_image(n)) return backward_whole_image(s, n);
     const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
@@ -463,16 +466,16 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
     strata_slice w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats);
     const bool turned = turns(s, n);
     if (!turned && !is_symmetric(&z)) {
-        uint32_t h[2], v[2];
+        uint32_t h[2], q[2];
         conv2d_live_taps(h, n, 0);
-        conv2d_live_taps(v, n, 1);
-        const uint32_t last = h[1] && v[1] ? (h[1] - 1) * o->kernel[1] + v[1] : 0;
-        STRATA_TRY(transpose(s, n, &z, h[0] * o->kernel[1] + v[0], last));
+        conv2d_live_taps(q, n, 1);
+        const uint32_t last = h[1] && q[1] ? (h[1] - 1) * o->kernel[1] + q[1] : 0;
+        STRATA_TRY(transpose(s, n, &z, h[0] * o->kernel[1] + q[0], last));
         w = transposed_of(n, &z);
     }
     gather g = {
         .stream = s, .node = n, .pass = STRATA_BACKWARD_X, .x = x, .y = y,
-        .variant = strata_op_variant(s, n, STRATA_BACKWARD_X),
+        .variant = v,
         .turned = turned,
         .args = {
             .x = n->out->grad, .y = n->in[0]->grad, .w = w,
@@ -485,6 +488,6 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n)
         },
     };
     for (uint32_t h = 0; h < o->stride[0]; h++)
-        for (uint32_t v = 0; v < o->stride[1]; v++) STRATA_TRY(record_phase(&g, &z, h, v));
+        for (uint32_t q = 0; q < o->stride[1]; q++) STRATA_TRY(record_phase(&g, &z, h, q));
     return STRATA_OK;
 }

@@ -13,16 +13,7 @@ enum {
     GPU_GROUPS = 12 /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
 };
 
-/* A run of images of a chunked sum, as one launch takes it. */
-typedef struct sum_run {
-    strata_images images;
-    uint32_t chunks, chunk_first; /* in it, and before it */
-    bool first;                   /* not a continuation of a chunk */
-} sum_run;
-
-/* How many images a launch takes at most, given that `most` bind, so that no launch has both a piece of a
- * chunk and a whole one. `most` is a multiple of the power of two that alignment asks for. */
-static uint32_t fit_to_chunks(uint32_t most, uint32_t images, const conv2d_chunks *c)
+uint32_t conv2d_fit_to_chunks(uint32_t most, uint32_t images, const conv2d_chunks *c)
 {
     if (most >= images) return images;
     if (most >= c->images) return most - most % c->images;
@@ -31,23 +22,21 @@ static uint32_t fit_to_chunks(uint32_t most, uint32_t images, const conv2d_chunk
     return power;
 }
 
-static sum_run run_of(strata_images part, const conv2d_chunks *c)
+conv2d_run conv2d_run_of(strata_images part, const conv2d_chunks *c)
 {
     const uint32_t spans = (part.count + c->images - 1) / c->images;
-    return (sum_run) { part, spans * c->parts, part.first / c->images * c->parts,
-                       part.first % c->images == 0 };
+    return (conv2d_run) { part, spans * c->parts, part.first / c->images * c->parts,
+                          part.first % c->images == 0 };
 }
 
-/* How a run's sums begin. With one chunk the result itself is written, which all later runs go on with. */
-static uint32_t start_of(const sum_run *r, const conv2d_chunks *c, bool add)
+uint32_t conv2d_start_of(const conv2d_run *r, const conv2d_chunks *c, bool add)
 {
     const bool begins = c->count == 1 ? r->images.first == 0 && !add : r->first;
     return begins ? CONV2D_ZERO : CONV2D_OLD;
 }
 
-/* to[quads] (+)= sum of the first c->count rows of the scratch, in order. */
-static strata_status reduce(strata_stream *s, const strata_node *n, strata_slice to, uint64_t floats,
-                            const conv2d_chunks *c)
+strata_status conv2d_add_chunks(strata_stream *s, const strata_node *n, strata_slice to, uint64_t floats,
+                                const conv2d_chunks *c)
 {
     const struct conv2d_sum_args a = { .from = strata_slice_part(n->scratch, 0, 4 * floats * c->count),
                                        .to = strata_slice_part(to, 0, 4 * floats),
@@ -213,15 +202,16 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
     const conv2d_variant v = strata_op_variant(s, n, STRATA_BACKWARD_W);
     if (v == CONV2D_WINOGRAD) return conv2d_winograd_backward_w(s, n);
+    if (v == CONV2D_WINOGRAD2) return conv2d_winograd2_backward_w(s, n);
     const conv2d_chunks c = conv2d_cut(y.n, z.pixels, conv2d_weight_chunks(caps, n, v));
     const strata_slice whole = n->param[CONV2D_WEIGHT]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
-    most = fit_to_chunks(most, y.n, &c);
+    most = conv2d_fit_to_chunks(most, y.n, &c);
     weight_sum g = { s, n, v, c, false };
     g.apart = is_apart(caps, &g, most);
     for (strata_images part = { 0 }; strata_images_next(&part, y.n, most);) {
-        const sum_run run = run_of(part, &c);
+        const conv2d_run run = conv2d_run_of(part, &c);
         struct conv2d_weight_args a = {
             .x = strata_images_of(n->in[0]->data, x, part),
             .dy = strata_images_of(n->out->grad, y, part),
@@ -248,11 +238,11 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
             .chunk = c.chunk,
             .chunks = run.chunks,
             .chunk_first = run.chunk_first,
-            .start = start_of(&run, &c, n->add_param),
+            .start = conv2d_start_of(&run, &c, n->add_param),
         };
         STRATA_TRY(weight_taps(&g, &a));
     }
-    return c.count == 1 ? STRATA_OK : reduce(s, n, whole, z.floats, &c);
+    return c.count == 1 ? STRATA_OK : conv2d_add_chunks(s, n, whole, z.floats, &c);
 }
 
 /* ---- Biases ---------------------------------------------------------------------------------------- */
@@ -269,9 +259,9 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
     const strata_slice whole = n->param[CONV2D_BIAS]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
-    most = fit_to_chunks(most, y.n, &c);
+    most = conv2d_fit_to_chunks(most, y.n, &c);
     for (strata_images part = { 0 }; strata_images_next(&part, y.n, most);) {
-        const sum_run run = run_of(part, &c);
+        const conv2d_run run = conv2d_run_of(part, &c);
         const struct conv2d_sum_args a = { .from = strata_images_of(n->out->grad, y, part),
                                            .to = strata_slice_part(to, 0, 4 * (uint64_t)z.cols * c.count),
                                            .rows = part.count * z.pixels,
@@ -282,7 +272,7 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
                                            .chunk = c.chunk,
                                            .chunks = run.chunks,
                                            .chunk_first = run.chunk_first,
-                                           .start = start_of(&run, &c, n->add_param) };
+                                           .start = conv2d_start_of(&run, &c, n->add_param) };
         strata_launch how = { .pass = STRATA_BACKWARD_STATS,
                               .variant = "plain",
                               .defines = strata_texels(s, &a, &conv2d_sum_kernel) ? "TEXEL=1" : "",
@@ -290,7 +280,7 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
         strata_grid(how.groups, (uint64_t)a.chunks * a.quads, STRATA_GROUP);
         STRATA_TRY(strata_stream_launch(s, &conv2d_sum_kernel, &how, &a));
     }
-    return c.count == 1 ? STRATA_OK : reduce(s, n, whole, z.cols, &c);
+    return c.count == 1 ? STRATA_OK : conv2d_add_chunks(s, n, whole, z.cols, &c);
 }
 
 strata_status conv2d_backward(strata_stream *s, const strata_node *n)

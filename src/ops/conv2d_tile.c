@@ -45,6 +45,7 @@ bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pa
         return caps->vulkan && caps->cpu_type && z.groups == 1 &&
                (caps->subgroup == 4 || caps->subgroup == 8 || caps->subgroup == 16);
     case CONV2D_WINOGRAD: return conv2d_winograd_admits(caps, n, pass);
+    case CONV2D_WINOGRAD2: return conv2d_winograd2_admits(caps, n, pass);
     default: return false;
     }
 }
@@ -52,6 +53,7 @@ bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pa
 uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
     if (i == CONV2D_WINOGRAD) return conv2d_winograd_scratch(caps, n, pass);
+    if (i == CONV2D_WINOGRAD2) return conv2d_winograd2_scratch(caps, n, pass);
     if ((!conv2d_is_tile(i) && i != CONV2D_DEPTHWISE) || pass != STRATA_BACKWARD_W) return 0;
     const uint32_t chunks = caps->vulkan ? conv2d_weight_chunks(caps, n, (conv2d_variant)i)
                                          : conv2d_most_weight_chunks(n, CONV2D_PARTIALS_GPU);
@@ -166,14 +168,14 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
     return t;
 }
 
-/* Are the terms of a round to stay in a loop? Blocks of 8 x 8 spill hundreds of registers on Intel where all
- * are in line, and makers that are not known may be like it. AMD's and NVIDIA's compilers keep them, and a
- * loop costs: 11 points of 75 % multiply-adds of all instructions there (navi21, 128 x 64), a sixth of the
- * time on an H100, and 15 of 55 in blocks of 4 x 4 on Intel, which spill nowhere. Software devices take
- * longer to compile the long kernel than to run the other. */
-static bool rolls(const strata_caps *caps, const struct tile_shape *t)
+/* Blocks of 8 x 8 spill hundreds of registers on Intel where all terms are in line, and makers that are not
+ * known may be like it. AMD's and NVIDIA's compilers keep them, and a loop costs: 11 points of 75 %
+ * multiply-adds of all instructions there (navi21, 128 x 64), a sixth of the time on an H100, and 15 of 55 in
+ * blocks of 4 x 4 on Intel, which spill nowhere. Software devices take longer to compile the long kernel than
+ * to run the other. */
+bool conv2d_rolls(const strata_caps *caps, uint32_t block)
 {
-    return caps->cpu_type || (t->block > 4 && caps->vendor_id != AMD && caps->vendor_id != NVIDIA);
+    return caps->cpu_type || (block > 4 && caps->vendor_id != AMD && caps->vendor_id != NVIDIA);
 }
 
 static conv2d_tile shared_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
@@ -182,7 +184,7 @@ static conv2d_tile shared_tile(const strata_caps *caps, conv2d_variant v, const 
     conv2d_tile t = { .rows = shape->rows, .cols = shape->cols };
     snprintf(t.defines, sizeof t.defines, "GROUP=%u TILE_ROWS=%u TILE_COLS=%u BLOCK=%u%s%s%s",
              invocations(shape), shape->rows, shape->cols, shape->block, p->whole ? " WHOLE=1" : "",
-             p->ragged ? " RAGGED=1" : "", rolls(caps, shape) ? " ROLLED=1" : "");
+             p->ragged ? " RAGGED=1" : "", conv2d_rolls(caps, shape->block) ? " ROLLED=1" : "");
     return t;
 }
 

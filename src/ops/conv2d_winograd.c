@@ -111,8 +111,8 @@ static winograd winograd_of(const strata_caps *caps, const strata_node *n, strat
     return g;
 }
 
-/* Can it be done this way at all? A window that is the whole image has but one output. */
-static bool suits(const strata_node *n, strata_pass pass)
+/* A window that is the whole image has but one output. */
+bool conv2d_suits_winograd(const strata_node *n, strata_pass pass)
 {
     const conv2d_options *o = n->options;
     for (int side = 0; side < 2; side++)
@@ -123,7 +123,7 @@ static bool suits(const strata_node *n, strata_pass pass)
 
 bool conv2d_winograd_admits(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
-    return suits(n, pass) && winograd_of(caps, n, pass).run > 0;
+    return conv2d_suits_winograd(n, pass) && winograd_of(caps, n, pass).run > 0;
 }
 
 /* What a pass takes, in the time of a multiplication and addition of a direct sum: on the processor, where
@@ -166,7 +166,7 @@ bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_
 
 uint64_t conv2d_winograd_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
-    return suits(n, pass) ? winograd_of(caps, n, pass).end : 0;
+    return conv2d_suits_winograd(n, pass) ? winograd_of(caps, n, pass).end : 0;
 }
 
 /* ---- Launches ------------------------------------------------------------------------------------ */
