@@ -147,11 +147,16 @@ void main()
     clear_sums();
     for (uint k = first; k < end; k += ROUND) {
         if (k + t >= end) at.n = images; // nothing is read
-        vec4 xs[4] = points_of(window_of(at, i), x_quad, sign_of(i));
+        vec4 xs[4] = points_of(window_of(at, i), x_quad, sign_of(i)), ys[4];
+#ifndef ROLLED
+        ys = points_of_tile(at, i, y_quad);
+#endif
         barrier(); // all have multiplied the round before
         [[unroll]] for (uint j = 0; j < 4; j++) room[(t * POINTS + 4 * i + j) * LINE + quad] = xs[j];
-        xs = points_of_tile(at, i, y_quad);
-        [[unroll]] for (uint j = 0; j < 4; j++) room[FACTOR + (t * POINTS + 4 * i + j) * LINE + quad] = xs[j];
+#ifdef ROLLED // as late as can be: not all compilers have registers for both
+        ys = points_of_tile(at, i, y_quad);
+#endif
+        [[unroll]] for (uint j = 0; j < 4; j++) room[FACTOR + (t * POINTS + 4 * i + j) * LINE + quad] = ys[j];
         barrier();
         multiply(0);
         advance(at, step);
@@ -201,7 +206,7 @@ void main()
 #endif
         barrier(); // all have multiplied the round before
         [[unroll]] for (uint j = 0; j < 4; j++) put_turned(quad, 4 * i + j, t, xs[j]);
-#ifdef ROLLED // as late as can be: not all compilers have registers for both
+#ifdef ROLLED // late, as in BACKWARD_W
         LOAD_US
 #endif
         [[unroll]] for (uint l = 0; l < FACTOR / GROUP; l++) room[FACTOR + lane + l * GROUP] = us[l];

@@ -52,16 +52,24 @@ void multiply(const uint turn)
     }
 }
 
-// Leave half of the sums, the quads of columns 4 j to 4 j + 3, where `left` finds them.
+// Where a row and a quad of columns are left at point (i, k), so that neighbours of other rows or other lines
+// of points do not meet in a bank.
+uint place_of(uint i, uint k, uint row, uint quad)
+{
+    return (((4 * i + k) * 32 + row) * 4 + quad) ^ 4 * ((row / 4 + i) % 2);
+}
+
+// Leave half of the sums, the quads of columns 4 j to 4 j + 3, for all to read.
 void leave(const uint j)
 {
     barrier();
-    [[unroll]] for (uint i = 0; i < 8; i++) room[(lane / 16 * 32 + row_of(i)) * 4 + lane % 4] = sum[i][j];
+    [[unroll]] for (uint r = 0; r < 8; r++)
+        room[place_of(lane / 64, lane / 16 % 4, row_of(r), lane % 4)] = sum[r][j];
     barrier();
 }
 
-// Of point (i, k): a row, and one of those four quads of columns.
-vec4 left(uint i, uint k, uint row, uint quad) { return room[((4 * i + k) * 32 + row) * 4 + quad]; }
+// What was left at point (i, k): a row of one of those quads.
+vec4 left(uint i, uint k, uint row, uint quad) { return room[place_of(i, k, row, quad)]; }
 
 vec4[4] input_points(vec4 d[4]) // B^T d
 {

@@ -258,20 +258,33 @@ static void test_winograd_for_gpus(void **state)
     close_smaller(&j);
 }
 
-/* F(2x2,3x3): gradients of weights in one chunk, in some of several images and in some of an image; images
- * and chunks in pieces; panels and rounds that are not full, and tiles over the edge. With 16 bits, too. */
+/* F(2x2,3x3): gradients of weights in chunks of several images, of a part of one, and in one chunk, all cut
+ * by launches; panels and rounds that are not full, and tiles over the edge; windows that lie in the padding.
+ * With 16 bits, too. */
 static void test_winograd2(void **state)
 {
     (void)state;
-    static const char *const sizes[] = { "N=130 H=8 W=8 C=8 K=13", "N=2 H=33 W=35 C=12 K=37",
-                                         "N=9 H=9 W=6 C=70 K=37", "N=3 H=3 W=3 C=5 K=3" };
-    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
-        strata_judge j = smaller(i == 0 ? "range=32768" : NULL);
-        j.sizes = sizes[i / 2];
+    static const strata_row far = { "conv2d",   "x:N,H,W,C",   "out=K kernel=3 pad=4,3",  "x",
+                                    .range = 1, .terms = nine, .flags = STRATA_ROW_SPLITS };
+    static const struct {
+        const char *limits, *sizes;
+    } cases[] = {
+        { "range=65536", "N=130 H=8 W=8 C=8 K=13" },
+        { "range=524288", "N=2 H=32 W=34 C=16 K=64" },
+        { "range=16384", "N=63 H=3 W=3 C=5 K=3" },
+        { NULL, "N=9 H=9 W=6 C=70 K=37" },
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        strata_judge j = smaller(cases[i / 2].limits);
+        j.sizes = cases[i / 2].sizes;
         j.half = i % 2;
         j.variant = "winograd2";
         for (const strata_row *row = strata_rows; row->op; row++)
             if (row->loose_variant) expect(strata_judge_row(&j, row));
+        const uint32_t lines = j.lines;
+        j.sizes = "N=3 H=1 W=5 C=5 K=6";
+        expect(strata_judge_row(&j, &far));
+        assert_true(lines > 0 && j.lines > lines);
         close_smaller(&j);
     }
 }

@@ -42,10 +42,10 @@ typedef struct conv2d_size {
 } conv2d_size;
 conv2d_size conv2d_size_of(const strata_node *n);
 
-/* A sum over the pixels of y, cut into chunks of a fixed size, so that its order depends on no timing.
- * `parts` chunks make a span, which is a power of two of images. */
+/* A sum over the pixels of y or its tiles, cut into chunks of a fixed size, so that its order depends on no
+ * timing. `parts` chunks make a span, which is a power of two of images. */
 typedef struct conv2d_chunks {
-    uint32_t count, span, parts, chunk; /* the last three as the shaders take them, in pixels */
+    uint32_t count, span, parts, chunk; /* the last three as the shaders take them */
     uint32_t images;                    /* of a span */
 } conv2d_chunks;
 
@@ -103,7 +103,10 @@ typedef struct conv2d_window {
     uint32_t line;           /* pixels of a line */
     bool biased;             /* sums begin with the bias */
 } conv2d_window;
-enum { CONV2D_STRIP = 4 }; /* pixels of a strip at most */
+enum {
+    CONV2D_STRIP = 4,         /* pixels of a strip at most */
+    CONV2D_CORES_UNKNOWN = 32 /* what a device that does not say is taken to have */
+};
 
 /* Pixels of a strip on lines of so many. */
 uint32_t conv2d_strip(uint32_t line);
@@ -160,7 +163,8 @@ strata_status conv2d_backward_x(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_w(strata_stream *s, const strata_node *n);
 strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n);
 
-/* Is this a pass that Winograd's transforms are for: 3 x 3 windows of stride 1? */
+/* Is this a pass that Winograd's transforms are for: one group, 3 x 3 windows of stride and dilation 1, more
+ * than one output of an image? */
 bool conv2d_suits_winograd(const strata_node *n, strata_pass pass);
 
 /* The passes by Winograd's F(4x4,3x3), which lie in as much scratch as said. */

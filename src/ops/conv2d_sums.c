@@ -7,7 +7,6 @@
 #include "conv2d_weight.args.h"
 
 enum {
-    CORES_UNKNOWN = 32,
     CACHE_BYTES = 2 << 20, /* of x and dy in a chunk: at 4, llvmpipe 22.3 waits for memory in [64,8,8,256] */
     STRIP_GROUPS = 8,
     GPU_GROUPS = 12 /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
@@ -62,7 +61,7 @@ uint32_t conv2d_weight_chunks(const strata_caps *caps, const strata_node *n, con
 {
     const conv2d_size z = conv2d_size_of(n);
     const uint64_t rows = (uint64_t)z.taps * z.rows, pixels = (uint64_t)n->out->shape.n * z.pixels;
-    const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
+    const uint32_t cores = caps->cores ? caps->cores : CONV2D_CORES_UNKNOWN;
     const bool gpu = (conv2d_is_tile(v) || v == CONV2D_DEPTHWISE) && !caps->cpu_type;
     uint64_t wanted = 1, most = conv2d_most_weight_chunks(n, gpu ? CONV2D_PARTIALS_GPU : CONV2D_PARTIALS);
     if (!caps->vulkan) return 1;                   /* the reference splits over weights */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 enum {
-    CORES_UNKNOWN = 32,
     INTEL = 0x8086, /* vendor ids */
     AMD = 0x1002,
     NVIDIA = 0x10de,
@@ -66,7 +65,7 @@ uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pa
  * some in 128 x 64, none in 128 x 128, whose invocations load less each), the largest is 128 x 128. */
 static uint32_t fitting_tile(const strata_caps *caps, uint64_t rows, uint64_t cols)
 {
-    const uint32_t cores = caps->cores ? caps->cores : CORES_UNKNOWN;
+    const uint32_t cores = caps->cores ? caps->cores : CONV2D_CORES_UNKNOWN;
     const uint32_t order[] = { caps->vendor_id == INTEL ? CONV2D_TILE128 : CONV2D_TILE128X64, CONV2D_TILE64,
                                CONV2D_TILE32 };
     for (uint32_t i = 0; i < 3; i++) {

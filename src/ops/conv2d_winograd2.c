@@ -21,7 +21,6 @@ enum { /* of the shaders */
        SHARED = 2 * ROUND * POINTS * LINE * 16 /* bytes */
 };
 enum {
-    CORES_UNKNOWN = 32,
     GROUPS = 4,       /* of a weight gradient, for a core: some two are there at once */
     LEAST_TILES = 128 /* of one of those groups: 16 rounds for each time that it transforms back */
 };
@@ -55,7 +54,7 @@ static uint32_t chunks_of(const strata_caps *caps, const strata_node *n, const w
 {
     const uint64_t bytes = 4 * conv2d_size_of(n).floats, tiles = (uint64_t)g->to.n * g->tiles_h * g->tiles_w;
     const uint64_t groups = (uint64_t)ceiling(g->from_quads, LINE) * g->panels;
-    uint64_t wanted = ceiling(GROUPS * (uint64_t)(caps->cores ? caps->cores : CORES_UNKNOWN), groups);
+    uint64_t wanted = ceiling(GROUPS * (uint64_t)(caps->cores ? caps->cores : CONV2D_CORES_UNKNOWN), groups);
     uint64_t most = conv2d_most_weight_chunks(n, CONV2D_PARTIALS_GPU);
     if (!caps->vulkan) return 1;
     if (most > caps->max_range / bytes) most = caps->max_range / bytes;
@@ -79,7 +78,8 @@ uint64_t conv2d_winograd2_scratch(const strata_caps *caps, const strata_node *n,
     if (!conv2d_suits_winograd(n, pass)) return 0;
     const winograd2 g = winograd2_of(n, pass);
     if (pass != STRATA_BACKWARD_W) return g.u_bytes;
-    const uint32_t chunks = chunks_of(caps, n, &g);
+    const uint32_t chunks = caps->vulkan ? chunks_of(caps, n, &g)
+                                         : conv2d_most_weight_chunks(n, CONV2D_PARTIALS_GPU);
     return chunks > 1 ? 4 * conv2d_size_of(n).floats * chunks : 0;
 }
 
@@ -89,8 +89,8 @@ static strata_status launch(strata_stream *s, const struct winograd2_args *a, st
                             const uint32_t groups[3], uint32_t split)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
-    const bool back = pass == STRATA_BACKWARD_W;
-    const bool ragged = back ? a->depth % (4 * LINE) || a->width % (4 * LINE) : a->depth % ROUND;
+    const bool sums_tiles = pass == STRATA_BACKWARD_W;
+    const bool ragged = sums_tiles ? a->depth % (4 * LINE) || a->width % (4 * LINE) : a->depth % ROUND;
     char defines[64];
     snprintf(defines, sizeof defines, "GROUP=%u%s%s%s", GROUP, ragged ? " RAGGED=1" : "",
              conv2d_rolls(caps, BLOCK) ? " ROLLED=1" : "", a->start & CONV2D_RELU ? " RELU=1" : "");
@@ -104,20 +104,19 @@ static strata_status launch(strata_stream *s, const struct winograd2_args *a, st
 
 /* The weights of a node at the points, in the scratch. */
 static strata_status transform_weights(strata_slice *u, strata_stream *s, const strata_node *n,
-                                       strata_pass pass)
+                                       strata_pass pass, const winograd2 *g)
 {
-    const winograd2 g = winograd2_of(n, pass);
     const conv2d_size z = conv2d_size_of(n);
     const struct winograd2_weight_args a = { .w = strata_param_read(n->param[CONV2D_WEIGHT], z.floats),
-                                             .u = strata_slice_part(n->scratch, 0, g.u_bytes),
-                                             .rows = g.rows,
-                                             .panels = g.panels,
-                                             .row_end = 4 * g.from_quads,
-                                             .quads = g.to_quads,
+                                             .u = strata_slice_part(n->scratch, 0, g->u_bytes),
+                                             .rows = g->rows,
+                                             .panels = g->panels,
+                                             .row_end = 4 * g->from_quads,
+                                             .quads = g->to_quads,
                                              .w_rows = z.rows,
                                              .w_quads = z.cols / 4 };
     strata_launch how = { .pass = pass, .variant = conv2d_variants[CONV2D_WINOGRAD2], .defines = "" };
-    strata_grid(how.groups, (uint64_t)g.panels * g.rows * LINE, STRATA_GROUP);
+    strata_grid(how.groups, (uint64_t)g->panels * g->rows * LINE, STRATA_GROUP);
     *u = a.u;
     return strata_stream_launch(s, &winograd2_weight_kernel, &how, &a);
 }
@@ -142,21 +141,21 @@ static struct winograd2_args args_of(const winograd2 *g, int32_t pad_h, int32_t 
                                      .chunk = 1 };
 }
 
-/* All images, as many at a time as bind. `a` has the start and bias. */
-static strata_status record(strata_stream *s, const strata_node *n, strata_pass pass, struct winograd2_args a,
-                            strata_slice from, strata_slice to)
+/* All images, as many at a time as bind. `a` has the whole tensors, the start and the bias. */
+static strata_status record(strata_stream *s, const strata_node *n, strata_pass pass, const winograd2 *g,
+                            struct winograd2_args a)
 {
-    const winograd2 g = winograd2_of(n, pass);
+    const strata_slice from = a.x, to = a.to;
     uint32_t most = 0;
-    STRATA_TRY(transform_weights(&a.by, s, n, pass));
+    STRATA_TRY(transform_weights(&a.by, s, n, pass, g));
     STRATA_TRY(strata_images_per_launch(&most, s, n));
-    for (strata_images part = { 0 }; strata_images_next(&part, g.to.n, most);) {
-        const uint64_t tiles = (uint64_t)part.count * g.tiles_h * g.tiles_w;
+    for (strata_images part = { 0 }; strata_images_next(&part, g->to.n, most);) {
+        const uint64_t tiles = (uint64_t)part.count * g->tiles_h * g->tiles_w;
         uint32_t groups[3];
         strata_grid(groups, tiles, TILES);
-        groups[2] = g.panels;
-        a.x = strata_images_of(from, g.from, part);
-        a.to = strata_images_of(to, g.to, part);
+        groups[2] = g->panels;
+        a.x = strata_images_of(from, g->from, part);
+        a.to = strata_images_of(to, g->to, part);
         a.images = part.count;
         STRATA_TRY(launch(s, &a, pass, groups, 0));
     }
@@ -173,7 +172,8 @@ strata_status conv2d_winograd2_forward(strata_stream *s, const strata_node *n)
     struct winograd2_args a = args_of(&g, (int32_t)o->pad[0], (int32_t)o->pad[1]);
     if (bias) a.bias = bias->data, a.start = CONV2D_BIASED;
     if (o->relu) a.start |= CONV2D_RELU;
-    return record(s, n, STRATA_FORWARD, a, n->in[0]->data, n->out->data);
+    a.x = n->in[0]->data, a.to = n->out->data;
+    return record(s, n, STRATA_FORWARD, &g, a);
 }
 
 strata_status conv2d_winograd2_backward_x(strata_stream *s, const strata_node *n)
@@ -182,7 +182,8 @@ strata_status conv2d_winograd2_backward_x(strata_stream *s, const strata_node *n
     const winograd2 g = winograd2_of(n, STRATA_BACKWARD_X);
     struct winograd2_args a = args_of(&g, 2 - (int32_t)o->pad[0], 2 - (int32_t)o->pad[1]);
     a.start = n->add_in[0] ? CONV2D_OLD : CONV2D_ZERO;
-    return record(s, n, STRATA_BACKWARD_X, a, n->out->grad, n->in[0]->grad);
+    a.x = n->out->grad, a.to = n->in[0]->grad;
+    return record(s, n, STRATA_BACKWARD_X, &g, a);
 }
 
 strata_status conv2d_winograd2_backward_w(strata_stream *s, const strata_node *n)

@@ -30,6 +30,8 @@ RUNS = { # name: size of images, options
     'resnet18 small': ('32', '--model resnet18 --stem small --batch 64 --opt sgd'),
     'resnet18 imagenet': ('224', '--model resnet18 --stem imagenet --batch 16 --opt adamw'),
     'resnet18 fp16': ('32', '--model resnet18 --stem small --batch 64 --opt sgd --precision fp16'),
+    'resnet18 winograd': ('32', '--model resnet18 --stem small --batch 64 --opt sgd --variants conv2d=winograd'),
+    'resnet18 winograd2': ('32', '--model resnet18 --stem small --batch 64 --opt sgd --variants conv2d=winograd2'),
     'resnet50': ('32', '--model resnet50 --stem imagenet --batch 32 --opt lamb'),
     'mobilenet-v1': ('32', '--model mobilenet-v1 --batch 32 --opt lars'),
 }

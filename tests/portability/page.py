@@ -75,8 +75,19 @@ def percent(x):
     return f'{100 * x:.0f} %'
 
 
+INNER = 'lanes|registers|spilled, scratch|waves|FMA of all|FMA of ALU|shared B/FMA|loads/FMA'
+
+
+def inner_loop(k):
+    c = k['loop']
+    alu = c['fma'] + c['alu'] - c['pairs']
+    return '|'.join(map(str, (k['lanes'], k['registers'], f"{k['spilled']}, {k['scratch']}", k['waves'],
+                              percent(c['fma'] / c['all']), percent(c['fma'] / alu),
+                              f"{c['lds_bytes'] / c['fma']:.2f}", f"{(c['lds'] + c['load']) / c['fma']:.3f}")))
+
+
 def kernels_table(found):
-    yield 'device|pass|tile, block|lanes|registers|spilled, scratch|waves|FMA of all|FMA of ALU|shared B/FMA|loads/FMA'
+    yield f'device|pass|tile, block|{INNER}'
     for name, device in found['devices'].items():
         for stem, pass_ in PASSES:
             groups = collections.defaultdict(collections.Counter)
@@ -86,12 +97,19 @@ def kernels_table(found):
             for tile, defines in groups.items():
                 k = next(k for k in device['kernels']
                          if (k['stem'], k['defines']) == (stem, defines.most_common(1)[0][0]))
-                c = k['loop']
-                alu = c['fma'] + c['alu'] - c['pairs']
-                yield '|'.join(map(str, (name, pass_, tile, k['lanes'], k['registers'],
-                                         f"{k['spilled']}, {k['scratch']}", k['waves'], percent(c['fma'] / c['all']),
-                                         percent(c['fma'] / alu), f"{c['lds_bytes'] / c['fma']:.2f}",
-                                         f"{(c['lds'] + c['load']) / c['fma']:.3f}")))
+                yield f'{name}|{pass_}|{tile}|{inner_loop(k)}'
+
+
+def fused_table(found):
+    """Winograd's F(2x2,3x3) in one kernel, the one that most of its launches are of."""
+    yield f'device|pass|{INNER}'
+    for name, device in found['devices'].items():
+        launches = collections.Counter(gpus.identity(l) for l in device['launches']['resnet18 winograd2']
+                                       if l['kernel'] == 'winograd2' and l['phase'] == 'first')
+        for pass_ in ('FORWARD', 'BACKWARD_X', 'BACKWARD_W'):
+            most = next(i for i, _ in launches.most_common() if f'PASS={pass_}' in i[1].split())
+            k = next(k for k in device['kernels'] if gpus.identity(k) == most)
+            yield f'{name}|{pass_}|{inner_loop(k)}'
 
 
 def steps_table(found):
@@ -169,7 +187,7 @@ def limits_table(found):
            f"{bench['train_cpu_s']:.2f} s of processor time, {1e6 * bench['host_s']:.0f} us of it the host's work")
 
 
-TABLES = {'drivers': drivers_table, 'kernels': kernels_table, 'steps': steps_table, 'stems': stems_table,
+TABLES = {'drivers': drivers_table, 'kernels': kernels_table, 'fused': fused_table, 'steps': steps_table, 'stems': stems_table,
           'limits': limits_table, 'software': software_table}
 
 
