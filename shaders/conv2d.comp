@@ -2,7 +2,6 @@
 #define DIGIT_BITS 1
 #include "kernel.glsl"
 #include "tensor.glsl"
-#include "epilogue.glsl"
 
 // Convolution as one sum over taps and channels; both passes are the same gather, with other arguments.
 //   FORWARD     y[n,p,q,o]  = bias[o] + sum_{r,s,c} x[n, p stride - pad + r dilation, .., c] w[r,s,c,o]
@@ -20,18 +19,24 @@
 #define IN vec4
 READS(0, x); // [images, x_h, x_w, 4 x_quads]
 READS(1, w); // [taps, depth rounded up to 4 where groups == 1, 4 y_quads]
+READS(5, z);     // as y; read where SUM is defined, see epilogue.glsl
+READS(6, table); // [4, y_quads], read where NORM is
 #define X(i) AT(x, i)
 #define W(i) AT(w, i)
 #else
 #define IN float
 FLOATS(0, x);
 FLOATS(1, w);
+FLOATS(5, z);
+FLOATS(6, table);
 #define X(i) PICK(0, x, i)
 #define W(i) PICK(1, w, i)
 #endif
 #ifndef OUT
 #define OUT IN
 #endif
+#define ENDS OUT
+#include "epilogue.glsl"
 #if (HALF & 8) == 0 // what is stored of y: an OUT, or two or four floats of 16 bits
 #define STORED OUT
 #elif defined(TILE_ROWS) || defined(DEPTHWISE) || (defined(SG) && WIDE == 4)
@@ -134,7 +139,9 @@ void main()
         sum += mix(v, vec4(0.0), bvec4(from == NOWHERE)) * W(tap + col);
         advance(a, b, ivec2(0, taps_w));
     }
-    PUT(y, to, ended(sum));
+#define NUMBER(i) AT(table, i * y_quads + col)
+    Ending of = ENDING(NUMBER);
+    PUT(y, to, ENDED(sum, of, AT(z, to)));
 }
 #elif !defined(TILE_ROWS) && !defined(SG) && !defined(DEPTHWISE) // plain: an invocation sums one float of y
 float sum_of(Pixel at, uint col, float sum)
@@ -151,6 +158,13 @@ float sum_of(Pixel at, uint col, float sum)
     return sum;
 }
 
+#define NUMBER(i) PICK(6, table, i * 4 * y_quads + col)
+float ended(float sum, uint col, uint at) // what is stored at float `at` of y
+{
+    Ending of = ENDING(NUMBER);
+    return ENDED(sum, of, PICK(5, z, at));
+}
+
 #if (HALF & 8) == 0
 void main()
 {
@@ -160,7 +174,7 @@ void main()
     uint to = at.to * cols + col;
     float sum = START == START_BIAS ? bias[col] : 0.0;
     if (START == START_OLD) sum = y[to];
-    y[to] = ended(sum_of(at, col, sum));
+    y[to] = ended(sum_of(at, col, sum), col, to);
 }
 #else // or two: no other may write the same word
 void main()
@@ -171,9 +185,9 @@ void main()
     uint to = at.to * cols + col / 2;
     vec2 sum = START == START_BIAS ? vec2(bias[col], bias[col + 1]) : vec2(0.0);
     if (START == START_OLD) sum = GET(y, to);
-    sum.x = sum_of(at, col, sum.x);
-    if (col + 1 < groups * width) sum.y = sum_of(at, col + 1, sum.y);
-    PUT(y, to, ended(sum));
+    sum.x = ended(sum_of(at, col, sum.x), col, 2 * to);
+    if (col + 1 < groups * width) sum.y = ended(sum_of(at, col + 1, sum.y), col + 1, 2 * to + 1);
+    PUT(y, to, sum);
 }
 #endif
 #endif

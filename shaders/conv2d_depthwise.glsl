@@ -8,6 +8,7 @@ const int COLUMNS = (EACH - 1) * MUL_W + (TAPS_W - 1) * abs(STEP_W) + 1;
 uint to_of(uint n, uint row, uint j) { return y_first + n * y_image + row * y_line + j * y_step; }
 
 STORES(3, y)
+#define NUMBER(i) AT(table, i * y_quads + col)
 void main()
 {
     uint strips = (rows_w + EACH - 1) / EACH;
@@ -51,11 +52,12 @@ void main()
         [[unroll]] for (int e = 0; e < EACH; e++)
             [[unroll]] for (int b = 0; b < TAPS_W; b++) sum[e] += xs[e * MUL_W + b * STEP_W - BEFORE] * ws[b];
     }
+    Ending of = ENDING(NUMBER);
     [[unroll]] for (uint e = 0; e < EACH; e++) {
 #ifndef WHOLE // lines of EACH pixels
         if (j + e < rows_w)
 #endif
-            STORE(y, same_to + e * y_step * y_quads, ended(sum[e]))
+            STORE(y, same_to + e * y_step * y_quads, ENDED(sum[e], of, AT(z, to + e * y_step * y_quads)))
     }
     ALIGN_SPILLS(y, sum[0])
 }

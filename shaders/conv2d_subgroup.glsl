@@ -2,7 +2,7 @@
 // sums an OUT (1, 2 or 4 floats: WIDE) of each. There is neither shared memory nor a barrier, which such a
 // device pays dearly for: x is loaded once, a lane for each row, and handed from lane to lane in registers.
 // All loads of a round come first and then, row by row, all multiplications, so that a sum stays in a
-// register.
+// register. Of epilogue.glsl it knows RELU.
 #if defined(SG) && !defined(DEPTHWISE)
 #include "subgroup.glsl"
 
@@ -16,9 +16,9 @@ const uint FETCHES = ROWS / SG;
 #if defined(LANE_STORES) && !defined(PARTS) // whole tiles of rows and columns
 #define LOAD_ROW(r) sum[r] = columns(AT(old_y, ROW_TO(r) * y_quads + quad), col);
 #ifdef FLAT // the grid is y
-#define STORE_ROW(r) STORE_OUT(y, (same_row + (r)) * cols + same_col, ended(sum[r]))
+#define STORE_ROW(r) STORE_OUT(y, (same_row + (r)) * cols + same_col, above_zero(sum[r]))
 #elif defined(BY_ADDRESS)
-#define STORE_ROW(r) STORE_OUT(y, ROW_TO(r) * cols + same_col, ended(sum[r]))
+#define STORE_ROW(r) STORE_OUT(y, ROW_TO(r) * cols + same_col, above_zero(sum[r]))
 #else // at pixel_of_row(row).to, as sums of what is the same in all lanes
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
@@ -26,7 +26,7 @@ const uint FETCHES = ROWS / SG;
         const uint to = y_first + line / rows_h * (abreast * y_image - rows_h * y_line) +                    \
                         line * (y_line - rows_w * y_step) + place * (y_step - abreast * y_image) +           \
                         same_r * y_image;                                                                    \
-        STORE_OUT(y, to * cols + same_col, ended(sum[r]))                                                    \
+        STORE_OUT(y, to * cols + same_col, above_zero(sum[r]))                                               \
     }
 #endif
 STORES(3, y)
@@ -39,7 +39,7 @@ STORES(3, y)
 #define STORE_ROW(r)                                                                                         \
     {                                                                                                        \
         uint to = ROW_TO(r);                                                                                 \
-        if (to != NOWHERE && col < cols) STORE_OUT(y, to * cols + same_col, ended(sum[r]))                   \
+        if (to != NOWHERE && col < cols) STORE_OUT(y, to * cols + same_col, above_zero(sum[r]))              \
     }
 #endif
 #define ADD(r, d) sum[r] += FROM_LANE(xs[(r) / SG][d], (r) % SG) * ws[d];

@@ -84,6 +84,7 @@ void bring(uint col)
     barrier();
 }
 
+#define NUMBER(i) AT(table, i * y_quads + min(col + col_of(j), y_quads - 1))
 void main()
 {
     uint row = tile_of_rows() * TILE_ROWS, col = gl_WorkGroupID.z * COL_QUADS;
@@ -106,11 +107,14 @@ void main()
         bring(col + lane % COL_QUADS);
         multiply(2);
     }
+    Ending of[QUADS];
+    [[unroll]] for (uint j = 0; j < QUADS; j++) of[j] = ENDING(NUMBER);
     [[unroll]] for (uint i = 0; i < BLOCK; i++) {
         uint to = pixel_of_row(row + row_of(i)).to;
         [[unroll]] for (uint j = 0; j < QUADS; j++) {
             uint c = col + col_of(j);
-            if (to != NOWHERE && c < y_quads) PUT(y, to * y_quads + c, ended(sum[i][j]));
+            if (to == NOWHERE || c >= y_quads) continue;
+            PUT(y, to * y_quads + c, ENDED(sum[i][j], of[j], AT(z, to * y_quads + c)));
         }
     }
 }

@@ -51,15 +51,20 @@
 #endif
 #if (HALF & 16) != 0
 #define QUAD_4 uvec2
+#define FLOAT_4 uint
 #else
 #define QUAD_4 vec4
+#define FLOAT_4 float
 #endif
 #if (HALF & 32) != 0
 #define QUAD_5 uvec2
+#define FLOAT_5 uint
 #else
 #define QUAD_5 vec4
+#define FLOAT_5 float
 #endif
 #define QUAD_6 vec4
+#define FLOAT_6 float
 #define QUAD_7 vec4
 #define QUAD_9 vec4
 #define QUAD_10 vec4

@@ -1,6 +1,7 @@
 #version 460
 #include "kernel.glsl"
 #include "tensor.glsl"
+#define ENDS vec4
 #include "epilogue.glsl"
 #include "winograd2.glsl"
 
@@ -16,7 +17,9 @@
 READS(0, x);                                             // [images, x_h, x_w, x_quads]
 READS(1, by);                                            // u of winograd2_weight.comp, or dy as y
 layout(binding = 2) readonly buffer B2 { vec4 bias[]; }; // [y_quads], read where START == START_BIAS
-WRITES(3, to); // y [images, y_h, y_w, y_quads], or dw [chunks, 9, 4 x_quads, y_quads]
+WRITES(3, to);   // y [images, y_h, y_w, y_quads], or dw [chunks, 9, 4 x_quads, y_quads]
+READS(4, z);     // as y; read where SUM is defined, see epilogue.glsl
+READS(5, table); // [4, y_quads], read where NORM is
 layout(push_constant) uniform Args {
     uint images, tiles_h, tiles_w; // tiles of an image
     uint x_h, x_w, x_quads, y_h, y_w, y_quads;
@@ -171,6 +174,7 @@ void main()
 #define LOAD_US \
     [[unroll]] for (uint l = 0; l < FACTOR / GROUP; l++) us[l] = AT(by, from_u + k * FACTOR + l * GROUP);
 
+#define NUMBER(i) AT(table, i * y_quads + col)
 // Line h of the outputs of a tile, in a quad of columns.
 void write_pixels(uint tile, uint h, uint quad, uint col)
 {
@@ -183,12 +187,13 @@ void write_pixels(uint tile, uint h, uint quad, uint col)
     Tile at = tile_at(tile);
     uint line = 2 * at.p + h;
     if (at.n >= images || line >= y_h || col >= y_quads) return;
+    Ending of = ENDING(NUMBER);
     [[unroll]] for (uint w = 0; w < 2; w++) {
         uint v = 2 * at.q + w, i = ((at.n * y_h + line) * y_w + v) * y_quads + col;
         if (v >= y_w) continue;
         vec4 first = START == START_BIAS ? bias[col] : vec4(0.0);
         if (START == START_OLD) first = GET(to, i);
-        PUT(to, i, ended(first + pixels[w]));
+        PUT(to, i, ENDED(first + pixels[w], of, AT(z, i)));
     }
 }
 

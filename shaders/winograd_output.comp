@@ -1,6 +1,7 @@
 #version 460
 #include "kernel.glsl"
 #include "winograd.glsl"
+#define ENDS T
 #include "epilogue.glsl"
 
 // The last part of a Winograd convolution: tiles of 4 x 4 pixels of y from the 36 points f = (i, j).
@@ -13,6 +14,8 @@ TAKES(0, from);                                       // m [36, tiles, y_quads],
 layout(binding = 1) readonly buffer B1 { T bias[]; }; // [y_quads], read where START == START_BIAS
 GIVES(2, to);                                         // y [images, y_h, y_w, y_quads], or m
 TAKES(3, old_to);                                     // y again, read where OLD is defined: as texels faster
+TAKES(4, z);                                          // as y; read where SUM is defined, see epilogue.glsl
+TAKES(5, table);                                      // [4, y_quads], read where NORM is
 layout(push_constant) uniform Args {
     uint tiles, tile_first, tiles_h, tiles_w; // of the run, before it, and of an image
     uint y_h, y_w, y_quads;
@@ -24,6 +27,7 @@ layout(push_constant) uniform Args {
 #include "lane_stores.glsl"
 STORES(2, to)
 
+#define NUMBER(i) TAKE(5, table, i * channels + c)
 // Channel c; that of the first lane is `to_c` where STORE takes it.
 void write_pixels(uvec3 at, uint c, uint to_c, uint m)
 {
@@ -36,6 +40,7 @@ void write_pixels(uvec3 at, uint c, uint to_c, uint m)
     }
     T first = T(0.0);
     if (START == START_BIAS) first = bias[c];
+    Ending of = ENDING(NUMBER);
     [[unroll]] for (int h = 0; h < 4; h++) {
         T d[6];
         [[unroll]] for (int j = 0; j < 6; j++) d[j] = lines[j][h];
@@ -50,7 +55,7 @@ void write_pixels(uvec3 at, uint c, uint to_c, uint m)
 #ifdef OLD // START == START_OLD: a load in a branch that is not taken costs a CPU-type device the same
                 first = TAKE(3, old_to, pixel + c);
 #endif
-                STORE(to, pixel + to_c, ended(first + pixels[w]))
+                STORE(to, pixel + to_c, ENDED(first + pixels[w], of, TAKE(4, z, pixel + c)))
             }
         }
     }

@@ -79,10 +79,17 @@ static const strata_plan_config training = { .train = true, .no_fuse = true },
 static strata_plan open_lives(strata_graph *g, const strata_plan_config *config)
 {
     strata_plan p = { .graph = g, .config = *config };
+    OK(strata_device_open(&p.device, &(strata_device_config) { .name = "cpu" }));
     strata_plan_types(g, config);
     OK(fuse_nodes(&p));
     OK(order_open(&p));
     return p;
+}
+
+static void close_lives(strata_plan *p)
+{
+    strata_device_close(p->device);
+    strata_arena_free(&p->arena);
 }
 
 static uint32_t home(const strata_plan *p, int kind, const char *name)
@@ -103,7 +110,7 @@ static bool lies(const strata_graph *g, const strata_plan_config *config, int ki
 {
     strata_plan p = open_lives((strata_graph *)g, config);
     const bool yes = meet(&p, kind, a, b);
-    strata_arena_free(&p.arena);
+    close_lives(&p);
     return yes;
 }
 
@@ -196,7 +203,7 @@ static void sizes_are_the_same(void **state)
     strata_graph_tensor(g, "conv")->half = false;
     order_make(&p);
     assert_false(meet(&p, LIVES_DATA, "relu", "conv"));
-    strata_arena_free(&p.arena);
+    close_lives(&p);
     strata_graph_close(g);
 }
 
@@ -236,12 +243,27 @@ static void norms_lie_over_what_they_need_no_more(void **state)
     const strata_plan_config fused = { .train = true }, evaluated = { .train = false };
     strata_graph *g = open_graph();
     strata_tensor *z = put(g, "conv2d", "short", g->input);
-    strata_tensor *x = put(g, "batch_norm", "norm", put(g, "conv2d", "conv", g->input));
+    strata_tensor *x = put(g, "dropout", "drop", put(g, "conv2d", "conv", g->input));
+    x = put(g, "batch_norm", "norm", x);
     end(g, put(g, "relu", "relu", put_sum(g, "sum", x, z, NULL)));
-    assert_false(over(g, &fused, "relu", "conv")); /* backward reads it */
+    assert_false(over(g, &fused, "relu", "drop")); /* backward reads it */
     assert_true(over(g, &fused, "relu", "short"));
-    assert_true(over(g, &evaluated, "relu", "conv"));
+    assert_true(over(g, &evaluated, "relu", "drop"));
     assert_false(over(g, &evaluated, "relu", "short"));
+    strata_graph_close(g);
+
+    /* Within a convolution, over the other summand, but where it is what the convolution reads. */
+    g = open_graph();
+    z = put(g, "conv2d", "short", g->input);
+    x = put(g, "batch_norm", "norm", put(g, "conv2d", "conv", g->input));
+    x = put(g, "relu", "relu", put_sum(g, "sum", x, z, NULL));
+    z = put(g, "gelu", "gelu", x);
+    x = put(g, "batch_norm", "norm2", put(g, "conv2d", "conv2", z));
+    end(g, put(g, "relu", "relu2", put_sum(g, "sum2", x, z, NULL)));
+    assert_true(over(g, &evaluated, "relu", "short"));
+    assert_false(over(g, &evaluated, "relu", "conv"));
+    assert_false(over(g, &evaluated, "relu2", "gelu"));
+    assert_false(over(g, &evaluated, "relu2", "conv2"));
     strata_graph_close(g);
 }
 
@@ -272,7 +294,7 @@ static void what_is_computed_again_is_kept_for_it(void **state)
     order_make(&p);
     assert_false(meet(&p, LIVES_DATA, "relu", "conv2")); /* kept, for relu made again of it */
     assert_int_equal(home(&p, LIVES_AGAIN, "relu"), home(&p, LIVES_DATA, "conv2"));
-    strata_arena_free(&p.arena);
+    close_lives(&p);
     strata_graph_close(g);
 }
 

@@ -104,14 +104,16 @@ static void test_winograd_in_pieces(void **state)
     }
 }
 
-/* Sums that are cut within their weights end once: behind the last piece. */
+/* Sums that are cut within their weights end once: behind the last piece; not with another tensor, which y
+ * may lie over. */
 static void test_sums_end_in_pieces(void **state)
 {
     (void)state;
     strata_judge j = smaller("range=16384");
     j.sizes = "N=3 H=5 W=4 C=64 K=64";
     for (const strata_row *row = strata_rows; row->op; row++)
-        if (row->then && strcmp(row->op, "conv2d") == 0) expect(strata_judge_row(&j, row));
+        if (row->then && !strstr(row->then, "add") && strcmp(row->op, "conv2d") == 0)
+            expect(strata_judge_row(&j, row));
     close_smaller(&j);
 }
 
@@ -210,6 +212,8 @@ static void test_lane_stores_of_depthwise(void **state)
           .flags = STRATA_ROW_SPLITS },
         { "conv2d", "x:N,H,W,C", "out=C kernel=3,2 pad=1 stride=2 groups=C bias=false", "x", .range = 1,
           .terms = nine, .flags = STRATA_ROW_SPLITS },
+        { "conv2d", "x:N,H,W,C z:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "", .range = 1, .terms = nine,
+          .flags = STRATA_ROW_SPLITS, .then = "batch_norm add relu" },
     };
     static const char *const sizes[] = {
         "N=17 H=32 W=32 C=64", "N=34 H=32 W=32 C=32", "N=17 H=32 W=32 C=24",

@@ -361,6 +361,99 @@ static void relus_in_convolutions_change_no_bit(void **state)
     }
 }
 
+/* Losses and logits of one batch in evaluation mode. */
+enum { RESULTS = BATCH * (1 + CLASSES) };
+
+static void evaluate(net *n, float out[RESULTS])
+{
+    strata_plan *p = n->plan;
+    strata_ring *ring = NULL;
+    uint64_t which;
+    const void *result;
+    char *in;
+    OK(strata_ring_open(&ring, n->device, p->in, p->result));
+    OK(strata_ring_begin(ring, (void **)&in));
+    for (uint32_t i = 0; i < BATCH; i++) {
+        ((int32_t *)(void *)(in + p->in_target))[i] = (int32_t)(i % CLASSES);
+        ((float *)(void *)(in + p->in_weights))[i] = 1.0f / BATCH;
+    }
+    for (uint32_t i = 0; i < BATCH * SIDE * SIDE * 4; i++)
+        ((float *)(void *)(in + p->in_pixels))[i] = i % 4 < CHANNELS ? uniform(i, 200) : NAN;
+    OK(strata_plan_submit_evaluate(p, ring));
+    OK(strata_ring_begin(ring, (void **)&in));
+    OK(strata_ring_result(ring, true, &which, &result));
+    assert_non_null(result);
+    memcpy(out, (const char *)result + p->result_loss, BATCH * sizeof *out);
+    const float *logits = (const float *)(const void *)((const char *)result + p->result_logits);
+    for (uint32_t i = 0; i < BATCH * CLASSES; i++)
+        out[BATCH + i] = logits[i / CLASSES * strata_lanes(CLASSES) + i % CLASSES];
+    strata_ring_close(ring);
+}
+
+static uint32_t launches(const strata_plan *p)
+{
+    const strata_part *part = &p->part[STRATA_PART_EVALUATE];
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < part->n; s++)
+        for (uint32_t i = 0; strata_stream_recorded(part->segment[s], i); i++) n++;
+    return n;
+}
+
+/* Processors give the same bits, as the sums that are not stored are those that would be. The reference does
+ * not round them, nor are they rounded to 16 bits, and a GPU's compiler may put them together in another
+ * way. */
+static void compare_results(const net *n, const char *when, const float *x, const float *y, bool half)
+{
+    const double most = half ? 0x1p-7 : 0x1p-20;
+    const bool same = !half && strata_device_caps(n->device)->cpu_type;
+    if (same && memcmp(x, y, RESULTS * sizeof *x) != 0) fail_msg("%s: bits differ", when);
+    for (int k = 0; k < RESULTS; k++)
+        if (!(fabs((double)x[k] - (double)y[k]) <= most * (1 + fabs((double)y[k]))))
+            fail_msg("%s: %g, and apart %g", when, (double)x[k], (double)y[k]);
+}
+
+/* Norms, sums and relus within convolutions, in a plan that evaluates and in one that trains, too, of which a
+ * convolution runs later then. */
+static void evaluation_within_convolutions_is_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *device, *limits, *variants;
+        bool train, half, recompute;
+        uint32_t fewer; /* launches */
+    } ways[] = { { "reference", "cpu", NULL, NULL, false, false, false, 11 },
+                 { "reference of training", "cpu", NULL, NULL, true, false, false, 11 },
+                 { "evaluation", NULL, NULL, "tile32", false, false, false, 11 },
+                 { "training", NULL, NULL, "tile32", true, false, false, 11 },
+                 { "again", NULL, NULL, "tile32", true, false, true, 8 },
+                 { "by Winograd", NULL, NULL, "tile32,conv2d=winograd", false, false, false, 11 },
+                 { "16 bits", NULL, NULL, "plain", false, true, false, 11 },
+                 { "16 bits of training", NULL, NULL, "tile32", true, true, false, 11 },
+                 { "slices", NULL, "range=65536", "plain", false, false, false, 18 } };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const char *device = ways[i].device ? ways[i].device : device_name();
+        strata_plan_config config = sgd;
+        net fused, apart;
+        float x[RESULTS], y[RESULTS];
+        config.train = ways[i].train;
+        config.half = ways[i].half;
+        config.recompute = ways[i].recompute;
+        config.variants = ways[i].variants;
+        limits = ways[i].limits;
+        open_net(&fused, device, &config);
+        config.no_fuse = true;
+        open_net(&apart, device, &config);
+        limits = NULL;
+        evaluate(&fused, x);
+        evaluate(&apart, y);
+        compare_results(&fused, ways[i].name, x, y, ways[i].half);
+        if (launches(fused.plan) + ways[i].fewer != launches(apart.plan))
+            fail_msg("%s: %u launches, apart %u", ways[i].name, launches(fused.plan), launches(apart.plan));
+        close_net(&fused);
+        close_net(&apart);
+    }
+}
+
 /* What is looked at outside of the pair, and a norm's own input as the other summand, stay apart. */
 static void nothing_is_fused_that_is_used_elsewhere(void **state)
 {
@@ -472,6 +565,7 @@ int main(void)
         cmocka_unit_test(fused_is_unfused_behind_every_prefix),
         cmocka_unit_test(convolutions_take_in_relus),
         cmocka_unit_test(relus_in_convolutions_change_no_bit),
+        cmocka_unit_test(evaluation_within_convolutions_is_the_same),
         cmocka_unit_test(nothing_is_fused_that_is_used_elsewhere),
         cmocka_unit_test(recompute_changes_memory_alone),
         cmocka_unit_test(gradients_over_others_change_no_bit),

@@ -24,25 +24,49 @@ static strata_status other_input(bench *b, strata_tensor **out, const pattern_in
     return STRATA_OK;
 }
 
-/* Let the node take in what the row says. */
-static strata_status take_in(bench *b, const strata_row *row)
+/* One more node of what the row's node takes in; `z` is an add's second summand. */
+static strata_status next_node(bench *b, strata_node **out, const char *op, strata_tensor *x,
+                               strata_tensor *z)
 {
-    strata_node *n = b->node;
-    for (const char *s = row->then ? row->then : ""; *s; s += strcspn(s, " "), s += strspn(s, " ")) {
-        char op[32];
-        strata_tensor *out;
-        snprintf(op, sizeof op, "%.*s", (int)strcspn(s, " "), s);
-        STRATA_TRY(strata_graph_add(b->graph, &out, op, "", &n->out, 1, NULL, 0));
-        if (!n->op->take_in || !n->op->take_in(n, b->graph->node[b->graph->n_nodes - 1]))
-            return strata_fail(STRATA_BAD_ARG, "row %s: it takes in no %s", row->op, op);
-        n->out = out;
-    }
+    strata_tensor *y;
+    strata_tensor *const in[] = { x, z };
+    STRATA_TRY(strata_graph_add(b->graph, &y, op, "", in, strcmp(op, "add") == 0 ? 2 : 1, NULL, 0));
+    *out = b->graph->node[b->graph->n_nodes - 1];
     return STRATA_OK;
 }
 
-static strata_status build(bench *b, const strata_row *row)
+static bool takes(strata_node *n, const strata_node *next)
+{
+    if (!n->op->take_in || !n->op->take_in(n, next)) return false;
+    n->out = next->out;
+    return true;
+}
+
+/* Let the node take in what the row says, the norm first what comes behind it. skip: out, true where it may
+ * not on this device. */
+static strata_status take_in(bench *b, const strata_row *row, strata_tensor *z, bool *skip)
+{
+    strata_node *n = b->node, *norm = NULL, *next = NULL;
+    for (const char *s = row->then ? row->then : ""; *s; s += strcspn(s, " "), s += strspn(s, " ")) {
+        char op[32];
+        snprintf(op, sizeof op, "%.*s", (int)strcspn(s, " "), s);
+        STRATA_TRY(next_node(b, &next, op, norm ? norm->out : n->out, z));
+        if (!norm && strcmp(op, "batch_norm") == 0)
+            norm = next;
+        else if (!takes(norm ? norm : n, next))
+            return strata_fail(STRATA_BAD_ARG, "row %s: it takes in no %s", row->op, op);
+    }
+    b->evaluates = norm != NULL;
+    if (!norm) return STRATA_OK;
+    *skip = !n->op->take_norm(strata_device_caps(b->device), "plain", n, norm);
+    n->out = norm->out;
+    return STRATA_OK;
+}
+
+static strata_status build(bench *b, const strata_row *row, bool *skip)
 {
     const pattern *p = b->pattern;
+    const strata_op *op = strata_op_find(row->op);
     strata_tensor *in[STRATA_MAX_IN], *out;
     STRATA_TRY(strata_graph_open(&b->graph, p->in[0].shape));
     in[0] = b->graph->input;
@@ -50,9 +74,10 @@ static strata_status build(bench *b, const strata_row *row)
         in[i] = in[0];
         if (!b->same) STRATA_TRY(other_input(b, &in[i], &p->in[i]));
     }
-    STRATA_TRY(strata_graph_add(b->graph, &out, row->op, "node", in, p->n_in, p->setting, p->n_settings));
+    const uint32_t n_in = row->then && p->n_in > op->max_in ? op->max_in : p->n_in;
+    STRATA_TRY(strata_graph_add(b->graph, &out, row->op, "node", in, n_in, p->setting, p->n_settings));
     b->node = b->graph->node[0];
-    STRATA_TRY(take_in(b, row));
+    STRATA_TRY(take_in(b, row, in[p->n_in - 1], skip));
     out = b->node->out;
     b->half = row->flags & STRATA_ROW_HALF && !b->node->op->loss;
     for (uint32_t i = 0; i < p->n_in; i++) in[i]->half = b->half && !in[i]->rows;
@@ -114,8 +139,8 @@ strata_status bench_open(bench *out, strata_device *d, const pattern *p, const s
         .device = d, .pattern = p, .same = row->flags & STRATA_ROW_SAME, .ties = row->flags & STRATA_ROW_TIES
     };
     *skip = false;
-    status = build(out, row);
-    if (status == STRATA_BAD_SHAPE) {
+    status = build(out, row, skip);
+    if (status == STRATA_BAD_SHAPE || (status == STRATA_OK && *skip)) {
         *skip = true;
         bench_close(out);
         return STRATA_OK;
@@ -412,6 +437,11 @@ static bool gone(const bench *b, const piece *p)
     return false;
 }
 
+static void tell_unforced(bench_result *r, const bench_way *way)
+{
+    snprintf(r->why, sizeof r->why, "variant %s is admitted, and was not launched", way->variant);
+}
+
 /* Put the output of an image in the place of this one's. */
 static void put_output(const bench *b, char *image, const char *from)
 {
@@ -433,6 +463,7 @@ strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const v
     move_apart(b, way, false, middle, before);
     check_untouched(b, r, way, before, middle);
     if (r->forward) memcpy(r->forward, middle, b->block.bytes);
+    if (b->evaluates && !forced && !r->why[0]) tell_unforced(r, way);
     if (way->mode == STRATA_TRAIN) {
         for (uint32_t i = 0; i < b->n_pieces; i++)
             if (gone(b, &b->piece[i])) fill_words(middle, b->piece[i].offset, b->piece[i].bytes, empty);
@@ -442,8 +473,7 @@ strata_status bench_run(bench *b, bench_result *r, const bench_way *way, const v
         STRATA_GO(strata_device_read(b->device, r->backward, all));
         move_apart(b, way, true, r->backward, middle);
         check_untouched(b, r, way, middle, r->backward);
-        if (!forced && !r->why[0] && !way->only)
-            snprintf(r->why, sizeof r->why, "variant %s is admitted, and was not launched", way->variant);
+        if (!forced && !r->why[0] && !way->only) tell_unforced(r, way);
     }
 done:
     free(middle);

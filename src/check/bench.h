@@ -40,6 +40,7 @@ typedef struct bench {
     uint32_t n_pieces;
     bool same, ties; /* STRATA_ROW_SAME, STRATA_ROW_TIES */
     bool half;       /* STRATA_ROW_HALF */
+    bool evaluates;  /* it took in a norm: the node has no pass but forward in evaluation mode */
     bool poison;     /* overwrite with NaN before backward what the op does not declare to read */
 } bench;
 
@@ -58,7 +59,8 @@ typedef struct bench_way {
     const void *out; /* an image whose output backward reads in the place of its own; NULL: its own */
 } bench_way;
 
-/* Build the node and place its pieces.  skip: out, true (and nothing built) if the op refuses these shapes.
+/* Build the node and place its pieces.  skip: out, true (and nothing built) if the op refuses these shapes,
+ * or to take in what the row says on this device.
  * Owner: caller; release with bench_close. */
 strata_status bench_open(bench *out, strata_device *d, const pattern *p, const strata_row *row, bool *skip);
 void bench_close(bench *b);

@@ -13,7 +13,7 @@ static const bench_way ways[] = {
     { .name = "evaluation", .mode = STRATA_EVALUATE_MODE },
     { .name = "frozen statistics", .mode = STRATA_TRAIN, .frozen = true },
 };
-enum { N_WAYS = sizeof ways / sizeof *ways, ADDING = 1, FROZEN = 3, MAX_TALLY = 64 };
+enum { N_WAYS = sizeof ways / sizeof *ways, ADDING = 1, EVALUATION = 2, FROZEN = 3, MAX_TALLY = 64 };
 
 /* The worst of each variant and tensor over the cases of a row. */
 typedef struct tally {
@@ -127,7 +127,14 @@ static bool has_running(const strata_node *n)
     return false;
 }
 
-static bool skips(const trial *t, uint32_t way) { return way == FROZEN && !has_running(t->reference.node); }
+static bool skips(const trial *t, uint32_t way)
+{
+    if (t->reference.evaluates) return way != EVALUATION;
+    return way == FROZEN && !has_running(t->reference.node);
+}
+
+/* The way that is run again to see the same bits. */
+static uint32_t first_way(const trial *t) { return t->reference.evaluates ? EVALUATION : 0; }
 
 static strata_status take_result(bench_result *r, uint64_t bytes)
 {
@@ -213,7 +220,7 @@ static strata_status ask_reference(trial *t)
 static void check_adding(trial *t)
 {
     const bench *b = &t->reference;
-    for (uint32_t i = 0; i < b->n_pieces; i++) {
+    for (uint32_t i = 0; i < b->n_pieces && !skips(t, ADDING); i++) {
         const piece *p = &b->piece[i];
         if (!bench_wants(b, i, &ways[ADDING])) continue;
         uint64_t n = bench_count(p), wrong = 0;
@@ -305,12 +312,12 @@ static strata_status same_bits(trial *t, const bench_way *way, bool splits, cons
 static strata_status judge_in_place(trial *t, bench *b, const char *variant, bool splits)
 {
     const strata_op *op = b->node->op;
-    bench_way way = way_of(t, 0);
+    bench_way way = way_of(t, first_way(t));
     const char *differs;
     way.variant = variant;
     for (way.over = 1; way.over <= b->node->n_in; way.over++) {
         if (!((op->in_place | op->grad_in_place) >> (way.over - 1) & 1)) continue;
-        STRATA_TRY(bench_run(b, &t->again, &way, t->start[0]));
+        STRATA_TRY(bench_run(b, &t->again, &way, t->start[first_way(t)]));
         STRATA_TRY(same_bits(t, &way, splits, &differs));
         note_fault(t, variant, "same bits in place", differs, *differs ? "differs" : t->again.why);
     }
@@ -320,16 +327,16 @@ static strata_status judge_in_place(trial *t, bench *b, const char *variant, boo
 /* Training again, whole and then for one gradient at a time: the same bits. */
 static strata_status judge_again(trial *t, const char *variant)
 {
-    bench_way way = way_of(t, 0);
+    bench_way way = way_of(t, first_way(t));
     const char *differs;
     uint32_t gradients = 0;
     way.variant = variant;
-    STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
+    STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[first_way(t)]));
     STRATA_TRY(same_bits(t, &way, false, &differs));
     note_fault(t, variant, "same bits twice", differs, *differs ? "differs" : "");
     STRATA_TRY(judge_in_place(t, &t->judged, variant, false));
     if (t->twin.node) {
-        STRATA_TRY(bench_run(&t->twin, &t->again, &way, t->start[0]));
+        STRATA_TRY(bench_run(&t->twin, &t->again, &way, t->start[first_way(t)]));
         STRATA_TRY(same_bits(t, &way, t->row->flags & STRATA_ROW_SPLITS, &differs));
         note_fault(t, variant, "same bits in pieces", differs, *differs ? "differs" : "");
         STRATA_TRY(judge_in_place(t, &t->twin, variant, t->row->flags & STRATA_ROW_SPLITS));
@@ -337,7 +344,7 @@ static strata_status judge_again(trial *t, const char *variant)
     for (uint32_t i = 0; i < t->judged.n_pieces; i++) gradients += bench_wants(&t->judged, i, &way);
     way.only = true;
     for (way.wanted = 0; gradients > 1 && way.wanted < gradients; way.wanted++) {
-        STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[0]));
+        STRATA_TRY(bench_run(&t->judged, &t->again, &way, t->start[first_way(t)]));
         STRATA_TRY(same_bits(t, &way, false, &differs));
         note_fault(t, variant, "same bits for one gradient alone", differs,
                    *differs ? "differs" : t->again.why);
@@ -372,6 +379,7 @@ static strata_status judge_case(trial *t, bool *skip)
     strata_status status = STRATA_OK;
     strata_judge *j = t->judge;
     const strata_op *op = strata_op_find(t->row->op);
+    bool no_twin;
     STRATA_GO(pattern_read(&t->pattern, t->row, t->sizes));
     STRATA_GO(bench_open(&t->reference, j->reference, &t->pattern, t->row, skip));
     if (*skip || op->view) goto done;
@@ -381,9 +389,10 @@ static strata_status judge_case(trial *t, bool *skip)
         STRATA_GO(bench_open(&t->wide, j->reference, &t->pattern, &wide, skip));
     }
     STRATA_GO(bench_open(&t->judged, j->device, &t->pattern, t->row, skip));
+    if (*skip) goto done;
     t->judged.poison = true;
     if (j->twin && !(t->row->flags & STRATA_ROW_SPLITS_ALL))
-        STRATA_GO(bench_open(&t->twin, j->twin, &t->pattern, t->row, skip));
+        STRATA_GO(bench_open(&t->twin, j->twin, &t->pattern, t->row, &no_twin));
     STRATA_GO(ask_reference(t));
     check_adding(t);
     STRATA_GO(take_result(&t->got, t->judged.block.bytes));

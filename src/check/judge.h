@@ -54,7 +54,8 @@ enum {
  *                   "t:N,K@0..1" values in [0, 1] instead of [-range, range]
  *   options         "kernel=3 out=2K": a value that is a capital, with or without a factor, becomes its size
  *   differentiable  the inputs whose gradient is judged; every parameter that is trained is, too
- *   then            "relu": ops that the node takes in, as a plan lets it (graph/fuse.h); NULL: none.
+ *   then            "relu": ops that the node takes in, as a plan lets it (graph/fuse.h); NULL: none. "add"
+ *                   is of the last input. With a "batch_norm" the node is judged in evaluation mode alone.
  *                   Backward reads the reference's output on all devices: at a kink rounding may turn a
  *                   gradient
  *   sizes           NULL: the judge's. Else cases separated by ';': "N=2 H=9 W=9 C=3; N=1 H=8 W=8 C=16"

@@ -2,14 +2,15 @@
  * time, so that a weight is converted once for four products; each sum stays in one thread. */
 #include "conv2d.args.h"
 #include "core/thread.h"
+#include "cpu/epilogue.h"
 
-enum { START_ZERO, START_BIAS, START_OLD, END_RELU = 4 };
 enum { ROWS = 4, COLS = 256, ROWS_OF_WORK = 64 };
 
 typedef struct work {
     const struct conv2d_args *a;
     const float *x, *w, *bias;
     float *y;
+    epilogue end;
 } work;
 
 typedef struct pixel {
@@ -53,8 +54,7 @@ static void sum_block(const work *k, const pixel *at, uint32_t n_rows, uint32_t 
                       uint32_t n_cols)
 {
     const struct conv2d_args *a = k->a;
-    const uint32_t start = a->start & ~(uint32_t)END_RELU;
-    const bool relu = a->start & END_RELU;
+    const uint32_t start = k->end.start;
     double sum[ROWS][COLS];
     for (uint32_t i = 0; i < ROWS; i++)
         for (uint32_t c = 0; c < n_cols; c++) {
@@ -76,7 +76,8 @@ static void sum_block(const work *k, const pixel *at, uint32_t n_rows, uint32_t 
     }
     for (uint32_t i = 0; i < n_rows; i++)
         for (uint32_t c = 0; c < n_cols; c++)
-            at[i].to[col + c] = relu && sum[i][c] <= 0 ? 0 : (float)sum[i][c];
+            at[i].to[col + c] = epilogue_end(&k->end, sum[i][c], col + c,
+                                             (size_t)(at[i].to - k->y) + col + c);
 }
 
 static void rows(void *context, uint32_t item)
@@ -99,8 +100,13 @@ static void rows(void *context, uint32_t item)
 void strata_cpu_conv2d(const struct conv2d_args *a, strata_pass pass)
 {
     (void)pass; /* both are one gather */
-    work k = { a, strata_slice_host(a->x), strata_slice_host(a->w), strata_slice_host(a->bias),
-               strata_slice_host(a->y) };
+    work k = { a,
+               strata_slice_host(a->x),
+               strata_slice_host(a->w),
+               strata_slice_host(a->bias),
+               strata_slice_host(a->y),
+               epilogue_of(a->start, strata_slice_host(a->table), 4 * (size_t)a->y_quads,
+                           strata_slice_host(a->z)) };
     uint32_t all = a->images * a->rows_h * a->rows_w;
     strata_thread_for((all + ROWS_OF_WORK - 1) / ROWS_OF_WORK, rows, &k);
 }

@@ -1,10 +1,8 @@
 /* Reference for shaders/winograd2.comp: same arguments, plain loops, sums in double. */
-#include <stdbool.h>
-
 #include "core/thread.h"
+#include "cpu/epilogue.h"
 #include "winograd2.args.h"
 
-enum { START_ZERO = 0, START_BIAS = 1, START_OLD = 2, END_RELU = 4 };
 enum { POINTS = 16, ROUND = 8, LINE = 8 }; /* quads of a panel */
 
 /* B^T, A^T and G of F(2x2,3x3), as they stand in the paper. */
@@ -46,8 +44,8 @@ static void write_pixels(void *context, uint32_t tile)
 {
     const struct winograd2_args *a = context;
     const uint32_t rows = (4 * a->x_quads + ROUND - 1) / ROUND * ROUND;
-    const uint32_t start = a->start & ~(uint32_t)END_RELU;
-    const bool relu = a->start & END_RELU;
+    const epilogue end = epilogue_of(a->start, strata_slice_host(a->table), 4 * (size_t)a->y_quads,
+                                     strata_slice_host(a->z));
     const float *u = strata_slice_host(a->by), *bias = strata_slice_host(a->bias);
     float *y = strata_slice_host(a->to);
     for (uint32_t o = 0; o < 4 * a->y_quads; o++) {
@@ -63,10 +61,10 @@ static void write_pixels(void *context, uint32_t tile)
         for (uint32_t k = 0; k < 4; k++) {
             const int64_t to = pixel_of(a, tile, k);
             if (to < 0) continue;
-            double sum = start == START_BIAS ? (double)bias[o] : 0;
-            if (start == START_OLD) sum = (double)y[to + o];
+            double sum = end.start == START_BIAS ? (double)bias[o] : 0;
+            if (end.start == START_OLD) sum = (double)y[to + o];
             for (uint32_t f = 0; f < POINTS; f++) sum += output[k / 2][f / 4] * output[k % 2][f % 4] * m[f];
-            y[to + o] = relu && sum <= 0 ? 0 : (float)sum;
+            y[to + o] = epilogue_end(&end, sum, o, (size_t)to + o);
         }
     }
 }

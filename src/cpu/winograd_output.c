@@ -1,9 +1,8 @@
 /* Reference for shaders/winograd_output.comp: same arguments, plain loops, sums in double. */
 #include "core/thread.h"
+#include "cpu/epilogue.h"
 #include "cpu/winograd.h"
 #include "winograd_output.args.h"
-
-enum { START_ZERO = 0, START_BIAS = 1, START_OLD = 2, END_RELU = 4 };
 
 /* The float of y under pixel (h, w) of a tile, of channel 0; -1 outside of the image. */
 static int64_t pixel_of(const struct winograd_output_args *a, uint32_t tile, uint32_t h, uint32_t w)
@@ -19,17 +18,17 @@ static void write_pixels(void *context, uint32_t t)
     const struct winograd_output_args *a = context;
     const float *m = strata_slice_host(a->from), *bias = strata_slice_host(a->bias);
     float *y = strata_slice_host(a->to);
-    const uint32_t start = a->start & ~(uint32_t)END_RELU;
-    const bool relu = a->start & END_RELU;
+    const epilogue end = epilogue_of(a->start, strata_slice_host(a->table), 4 * (size_t)a->y_quads,
+                                     strata_slice_host(a->z));
     for (uint32_t k = 0; k < 16; k++) {
         const int64_t to = pixel_of(a, a->tile_first + t, k / 4, k % 4);
         for (uint32_t c = 0; c < 4 * a->y_quads && to >= 0; c++) {
-            double sum = start == START_BIAS ? (double)bias[c] : 0;
-            if (start == START_OLD) sum = (double)y[to + c];
+            double sum = end.start == START_BIAS ? (double)bias[c] : 0;
+            if (end.start == START_OLD) sum = (double)y[to + c];
             for (uint32_t f = 0; f < 36; f++)
                 sum += winograd_output[k / 4][f / 6] * winograd_output[k % 4][f % 6] *
                        (double)m[4 * ((size_t)f * a->m_step + (size_t)t * a->y_quads) + c];
-            y[to + c] = relu && sum <= 0 ? 0 : (float)sum;
+            y[to + c] = epilogue_end(&end, sum, c, (size_t)to + c);
         }
     }
 }

@@ -1,6 +1,6 @@
 /* Fusing: a node takes in those that follow it where nobody else looks at what lies between, and its op can
  * do their work in the same pass over memory: a batch norm the sum and the relu behind it, a convolution the
- * relu. */
+ * relu, and in evaluation the norm. */
 #ifndef STRATA_GRAPH_FUSE_H
 #define STRATA_GRAPH_FUSE_H
 
@@ -12,5 +12,11 @@
  * that skips most of its input goes before the others that read it.
  * Errors: STRATA_NO_MEMORY. */
 strata_status fuse_nodes(strata_plan *p);
+
+/* Set p->evaluated: what runs in evaluation, from p->order and p->lives, when slices are bound. Where a plan
+ * trains, too, a convolution takes in the norm behind it and runs in its place, if what it reads is still
+ * there then.
+ * Errors: STRATA_NO_MEMORY. */
+strata_status fuse_evaluation(strata_plan *p);
 
 #endif

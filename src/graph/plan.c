@@ -259,8 +259,8 @@ static strata_status next_node(strata_plan *p, strata_part *part, const strata_n
 static strata_status record_forward(strata_plan *p, strata_part *part, strata_mode mode)
 {
     for (uint32_t i = 0; i < p->n_nodes; i++) {
-        strata_node *n = p->node[i];
-        if (n->op->view) continue;
+        strata_node *n = mode == STRATA_EVALUATE_MODE ? p->evaluated[i] : p->node[i];
+        if (!n || n->op->view) continue;
         STRATA_TRY(next_node(p, part, n));
         STRATA_TRY(n->op->forward(current(part), n, mode));
     }
@@ -459,6 +459,7 @@ static strata_status record_prefix(strata_plan *p)
 static strata_status record(strata_plan *p)
 {
     layout_gradients(p);
+    STRATA_TRY(fuse_evaluation(p));
     if (p->config.train) STRATA_TRY(record_prefix(p));
     STRATA_TRY(record_part(p, STRATA_PART_EVALUATE));
     STRATA_TRY(end_parts(p, STRATA_PARTS));

@@ -101,6 +101,7 @@ typedef struct strata_plan {
     strata_arena arena; /* of what fusing makes */
     strata_node **node; /* [n_nodes] what runs, in this order: the graph's nodes, or fused ones */
     uint32_t n_nodes;
+    strata_node **evaluated; /* [n_nodes] what runs in evaluation; NULL: taken in by another */
     struct strata_order *order; /* of their work */
     struct strata_lives *lives; /* when each tensor lives, and over which others */
 

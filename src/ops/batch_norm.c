@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ops/op.h"
+#include "ops/batch_norm.h"
 #include "batch_norm.args.h"
 #include "batch_norm_finish.args.h"
 #include "batch_norm_sums.args.h"
@@ -200,6 +200,7 @@ static strata_slice grad_of(const strata_param *p) { return p ? p->grad : (strat
 
 static bool has_sum(const strata_node *n) { return n->n_in == 2; }
 static bool has_relu(const strata_node *n) { return ((const norm_options *)n->options)->relu; }
+bool strata_norm_relu(const strata_node *norm) { return has_relu(norm); }
 
 static strata_slice pixels_of(strata_slice s, const cut *c, uint32_t first, uint32_t pixels)
 {
@@ -329,6 +330,13 @@ static strata_status finish(strata_stream *s, const strata_node *n, const cut *c
     strata_launch how = { .pass = pass, .variant = "plain", .defines = caps->cpu_type ? "LANE_QUAD=1" : "" };
     strata_grid(how.groups, c->quads, caps->cpu_type ? GROUP : 1);
     return strata_stream_launch(s, &batch_norm_finish_kernel, &how, &args);
+}
+
+strata_status strata_norm_describe(strata_stream *s, const strata_node *norm)
+{
+    const strata_shape shape = norm->in[0]->shape;
+    const cut c = { .pixels = (uint32_t)strata_pixels(shape), .quads = strata_lanes(shape.c) / 4 };
+    return finish(s, norm, &c, true, STRATA_STATS_FINISH);
 }
 
 static strata_status normalise(strata_stream *s, const strata_node *n, const cut *c)

@@ -10,10 +10,12 @@ typedef struct conv2d_options {
     uint32_t
         kaiming; /* weights normal by torchvision's or fastai's rule, biases zero; else PyTorch's defaults */
     float std;   /* linear: weights normal with this standard deviation, biases zero; 0: not */
-    uint32_t relu; /* it took one in: what is stored is not below 0 */
+    uint32_t relu;           /* it took one in: what is stored is not below 0 */
+    const strata_node *norm; /* it took one in, see take_norm; NULL */
 } conv2d_options;
 
-enum { CONV2D_WEIGHT, CONV2D_BIAS }; /* parameter slots */
+enum { CONV2D_WEIGHT, CONV2D_BIAS, CONV2D_NORM }; /* parameter slots; the last: of a norm's first */
+enum { CONV2D_TABLE };                            /* kept: of a norm */
 typedef enum conv2d_variant {
     CONV2D_PLAIN,
     CONV2D_DEPTHWISE,
@@ -127,7 +129,8 @@ typedef struct conv2d_problem {
     bool apart;         /* weights: rounds may be a pixel of 4 images; rows of a tile are of one tap */
     bool turned;        /* gather for subgroups: the weights are those of FORWARD, see conv2d.comp */
     bool old;           /* sums begin with what is there: CONV2D_OLD */
-    bool relu;          /* gather: they end in CONV2D_RELU */
+    bool norm, sum;     /* gather: they end so, see shaders/epilogue.glsl */
+    bool relu;
     conv2d_window window;
 } conv2d_problem;
 conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p);
@@ -157,6 +160,10 @@ uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pa
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode);
 strata_status conv2d_backward(strata_stream *s, const strata_node *n);
 bool conv2d_take_in(strata_node *n, const strata_node *next);
+bool conv2d_take_norm(const strata_caps *caps, const char *forced, strata_node *n, const strata_node *norm);
+
+/* "NORM=1 SUM=1 RELU=1": how sums end. */
+const char *conv2d_ending(bool norm, bool sum, bool relu);
 
 /* Parts of the backward pass, each recorded where its gradient is wanted. */
 strata_status conv2d_backward_x(strata_stream *s, const strata_node *n);

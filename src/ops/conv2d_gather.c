@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "ops/batch_norm.h"
 #include "conv2d.args.h"
 #include "conv2d_transpose.args.h"
 
@@ -17,6 +18,7 @@ typedef struct gather {
     conv2d_variant variant;
     strata_shape x, y;
     bool turned;             /* the weights are read as FORWARD reads them, and turned in the kernel */
+    strata_slice z, table;   /* of the sums' end, whole; no tensor: none */
     bool relu;               /* what the last launch stores is not below 0 */
     struct conv2d_args args; /* with whole slices */
 } gather;
@@ -154,10 +156,13 @@ static strata_status launch(const gather *g, struct conv2d_args *a)
                                .flat = a->y_first == 0 && a->y_step == 1 && a->y_line == a->rows_w &&
                                        a->y_image == a->rows_h * a->rows_w,
                                .old = old,
+                               .norm = a->table.block,
+                               .sum = a->z.block,
                                .relu = a->start & CONV2D_RELU,
                                .half = a->y.half,
                                .texel = strata_fits_texels(caps, a->x) && strata_fits_texels(caps, a->w) &&
-                                        strata_fits_texels(caps, a->old_y),
+                                        strata_fits_texels(caps, a->old_y) &&
+                                        strata_fits_texels(caps, a->z) && strata_fits_texels(caps, a->table),
                                .ragged = a->depth % 4 != 0,
                                .turned = g->turned,
                                .whole = (a->quad_end - a->quad_begin) % 4 == 0,
@@ -207,6 +212,14 @@ static void trim(struct conv2d_args *a)
     a->taps_w = a->tap_end ? w[1] - w[0] : 1;
 }
 
+/* Let a launch be the last of its images. */
+static void end(const gather *g, struct conv2d_args *a, strata_images part)
+{
+    a->table = g->table;
+    a->z = strata_images_of(g->z, g->y, part);
+    if (g->relu) a->start |= CONV2D_RELU;
+}
+
 static strata_status record(gather *g)
 {
     trim(&g->args);
@@ -227,20 +240,32 @@ static strata_status record(gather *g)
             struct conv2d_args b = a;
             bind_run(&b, &run, max_range);
             if (!first) b.start = CONV2D_OLD;
-            if (g->relu && ends(&run, &a)) b.start |= CONV2D_RELU;
+            if (ends(&run, &a)) end(g, &b, part);
             STRATA_TRY(launch(g, &b));
         }
     }
     return STRATA_OK;
 }
 
+/* The table of a norm that the node took in. */
+static strata_status describe(strata_stream *s, const strata_node *n)
+{
+    const conv2d_options *o = n->options;
+    strata_node norm = *o->norm;
+    norm.name = n->name;
+    norm.kept[0] = n->kept[CONV2D_TABLE];
+    norm.scratch = n->scratch;
+    return strata_norm_describe(s, &norm);
+}
+
 strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode mode)
 {
     (void)mode;
+    const conv2d_options *o = n->options;
+    if (o->norm) STRATA_TRY(describe(s, n));
     const conv2d_variant v = strata_op_variant(s, n, STRATA_FORWARD);
     if (v == CONV2D_WINOGRAD) return conv2d_winograd_forward(s, n);
     if (v == CONV2D_WINOGRAD2) return conv2d_winograd2_forward(s, n);
-    const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
     const strata_shape x = n->in[0]->shape, y = n->out->shape;
     const strata_param *bias = n->param[CONV2D_BIAS];
@@ -248,6 +273,8 @@ strata_status conv2d_forward(strata_stream *s, const strata_node *n, strata_mode
     gather g = {
         .stream = s, .node = n, .pass = STRATA_FORWARD, .x = x, .y = y,
         .variant = v,
+        .z = n->n_in > 1 ? n->in[1]->data : (strata_slice) { 0 },
+        .table = n->kept[CONV2D_TABLE],
         .relu = o->relu,
         .args = {
             .x = n->in[0]->data, .y = n->out->data,

@@ -35,13 +35,14 @@ static bool fits(const strata_caps *caps, const struct tile_shape *t)
 
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
+    const conv2d_options *o = n->options;
     const conv2d_size z = conv2d_size_of(n);
     if (conv2d_is_tile(i)) return z.groups == 1 && fits(caps, shape_of((conv2d_variant)i));
     switch (i) {
     case CONV2D_PLAIN: return true;
     case CONV2D_DEPTHWISE: return z.groups > 1 && z.depth == 1 && z.width == 1;
     case CONV2D_SUBGROUP:
-        return caps->vulkan && caps->cpu_type && z.groups == 1 &&
+        return caps->vulkan && caps->cpu_type && z.groups == 1 && !o->norm &&
                (caps->subgroup == 4 || caps->subgroup == 8 || caps->subgroup == 16);
     case CONV2D_WINOGRAD: return conv2d_winograd_admits(caps, n, pass);
     case CONV2D_WINOGRAD2: return conv2d_winograd2_admits(caps, n, pass);
@@ -283,7 +284,8 @@ conv2d_tile conv2d_gather_tile(const strata_caps *caps, conv2d_variant v, const 
 {
     conv2d_tile t = gather_tile(caps, v, p);
     const size_t n = strlen(t.defines);
-    if (p->relu) snprintf(t.defines + n, sizeof t.defines - n, "%sRELU=1", n ? " " : "");
+    const char *const ending = conv2d_ending(p->norm, p->sum, p->relu);
+    snprintf(t.defines + n, sizeof t.defines - n, "%s%s", n && *ending ? " " : "", ending);
     return t;
 }
 

@@ -288,14 +288,13 @@ static strata_status transform_output(const recorder *r, struct winograd_output_
     a.y_h = g->to.h, a.y_w = g->to.w, a.y_quads = g->to_quads;
     a.depth = g->to.c;
     a.m_step = g->m_step;
-    const char *more = a.start == CONV2D_OLD   ? "OLD=1"
-                       : a.start & CONV2D_RELU ? "RELU=1"
-                       : back                  ? ragged(g->to.c)
-                                               : "";
+    const char *more = a.start == CONV2D_OLD ? "OLD=1"
+                       : back                ? ragged(g->to.c)
+                                             : conv2d_ending(a.table.block, a.z.block, a.start & CONV2D_RELU);
     const bool plain = a.to.half ||
                        (!back && (g->to.h % 4 || g->to.w % 4)); /* pairs of 16 bits, or an edge */
     const uint32_t lanes = plain ? 0 : back ? strata_store_lanes(r->caps) : whole_lanes(r, g->to_quads);
-    const define_list d = defines_of(r, more, kind_of(r, a.from, a.old_to, a.to), lanes);
+    const define_list d = defines_of(r, more, kind_of(r, a.from, a.z.block ? a.z : a.old_to, a.to), lanes);
     return launch(r, &winograd_output_kernel, &a, items_of(r, (uint64_t)tiles * g->to_quads, a.to), &d);
 }
 
@@ -390,7 +389,7 @@ static strata_status multiply(const recorder *r, uint32_t tiles, bool old)
 
 /* ---- Passes -------------------------------------------------------------------------------------- */
 
-/* All tiles, run by run, of as many images as bind at once. `y` has the start and bias of the output. */
+/* All tiles, run by run, of as many images as bind at once. `y` has how the output's sums begin and end. */
 static strata_status record_tiles(const recorder *r, strata_slice from, strata_slice to,
                                   const struct winograd_output_args *y)
 {
@@ -402,12 +401,14 @@ static strata_status record_tiles(const recorder *r, strata_slice from, strata_s
         const strata_slice some_from = strata_images_of(from, g->from, part),
                            some_to = strata_images_of(to, g->to, part);
         const uint32_t all = part.count * g->tiles_h * g->tiles_w;
+        struct winograd_output_args out = *y;
+        out.z = strata_images_of(y->z, g->to, part);
         for (uint32_t first = 0; first < all; first += g->run) {
             const uint32_t tiles = all - first < g->run ? all - first : g->run;
             STRATA_TRY(transform_input(r, some_from, tiles, first));
-            if (r->pass == STRATA_BACKWARD_W) STRATA_TRY(transform_output(r, *y, some_to, tiles, first));
+            if (r->pass == STRATA_BACKWARD_W) STRATA_TRY(transform_output(r, out, some_to, tiles, first));
             STRATA_TRY(multiply(r, tiles, old));
-            if (r->pass != STRATA_BACKWARD_W) STRATA_TRY(transform_output(r, *y, some_to, tiles, first));
+            if (r->pass != STRATA_BACKWARD_W) STRATA_TRY(transform_output(r, out, some_to, tiles, first));
             old = true;
         }
     }
@@ -426,7 +427,9 @@ strata_status conv2d_winograd_forward(strata_stream *s, const strata_node *n)
     const conv2d_options *o = n->options;
     const struct winograd_output_args y = { .bias = bias ? bias->data : (strata_slice) { 0 },
                                             .start = (bias ? CONV2D_BIASED : CONV2D_ZERO) |
-                                                     (o->relu ? CONV2D_RELU : 0) };
+                                                     (o->relu ? CONV2D_RELU : 0),
+                                            .z = n->n_in > 1 ? n->in[1]->data : (strata_slice) { 0 },
+                                            .table = n->kept[CONV2D_TABLE] };
     STRATA_TRY(transform_weight(&r, weights_of(n), r.u, CONV2D_ZERO));
     return record_tiles(&r, n->in[0]->data, n->out->data, &y);
 }

@@ -91,9 +91,10 @@ static strata_status launch(strata_stream *s, const struct winograd2_args *a, st
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const bool sums_tiles = pass == STRATA_BACKWARD_W;
     const bool ragged = sums_tiles ? a->depth % (4 * LINE) || a->width % (4 * LINE) : a->depth % ROUND;
-    char defines[64];
-    snprintf(defines, sizeof defines, "GROUP=%u%s%s%s", GROUP, ragged ? " RAGGED=1" : "",
-             conv2d_rolls(caps, BLOCK) ? " ROLLED=1" : "", a->start & CONV2D_RELU ? " RELU=1" : "");
+    const char *const ending = conv2d_ending(a->table.block, a->z.block, a->start & CONV2D_RELU);
+    char defines[80];
+    snprintf(defines, sizeof defines, "GROUP=%u%s%s%s%s", GROUP, ragged ? " RAGGED=1" : "",
+             conv2d_rolls(caps, BLOCK) ? " ROLLED=1" : "", *ending ? " " : "", ending);
     const strata_launch how = { .pass = pass,
                                 .variant = conv2d_variants[CONV2D_WINOGRAD2],
                                 .defines = defines,
@@ -141,11 +142,11 @@ static struct winograd2_args args_of(const winograd2 *g, int32_t pad_h, int32_t 
                                      .chunk = 1 };
 }
 
-/* All images, as many at a time as bind. `a` has the whole tensors, the start and the bias. */
+/* All images, as many at a time as bind. `a` has the whole tensors, and how sums begin and end. */
 static strata_status record(strata_stream *s, const strata_node *n, strata_pass pass, const winograd2 *g,
                             struct winograd2_args a)
 {
-    const strata_slice from = a.x, to = a.to;
+    const strata_slice from = a.x, to = a.to, z = a.z;
     uint32_t most = 0;
     STRATA_TRY(transform_weights(&a.by, s, n, pass, g));
     STRATA_TRY(strata_images_per_launch(&most, s, n));
@@ -156,6 +157,7 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
         groups[2] = g->panels;
         a.x = strata_images_of(from, g->from, part);
         a.to = strata_images_of(to, g->to, part);
+        a.z = strata_images_of(z, g->to, part);
         a.images = part.count;
         STRATA_TRY(launch(s, &a, pass, groups, 0));
     }
@@ -172,6 +174,8 @@ strata_status conv2d_winograd2_forward(strata_stream *s, const strata_node *n)
     struct winograd2_args a = args_of(&g, (int32_t)o->pad[0], (int32_t)o->pad[1]);
     if (bias) a.bias = bias->data, a.start = CONV2D_BIASED;
     if (o->relu) a.start |= CONV2D_RELU;
+    if (n->n_in > 1) a.z = n->in[1]->data;
+    a.table = n->kept[CONV2D_TABLE];
     a.x = n->in[0]->data, a.to = n->out->data;
     return record(s, n, STRATA_FORWARD, &g, a);
 }

@@ -44,6 +44,8 @@ const strata_op strata_op_linear = {
     .forward = conv2d_forward,
     .backward = conv2d_backward,
     .take_in = conv2d_take_in,
+    .take_norm = conv2d_take_norm,
+    .in_place = 2, /* see conv2d.c */
     .split_backward = true,
     .work = conv2d_work,
 };

@@ -12,7 +12,7 @@
 #include "core/status.h"
 #include "ops/device.h"
 
-enum { STRATA_MAX_IN = 8, STRATA_MAX_PARAMS = 4, STRATA_MAX_KEPT = 3 };
+enum { STRATA_MAX_IN = 8, STRATA_MAX_PARAMS = 6, STRATA_MAX_KEPT = 3 };
 enum { STRATA_LAVAPIPE = 13 }; /* a driver's id: VK_DRIVER_ID_MESA_LLVMPIPE */
 enum { STRATA_GROUP = 64 };    /* GROUP of shaders/kernel.glsl, where no define says otherwise */
 
@@ -199,6 +199,11 @@ struct strata_op {
      * NULL: it never can. */
     bool (*take_in)(strata_node *n, const strata_node *next);
 
+    /* The same of a batch norm, which may have taken in others, for evaluation alone: by its running
+     * statistics. No pass but forward in STRATA_EVALUATE_MODE is then `n`'s, which borrows `norm`.
+     *   forced  as strata_stream_force takes it. NULL: it never can. */
+    bool (*take_norm)(const strata_caps *caps, const char *forced, strata_node *n, const strata_node *norm);
+
     /* Is in[0]'s gradient 0 wherever the node does not look, and is that most of it? Then backward, where it
      * adds to what others wrote, touches no more than the rest. NULL: it is not. */
     bool (*skips)(const strata_node *n);
@@ -234,6 +239,8 @@ const strata_op *strata_op_find(const char *name);
  * strongest: "name" for every op, "op=name", "op.PASS=name", "node:PASS=name"; NULL forces nothing. The item
  * "exact" takes prefer_exact where nothing else is forced. */
 uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass);
+uint32_t strata_op_choose(const strata_caps *caps, const char *forced, const strata_node *n,
+                          strata_pass pass);
 const char *strata_op_variant_name(const strata_op *op, uint32_t i);
 
 /* Bytes of scratch that a node wants for the variants that strata_op_variant will take on this device.

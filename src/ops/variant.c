@@ -129,7 +129,7 @@ strata_status strata_variants_check(const char *variants)
 
 /* ---- What is taken --------------------------------------------------------------------------------- */
 
-static uint32_t choose(const strata_caps *caps, const char *forced, const strata_node *n, strata_pass pass)
+uint32_t strata_op_choose(const strata_caps *caps, const char *forced, const strata_node *n, strata_pass pass)
 {
     const strata_op *op = n->op;
     int best = 0;
@@ -166,7 +166,7 @@ bool strata_op_is_forced(const char *forced, const strata_node *n, strata_pass p
 
 uint32_t strata_op_variant(strata_stream *s, const strata_node *n, strata_pass pass)
 {
-    return choose(&s->device->caps, s->forced, n, pass);
+    return strata_op_choose(&s->device->caps, s->forced, n, pass);
 }
 
 /* ---- Their scratch ------------------------------------------------------------------------------- */
@@ -177,7 +177,7 @@ uint64_t strata_op_scratch(const strata_caps *caps, const char *forced, const st
     for (int i = 0; i < STRATA_PASSES && n->op->scratch; i++) {
         const strata_pass pass = (strata_pass)i;
         if (!train && pass != STRATA_FORWARD && pass != STRATA_EVALUATE) continue;
-        const uint64_t bytes = n->op->scratch(caps, n, pass, choose(caps, forced, n, pass));
+        const uint64_t bytes = n->op->scratch(caps, n, pass, strata_op_choose(caps, forced, n, pass));
         if (bytes > most) most = bytes;
     }
     return most;

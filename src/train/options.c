@@ -426,7 +426,7 @@ const option_rule option_rules[] = {
       0,
       on_off },
     { { "no-fuse", NULL, "false", "device",
-        "run every layer by itself: no sums and relus within norms, no relus within convolutions" },
+        "run every layer by itself: no sums and relus within norms, nothing within convolutions" },
       OPTION_FLAG,
       0,
       0,

@@ -49,10 +49,11 @@ static const char *shape_of(strata_arena *a, const strata_node *n)
     return text;
 }
 
-static const strata_node *find_node(const strata_plan *p, const char *name)
+static const strata_node *find_node(const strata_plan *p, const char *name, bool train)
 {
+    strata_node *const *node = train ? p->node : p->evaluated;
     for (uint32_t i = 0; i < p->n_nodes; i++)
-        if (strcmp(p->node[i]->name, name) == 0) return p->node[i];
+        if (node[i] && strcmp(node[i]->name, name) == 0) return node[i];
     return NULL;
 }
 
@@ -91,7 +92,7 @@ static strata_status describe_node(speed_table *t, strata_bench_line *l, const s
 static strata_status take_line(speed_table *t, uint32_t *out, uint32_t from, bool train,
                                const strata_recorded *r)
 {
-    const strata_node *n = find_node(t->plan, r->label);
+    const strata_node *n = find_node(t->plan, r->label, train);
     const strata_pass pass = n ? strata_node_pass(n, r->pass) : STRATA_FORWARD;
     const char *op = n ? n->op->name : r->stem;
     strata_bench_line *l = &t->line[from];
