@@ -148,17 +148,18 @@ static void not_without_a_cache_of_mesas(void **state)
     nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static const strata_caps none = { .max_group = UINT32_MAX,
+                                  .shared_bytes = UINT32_MAX,
+                                  .max_range = UINT64_MAX,
+                                  .max_block = UINT64_MAX,
+                                  .max_texels = UINT32_MAX,
+                                  .memory = UINT64_MAX,
+                                  .subgroup = UINT32_MAX };
+
 /* Kernels of equal SPIR-V share a pipeline, made together or one after the other; any other has its own. */
 static void equal_modules_have_one_pipeline(void **state)
 {
     (void)state;
-    static const strata_caps none = { .max_group = UINT32_MAX,
-                                      .shared_bytes = UINT32_MAX,
-                                      .max_range = UINT64_MAX,
-                                      .max_block = UINT64_MAX,
-                                      .max_texels = UINT32_MAX,
-                                      .memory = UINT64_MAX,
-                                      .subgroup = UINT32_MAX };
     static const char *const defines[] = { "PASS=FORWARD", "PASS=FORWARD SAME=1", "PASS=FORWARD GROUP=32",
                                            "PASS=FORWARD SAME=2" };
     const struct selftest_args args = { .n = 0 };
@@ -186,9 +187,39 @@ static void equal_modules_have_one_pipeline(void **state)
     strata_gpu_close(g);
 }
 
+/* What is recorded later does not hold up what runs now. */
+static void later_recordings_wait(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/strata-later-XXXXXX";
+    const struct selftest_args args = { .n = 0 };
+    const strata_gpu_launch launch[] = {
+        { &selftest_layout, "PASS=FORWARD", NULL, &args, { 1, 1, 1 } },
+        { &selftest_layout, "PASS=FORWARD GROUP=32", NULL, &args, { 1, 1, 1 } }
+    };
+    strata_gpu_recording *now, *later;
+    strata_gpu *g;
+    use_folder(folder, 3);
+    assert_int_equal(
+        strata_gpu_open(&g, &(strata_gpu_config) { .name = getenv("STRATA_TEST_DEVICE"), .ceiling = &none }),
+        STRATA_OK);
+    assert_int_equal(strata_gpu_record(&now, g, launch, 1), STRATA_OK);
+    assert_int_equal(strata_gpu_record(&later, g, launch, 2), STRATA_OK);
+    assert_int_equal(g->n_to_warm, 2);
+    assert_int_equal(strata_gpu_run(g, now), STRATA_OK);
+    assert_int_equal(g->n_to_warm, 1);
+    assert_int_equal(strata_gpu_run(g, later), STRATA_OK);
+    assert_int_equal(g->n_to_warm, 0);
+    strata_gpu_recording_close(now);
+    strata_gpu_recording_close(later);
+    strata_gpu_close(g);
+    nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(equal_modules_have_one_pipeline),
+                                        cmocka_unit_test(later_recordings_wait),
                                         cmocka_unit_test(launches_find_what_was_compiled_ahead),
                                         cmocka_unit_test(not_without_a_cache_of_mesas) };
     return cmocka_run_group_tests(tests, NULL, NULL);

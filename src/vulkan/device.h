@@ -55,8 +55,9 @@ struct strata_gpu {
     glsl_sources sources;
     char *shader_dir;
     gpu_kernel *kernels; /* a list */
-    warm_job *to_warm;   /* [n_to_warm] kernels to compile before the next recording runs */
+    warm_job *to_warm;   /* [n_to_warm] kernels to compile before a recording runs that launches them */
     uint32_t n_to_warm;
+    uint64_t recordings;      /* made so far */
     bool warming;             /* they are being compiled: nothing is noted */
     gpu_memory *not_coherent; /* a list: mapped memory to flush and invalidate */
     strata_block dummy;       /* [GPU_DUMMIES, STRATA_ALIGN] bound where a launch has no tensor */

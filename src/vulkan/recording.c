@@ -228,7 +228,7 @@ static strata_status record(strata_gpu_recording **out, strata_gpu *g, const str
     if (timed) STRATA_GO(open_times(r, n));
     STRATA_GO(kernel_make_all(g, launch, n));
     for (uint32_t i = 0; i < n; i++) kernel[i] = kernel_find(g, launch[i].layout, launch[i].defines);
-    warm_note(g, kernel, launch, n);
+    r->number = warm_note(g, kernel, launch, n);
     STRATA_GO(open_pools(r, kernel, n));
     STRATA_GO(record_all(r, kernel, launch, n, &hazards));
     *out = r;
@@ -290,7 +290,7 @@ void strata_gpu_recording_close(strata_gpu_recording *r)
 
 strata_status strata_gpu_run(strata_gpu *g, const strata_gpu_recording *r)
 {
-    warm_kernels(g);
+    warm_kernels(g, r->number);
     return gpu_submit_and_wait(g, (const VkCommandBuffer[]) { r->commands, g->to_host }, 2);
 }
 

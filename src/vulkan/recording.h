@@ -18,6 +18,7 @@ struct strata_gpu_recording {
     strata_gpu_recording **single; /* [n_launches] of a timed one where the queue tells no time: one of each
                                       launch */
     uint32_t n_launches;           /* of a timed one */
+    uint64_t number;               /* see warm_note */
 };
 
 #endif

@@ -19,9 +19,10 @@ typedef union arguments {
 
 struct warm_job {
     const gpu_kernel *kernel;
-    uint32_t views; /* views_of */
-    arguments args; /* of its first launch; of a slice only `half` and whether there is a block still hold */
-    bool again;     /* noted with other views before: from Mesa 25 on the same code, so not both at once */
+    uint32_t views;  /* views_of */
+    arguments args;  /* of its first launch; of a slice only `half` and whether there is a block still hold */
+    uint64_t number; /* of its first recording */
+    bool again;      /* noted with other views before: from Mesa 25 on the same code, so not both at once */
     bool done;
 };
 
@@ -147,13 +148,32 @@ static int slower_first(const void *a, const void *b)
     return x->kernel->seconds < y->kernel->seconds ? 1 : x->kernel->seconds > y->kernel->seconds ? -1 : 0;
 }
 
-void warm_kernels(strata_gpu *g)
+/* Take the jobs of recordings up to a number off the list, into memory of their own; NULL: there are none. */
+static warm_job *take_jobs(strata_gpu *g, uint64_t number, uint32_t *n)
 {
-    crew c = { .all = { .gpu = g, .job = g->to_warm, .n = g->n_to_warm }, .own = g };
+    uint32_t left = 0;
+    *n = 0;
+    for (uint32_t i = 0; i < g->n_to_warm; i++) *n += g->to_warm[i].number <= number;
+    warm_job *job = *n ? malloc(*n * sizeof *job) : NULL;
+    if (!job) return NULL;
+    *n = 0;
+    for (uint32_t i = 0; i < g->n_to_warm; i++) {
+        if (g->to_warm[i].number <= number)
+            job[(*n)++] = g->to_warm[i];
+        else
+            g->to_warm[left++] = g->to_warm[i];
+    }
+    g->n_to_warm = left;
+    return job;
+}
+
+void warm_kernels(strata_gpu *g, uint64_t number)
+{
+    crew c = { .all = { .gpu = g }, .own = g };
     uint32_t devices = strata_threads();
-    if (!c.all.n) return;
-    g->to_warm = NULL; /* what is launched below is not noted again */
-    g->n_to_warm = 0;
+    if (g->warming) return; /* what it launches itself */
+    c.all.job = take_jobs(g, number, &c.all.n);
+    if (!c.all.job) return;
     if (devices > MOST_DEVICES) devices = MOST_DEVICES;
     if (devices > c.all.n / 2) devices = c.all.n / 2;
     if (devices > 1) {
@@ -183,7 +203,7 @@ static bool noted(bool *again, const strata_gpu *g, const gpu_kernel *k, uint32_
     return false;
 }
 
-static void note(strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l)
+static void note(strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l, uint64_t number)
 {
     char name[48];
     bool again;
@@ -195,16 +215,19 @@ static void note(strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l)
     if (!more) return;
     g->to_warm = more;
     more += g->n_to_warm++;
-    *more = (warm_job) { .kernel = k, .views = views, .again = again };
+    *more = (warm_job) { .kernel = k, .views = views, .number = number, .again = again };
     memcpy(&more->args, l->args, bytes);
 }
 
-void warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch, uint32_t n)
+uint64_t warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch,
+                   uint32_t n)
 {
+    const uint64_t number = ++g->recordings;
     if (!g->physical.compiles_at_launch || g->warming || !g->cache_folder[0] || strata_threads() < 2 ||
         !mesa_keeps_shaders())
-        return;
-    for (uint32_t i = 0; i < n; i++) note(g, kernel[i], &launch[i]);
+        return number;
+    for (uint32_t i = 0; i < n; i++) note(g, kernel[i], &launch[i], number);
+    return number;
 }
 
 void warm_forget(strata_gpu *g)

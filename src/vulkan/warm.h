@@ -8,15 +8,18 @@
 
 #include "vulkan/device.h"
 
-/* Note the kernels of these launches that Mesa's cache is not known to hold.
+/* Note the kernels of a recording's launches that Mesa's cache is not known to hold.
  *   kernel  [n] those of the launches
+ * Returns: the recording's number, which counts them.
  * Owner:  the arguments are copied; kernels live as long as the device. */
-void warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch, uint32_t n);
+uint64_t warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_gpu_launch *launch,
+                   uint32_t n);
 
-/* Compile what was noted, before a recording runs. A warm-up only: what fails here, or is too little to be
- * shared, is compiled at its first launch.
+/* Compile what was noted of recordings up to this number, before it runs: a first step does not wait for what
+ * evaluation alone launches, which is recorded after it. A warm-up only: what fails here, or is too little to
+ * be shared, is compiled at its first launch.
  * Waits:  until all are compiled and written. */
-void warm_kernels(strata_gpu *g);
+void warm_kernels(strata_gpu *g, uint64_t number);
 
 void warm_forget(strata_gpu *g); /* what was noted */
 
