@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "commit.h" /* of the build */
 #include "core/text.h"
 #include "train/columns.h"
 #include "train/keep.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h" /* of the build */
 #include "core/asset.h"
 #include "core/nearest.h"
 #include "model/model.h"
