@@ -63,6 +63,7 @@ static strata_status with_norm(strata_plan *p, strata_node **out, const strata_n
 {
     *out = NULL;
     if (!n->op->take_norm || strcmp(norm->op->name, "batch_norm") != 0) return STRATA_OK;
+    if (norm->in[0] != n->out) return STRATA_OK; /* what it adds to x, but not x */
     strata_node *copy = copy_of(p, n);
     if (!copy) return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
     if (!n->op->take_norm(strata_device_caps(p->device), p->config.variants, copy, norm)) return STRATA_OK;

@@ -199,8 +199,9 @@ struct strata_op {
      * NULL: it never can. */
     bool (*take_in)(strata_node *n, const strata_node *next);
 
-    /* The same of a batch norm, which may have taken in others, for evaluation alone: by its running
-     * statistics. No pass but forward in STRATA_EVALUATE_MODE is then `n`'s, which borrows `norm`.
+    /* The same of a batch norm whose first input that output is, and which may have taken in others, for
+     * evaluation alone: by its running statistics. No pass but forward in STRATA_EVALUATE_MODE is then `n`'s,
+     * which borrows `norm`.
      *   forced  as strata_stream_force takes it. NULL: it never can. */
     bool (*take_norm)(const strata_caps *caps, const char *forced, strata_node *n, const strata_node *norm);
 
