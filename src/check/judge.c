@@ -13,7 +13,7 @@ static const bench_way ways[] = {
     { .name = "evaluation", .mode = STRATA_EVALUATE_MODE },
     { .name = "frozen statistics", .mode = STRATA_TRAIN, .frozen = true },
 };
-enum { N_WAYS = sizeof ways / sizeof *ways, ADDING = 1, EVALUATION = 2, FROZEN = 3, MAX_TALLY = 64 };
+enum { N_WAYS = sizeof ways / sizeof *ways, ADDING = 1, EVALUATION = 2, FROZEN = 3, MAX_TALLY = 160 };
 
 /* The worst of each variant and tensor over the cases of a row. */
 typedef struct tally {
@@ -36,6 +36,7 @@ typedef struct trial {
     bench_result got, again;
     tally tally[MAX_TALLY];
     uint32_t n_tally;
+    bool lost; /* a verdict for which there was no room */
 } trial;
 
 /* ---- Telling --------------------------------------------------------------------------------- */
@@ -56,6 +57,7 @@ static void note(trial *t, const char *variant, const char *tensor, const compar
     tally *e = t->tally, *end = t->tally + t->n_tally;
     while (e < end && (e->variant != variant || strcmp(e->tensor, tensor) != 0)) e++;
     if (e == end) {
+        t->lost |= t->n_tally == MAX_TALLY;
         if (t->n_tally == MAX_TALLY) return;
         t->n_tally++;
         *e = (tally) { .variant = variant, .bound = 0, .error = -1 };
@@ -431,6 +433,7 @@ strata_status strata_judge_row(strata_judge *j, const strata_row *row)
         judged += !skip;
     }
     tell_all(t);
+    if (t->lost) tell_row(j, row, "verdicts", "there are more than the judge has room for");
     if (judged == 0 || (j->depth == STRATA_JUDGE_FULL && !j->sizes && judged < 2))
         tell_row(j, row, "sizes", "the op refuses almost every size: the row judges too little");
 done:
