@@ -49,6 +49,8 @@ static void use_folder(char *folder, uint32_t threads)
     assert_int_equal(mkdir(mesa, 0700), 0);
     setenv("XDG_CACHE_HOME", folder, 1);
     setenv("MESA_SHADER_CACHE_DIR", mesa, 1);
+    unsetenv("MESA_SHADER_CACHE_DISABLE");
+    unsetenv("MESA_GLSL_CACHE_DISABLE");
     strata_threads_set(threads);
 }
 
@@ -203,6 +205,11 @@ static void later_recordings_wait(void **state)
     assert_int_equal(
         strata_gpu_open(&g, &(strata_gpu_config) { .name = getenv("STRATA_TEST_DEVICE"), .ceiling = &none }),
         STRATA_OK);
+    if (!g->physical.compiles_at_launch) { /* then nothing is ahead of anything */
+        strata_gpu_close(g);
+        nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
+        skip();
+    }
     assert_int_equal(strata_gpu_record(&now, g, launch, 1), STRATA_OK);
     assert_int_equal(strata_gpu_record(&later, g, launch, 2), STRATA_OK);
     assert_int_equal(g->n_to_warm, 2);
