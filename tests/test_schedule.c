@@ -446,6 +446,7 @@ static void evaluation_within_convolutions_is_the_same(void **state)
         { "by Winograd", NULL, NULL, "tile32,conv2d=winograd", false, false, false, 11, residual_net },
         { "16 bits", NULL, NULL, "plain", false, true, false, 11, residual_net },
         { "16 bits of training", NULL, NULL, "tile32", true, true, false, 11, residual_net },
+        { "16 bits again", NULL, NULL, "tile32", true, true, true, 8, residual_net },
         { "slices", NULL, "range=65536", "plain", false, false, false, 18, residual_net },
         { "second inputs", "cpu", NULL, NULL, false, false, false, 2, sums_in_norms_net },
         { "second inputs, training", NULL, NULL, "tile32", true, false, false, 2, sums_in_norms_net }

@@ -15,7 +15,8 @@ strata_status fuse_nodes(strata_plan *p);
 
 /* Set p->evaluated: what runs in evaluation, from p->order and p->lives, when slices are bound. Where a plan
  * trains, too, a convolution takes in the norm behind it and runs in its place, if what it reads is still
- * there then.
+ * there then. With 16 bits a norm within sees sums that were not rounded: where `recompute` ends segments by
+ * the batch's size, scores may then differ in their last places from those of another batch's plan.
  * Errors: STRATA_NO_MEMORY. */
 strata_status fuse_evaluation(strata_plan *p);
 
