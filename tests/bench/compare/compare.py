@@ -64,12 +64,12 @@ def avx512():
 class Side:
     """A contestant of one workload: a process that was started and takes turns."""
 
-    def __init__(self, name, command, options, env=None, strata=None):
+    def __init__(self, name, command, options, env=None, strata=False):
         self.name = name
         self.said = ""
         self.why = ""
         self.turns = []  # (seconds, processor seconds) of one step in each round
-        self.strata = strata  # the side that it is compared with; None: the first
+        self.strata = strata  # is it what the others are compared with?
         full = dict(os.environ, OMP_NUM_THREADS=str(len(options.cores)), **(env or {}))
         self.errors = tempfile.TemporaryFile(mode="w+")
         try:
@@ -130,11 +130,10 @@ def open_sides(workload, options, folder):
     numbers = [str(v) for v in (side, channels, CLASSES, batch)]
     threads = str(len(options.cores))
     strata = [os.path.join(options.build, "strata_side"), model, stem, *numbers, *options.set]
-    sides = [Side("strata", strata, options, lavapipe(None))]
+    sides = [Side("strata", strata, options, lavapipe(None), strata=True)]
     driver = ", " + os.path.basename(options.mesa) if options.mesa else ""
     if options.mesa:
-        sides.append(Side("strata" + driver, strata, options, lavapipe(options.mesa)))
-    same_driver = sides[-1]
+        sides.append(Side("strata" + driver, strata, options, lavapipe(options.mesa), strata=True))
     for python in options.torch:
         for layout in ("nchw", "channels_last"):
             command = [python, os.path.join(HERE, "torch_side.py"), model_file(model), stem, *numbers, layout, threads]
@@ -147,7 +146,7 @@ def open_sides(workload, options, folder):
         with open(layers, "w", encoding="utf-8") as file:
             json.dump(layers_of(model, stem), file)
         command = ["node", os.path.join(HERE, "tfjs_side.mjs"), options.npm, layers, *numbers]
-        sides.append(Side("tfjs WebGPU" + driver, command, options, lavapipe(options.mesa), same_driver))
+        sides.append(Side("tfjs WebGPU" + driver, command, options, lavapipe(options.mesa)))
     if options.blas:
         sides.append(Side("OpenBLAS", [sys.executable, os.path.join(HERE, "blas_side.py"), threads], options))
     return sides
@@ -170,31 +169,45 @@ def measure(sides, word, options):
 
 
 def ratio(first, other, which):
-    """How many times as fast `first` is: the median over rounds; which: 0 by the clock, 1 by processor time."""
+    """How many times as fast `first` is: the median over rounds that both had; None: there were none. which: 0 by the
+    clock, 1 by processor time."""
     pairs = [(a[which], b[which]) for a, b in zip(first.turns, other.turns) if a and b and a[which] > 0]
-    return statistics.median(b / a for a, b in pairs) if pairs else float("nan")
+    return statistics.median(b / a for a, b in pairs) if pairs else None
+
+
+def times(value, width):
+    return f"{'-' if value is None else f'{value:.2f}x':>{width}}"
+
+
+def headings(stratas):
+    """Two lines: under the name of each Strata side its two ratios."""
+    names = [side.name.removesuffix(".json")[:16] + " is" for side in stratas]
+    print(f"   {'':28} {'':9} {'':8}" + "".join(f"  {name:>19}" for name in names))
+    print(f"   {'':28} {'images/s':>9} {'CPU s':>8}" + f"  {'by clock':>10} {'by CPU':>8}" * len(stratas))
 
 
 def report(workload, word, sides, options):
     model, stem, side, channels, batch = WORKLOADS[workload]
     print(f"\n{workload}  {word}: {model}{', ' + stem + ' stem' if stem else ''}, {side}x{side}x{channels}, batch {batch}")
-    print(f"   {'':28} {'images/s':>9} {'CPU s':>8}  {'strata is':>10} {'by CPU':>8}")
+    stratas = [side for side in sides if side.strata]
+    headings(stratas)
     rows = []
     for other in sides:
         turns = [t for t in other.turns if t]
         if not turns:
             print(f"   {other.name:28} cannot run: {other.why}", flush=True)
             continue
-        beside = other.strata or sides[0]
         wall, cpu = (statistics.median(t[i] for t in turns) for i in (0, 1))
         row = {"workload": workload, "phase": word, "side": other.name, "version": other.said, "seconds": wall,
-               "cpu_seconds": cpu, "times": ratio(beside, other, 0), "times_cpu": ratio(beside, other, 1)}
+               "cpu_seconds": cpu, "times": {s.name: ratio(s, other, 0) for s in stratas},
+               "times_cpu": {s.name: ratio(s, other, 1) for s in stratas}}
         rows.append(row)
         if other.name == "OpenBLAS":
             print(f"   {other.name:28} {GEMM_FLOPS / wall * 1e-9:6.0f} GFLOP/s, {GEMM_FLOPS / cpu * 1e-9:.0f} a CPU second")
             continue
-        against = "" if other is sides[0] else f"{row['times']:9.2f}x {row['times_cpu']:7.2f}x"
-        print(f"   {other.name:28} {batch / wall:9.1f} {cpu:8.3f}  {against}", flush=True)
+        against = [f"  {times(row['times'][s.name], 10)} {times(row['times_cpu'][s.name], 8)}" if s is not other
+                   else " " * 21 for s in stratas]
+        print(f"   {other.name:28} {batch / wall:9.1f} {cpu:8.3f}{''.join(against)}".rstrip(), flush=True)
     return rows
 
 
