@@ -114,6 +114,11 @@ static const fault faults[] = {
       "vec4 v = GET(y, pixel * out_quads + q);", "vec4 v = vec4(0.0);", NULL },
     { "both floats of a word are the first", "fp16 conv2d", "conv2d.comp", "sum_of(at, col + 1, sum.y)",
       "sum_of(at, col, sum.y)", "out=K kernel=3 pad=1" },
+    { "pixels of 16 bits are truncated by Winograd", "fp16 conv2d", "winograd_output.comp",
+      "STORE(to, pixel + to_c, ENDED(first + pixels[w], of, TAKE(4, z, pixel + c)))",
+      "STORE(to, pixel + to_c, uintBitsToFloat(floatBitsToUint(ENDED(first + pixels[w], of, "
+      "TAKE(4, z, pixel + c))) & 0xffffe000u))",
+      "out=K kernel=3 pad=1" },
     { "augmentation does not look at the epoch", "augment", "augment_draw.comp", "sample_of.x, values[4]",
       "sample_of.x, 0", NULL },
     { "an image is shifted one pixel too far", "augment", "augment_draw.comp", "below(first.z, places.x)",

@@ -272,7 +272,7 @@ static strata_status compare_way(trial *t, const char *variant, uint32_t w)
         const void *got = back ? t->got.backward : t->got.forward;
         compare_limit limit = { .unit = JUDGE_FACTOR * loose * sqrt(terms(t, p)) * 0x1p-24,
                                 .s = t->scale[w].s[i],
-                                .nmse = (p->half ? JUDGE_HALF_NMSE : JUDGE_NMSE * loose) * loose };
+                                .nmse = (p->half ? JUDGE_HALF_NMSE : 0) + JUDGE_NMSE * loose * loose };
         compare_verdict v;
         STRATA_TRY(compare_piece(&v, p, want, got, &limit));
         if (!v.why[0] && (p->param && !bench_pads_zero(p, got)))

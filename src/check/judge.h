@@ -13,8 +13,11 @@
  * looser one and then says why.
  *
  * Results of 16 bits are rounded once more, on both sides: they may be another 2^-10 of themselves apart (or
- * 2^-24, where numbers of 16 bits end), but seldom, as what they are rounded from is much nearer: a kernel
- * that truncates is above JUDGE_HALF_NMSE. */
+ * 2^-24, where numbers of 16 bits end), but seldom, as what they are rounded from is much nearer. Sums that
+ * are e apart come out a last place h apart as often as e / h, so their squared error is h e on average: with
+ * h some 7e-4 of a number and e the 3e-5 of it that Winograd's looser bound allows, 2e-8 of the squares at
+ * most, which is JUDGE_HALF_NMSE. Of a kernel that truncates every second is h apart, for 1e-7: a looser row
+ * adds what its sums may be apart, JUDGE_NMSE looser^2, and does not multiply. */
 #ifndef STRATA_CHECK_JUDGE_H
 #define STRATA_CHECK_JUDGE_H
 
@@ -78,7 +81,7 @@ extern const strata_row strata_rows[]; /* ended by a NULL op */
 
 #define JUDGE_FACTOR    4.0
 #define JUDGE_NMSE      1e-11
-#define JUDGE_HALF_NMSE 2e-8 /* results that were truncated have 1e-7 */
+#define JUDGE_HALF_NMSE 2e-8 /* results that were truncated have 7e-8 to 2e-7 */
 
 typedef enum strata_judge_depth {
     STRATA_JUDGE_QUICK,    /* one case a row */
