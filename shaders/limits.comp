@@ -1,35 +1,58 @@
 #version 460
 #include "kernel.glsl"
+#include "tensor.glsl"
 
 // What a device can do at best: kernels of `strata bench --limits`.
-//   FORWARD  y[i] = x[i]: a copy, four floats to an invocation; with n = 0 a launch of nothing
+//   FORWARD  y[i] = x[i]: a copy, EACH times four floats to an invocation, by whole workgroups; with n = 0,
+//            without LANE_STORES, a launch of nothing
 //   REDUCE   y[i] = the sum of SUMS chains  s = s * x[0] + x[1]  of 16 n steps each, begun at i + k
-#ifdef TEXEL
-layout(binding = 0) uniform samplerBuffer x; // [n], at least 2
-#define X(i) texelFetch(x, int(i))
-#else
-layout(binding = 0) readonly buffer B0 { vec4 x[]; };
-#define X(i) x[i]
-#endif
-layout(binding = 1)          buffer B1 { vec4 y[]; }; // [n], or of REDUCE one for each invocation
-layout(push_constant) uniform Args { uint n; };
+READS(0, x);  // [n], at least 2
+WRITES(1, y); // [n], or of REDUCE one for each invocation
+layout(push_constant) uniform Args {
+    uint n;
+    PLACES_1(y)
+};
+#include "lane_stores.glsl"
+STORES(1, y)
 
+#ifndef EACH
+#define EACH 1
+#endif
 #ifndef SUMS
 #define SUMS 4
 #endif
 
-void main()
+void copy()
+{
+    uint first = (flat_index() - lane) * EACH + lane;
+#ifdef LANE_STORES
+    uint to = store_index() * EACH;
+#else
+    uint to = first;
+    if (first >= n) return;
+#endif
+    vec4 value[EACH];
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = AT(x, first + k * GROUP);
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * GROUP, value[k])
+    ALIGN_SPILLS(y, value[0])
+}
+
+void chains()
 {
     uint i = flat_index();
-    if (PASS == FORWARD) {
-        if (i < n) y[i] = X(i);
-        return;
-    }
-    vec4 a = X(0), b = X(1), sum[SUMS];
+    vec4 a = AT(x, 0), b = AT(x, 1), sum[SUMS];
     [[unroll]] for (uint k = 0; k < SUMS; k++) sum[k] = vec4(i + k);
     for (uint round = 0; round < n; round++)
         [[unroll]] for (uint j = 0; j < 16; j++)
             [[unroll]] for (uint k = 0; k < SUMS; k++) sum[k] = sum[k] * a + b;
     [[unroll]] for (uint k = 1; k < SUMS; k++) sum[0] += sum[k];
-    y[i] = sum[0];
+    PUT(y, i, sum[0]);
+}
+
+void main()
+{
+    if (PASS == FORWARD)
+        copy();
+    else
+        chains();
 }

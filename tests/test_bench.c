@@ -62,44 +62,61 @@ static void times_belong_to_their_launches(const char *name)
     close_device(d);
 }
 
-/* What bench --limits times computes what it says: nothing may be left out to make it fast. 16 steps of
- * s / 2 + 1 from s are 2 + (s - 2) / 65536, without rounding for the small s here. */
+/* One of the kernels that bench --limits times: a copy, or with `sums` so many chains. */
+typedef struct limit_way {
+    uint32_t sums, lanes, each;
+    bool texel;
+} limit_way;
+enum { WAY_QUADS = 1024, WAY_FLOATS = 4 * WAY_QUADS, WAY_BYTES = 4 * WAY_FLOATS };
+
+/* 16 steps of s / 2 + 1 from s are 2 + (s - 2) / 65536, without rounding for the small s here. */
+static void compute_way(strata_device *d, strata_block *block, const limit_way *w)
+{
+    const strata_slice from = { block, 0, WAY_BYTES, false }, to = { block, WAY_BYTES, WAY_BYTES, false };
+    const uint32_t sums = w->sums, group = w->lanes ? w->lanes : STRATA_GROUP;
+    const struct limits_args args = { .x = from, .y = to, .n = sums ? 1 : WAY_QUADS };
+    float x[WAY_FLOATS], y[WAY_FLOATS];
+    char lanes[STRATA_SUBGROUP_DEFINES] = "", defines[2 * STRATA_SUBGROUP_DEFINES];
+    if (w->lanes) strata_subgroup_defines(lanes, strata_device_caps(d), true);
+    snprintf(defines, sizeof defines, "%s SUMS=%u EACH=%u%s", lanes, sums ? sums : 4, w->each,
+             w->texel ? " TEXEL=1" : "");
+    for (uint32_t i = 0; i < WAY_FLOATS; i++) x[i] = sums == 0 ? (float)i + 0.25f : i < 4 ? 0.5f : 1;
+    OK(strata_device_write(d, from, x));
+    OK(strata_device_fill(d, to, 0x7fc00000)); /* NaN */
+    strata_stream *s = NULL;
+    const strata_launch how = { .pass = sums ? STRATA_REDUCE : STRATA_FORWARD,
+                                .variant = "plain",
+                                .defines = defines,
+                                .groups = { WAY_QUADS / (group * w->each), 1, 1 } };
+    OK(strata_stream_open(&s, d));
+    OK(strata_stream_launch(s, &limits_kernel, &how, &args));
+    OK(strata_stream_end(s));
+    OK(strata_stream_run(s));
+    strata_stream_close(s);
+    OK(strata_device_read(d, y, to));
+    for (uint32_t i = 0; i < WAY_FLOATS; i++) {
+        const float begun = (float)(i / 4 * sums) + (float)(sums * (sums - 1)) / 2; /* all of them */
+        const float want = sums ? 2 * (float)sums + (begun - 2 * (float)sums) / 65536 : x[i];
+        if (y[i] != want)
+            fail_msg("%s: y[%u] is %g, wanted %g", defines, (unsigned)i, (double)y[i], (double)want);
+    }
+}
+
+/* What bench --limits times computes what it says: nothing may be left out to make it fast. */
 static void limits_compute_what_they_say(void **state)
 {
     (void)state;
-    enum { QUADS = 64, BYTES = 16 * QUADS };
     strata_device *d = open_device(device_name(), NULL);
+    const uint32_t lanes = strata_store_lanes(strata_device_caps(d));
     strata_block block = { 0 };
-    float x[4 * QUADS], y[4 * QUADS];
-    OK(strata_block_open(&block, d, 2 * BYTES, STRATA_MEMORY_DEVICE));
-    const strata_slice from = { &block, 0, BYTES, false }, to = { &block, BYTES, BYTES, false };
-    for (int sums = 0; sums <= 4; sums += 2) { /* 0: the copy */
-        for (int texel = 0; texel < 2; texel++) {
-            char defines[32];
-            snprintf(defines, sizeof defines, "%sSUMS=%d", texel ? "TEXEL=1 " : "", sums ? sums : 4);
-            for (int i = 0; i < 4 * QUADS; i++) x[i] = sums == 0 ? (float)i + 0.25f : i < 4 ? 0.5f : 1;
-            OK(strata_device_write(d, from, x));
-            OK(strata_device_fill(d, to, 0x7fc00000)); /* NaN */
-            strata_stream *s = NULL;
-            const struct limits_args args = { .x = from, .y = to, .n = sums ? 1 : QUADS };
-            const strata_launch how = { .pass = sums ? STRATA_REDUCE : STRATA_FORWARD,
-                                        .variant = "plain",
-                                        .defines = defines,
-                                        .groups = { QUADS / STRATA_GROUP } };
-            OK(strata_stream_open(&s, d));
-            OK(strata_stream_launch(s, &limits_kernel, &how, &args));
-            OK(strata_stream_end(s));
-            OK(strata_stream_run(s));
-            strata_stream_close(s);
-            OK(strata_device_read(d, y, to));
-            for (int i = 0; i < 4 * QUADS; i++) {
-                const float begun = (float)(i / 4 * sums) + (float)(sums * (sums - 1)) / 2; /* all of them */
-                const float want = sums ? 2 * (float)sums + (begun - 2 * (float)sums) / 65536 : x[i];
-                if (y[i] != want)
-                    fail_msg("SUMS=%d TEXEL=%d: y[%d] is %g, wanted %g", sums, texel, i, (double)y[i],
-                             (double)want);
-            }
-        }
+    OK(strata_block_open(&block, d, 2 * WAY_BYTES, STRATA_MEMORY_DEVICE));
+    for (int texel = 0; texel < 2; texel++) {
+        for (uint32_t sums = 2; sums <= 4; sums += 2)
+            compute_way(d, &block, &(limit_way) { .sums = sums, .each = 1, .texel = texel });
+        for (uint32_t each = 1; each <= 8; each *= 2)
+            compute_way(d, &block, &(limit_way) { .each = each, .texel = texel });
+        for (uint32_t each = 8; lanes && each <= 32; each *= 2)
+            compute_way(d, &block, &(limit_way) { .lanes = lanes, .each = each, .texel = texel });
     }
     strata_block_close(&block, d);
     close_device(d);

@@ -15,8 +15,8 @@ extern "C" {
 /* What a device was seen to do at best, by shaders that do nothing else. */
 typedef struct strata_limits {
     double flops_per_s; /* multiplications and additions of f32, each counted as 1 */
-    double bytes_per_s; /* a copy of 64 MiB, on a processor of 16, or what the device binds; reads and
-                           writes both count */
+    double bytes_per_s; /* the fastest copy of 64 MiB, on a processor of 16, or what the device binds; reads
+                           and writes both count */
     double submit_s;    /* an empty submission, until the host knows that it is over */
     double dispatch_s;  /* a launch that does nothing, among others, without a barrier */
     bool timestamps;    /* launches are timed by the device's own clock; else by the host's, with a submission

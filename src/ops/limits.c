@@ -59,19 +59,34 @@ done:
     return status;
 }
 
+/* One way to copy: `lanes` of a workgroup whose stores are written out (shaders/lane_stores.glsl), or 0,
+ * `each` vectors to an invocation. */
+static strata_status try_copy(strata_limits *out, const gauge *g, const struct limits_args *args,
+                              uint32_t lanes, uint32_t each, bool texel)
+{
+    char defines[STRATA_SUBGROUP_DEFINES + 24];
+    strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = defines };
+    double seconds = 0;
+    const uint32_t n = lanes ? strata_subgroup_defines(defines, strata_device_caps(g->device), true) : 0;
+    snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s", n ? " " : "", each, texel ? " TEXEL=1" : "");
+    strata_grid(how.groups, args->n, (lanes ? lanes : STRATA_GROUP) * each);
+    STRATA_TRY(fastest(&seconds, g, &how, args));
+    const double bytes = (double)args->x.bytes + (double)args->y.bytes;
+    if (seconds > 0 && bytes / seconds > out->bytes_per_s) out->bytes_per_s = bytes / seconds;
+    return STRATA_OK;
+}
+
+/* Nobody knows beforehand which way is the fastest. All take whole workgroups, as x is a power of two. */
 static strata_status measure_copy(strata_limits *out, const gauge *g, strata_slice x, strata_slice y)
 {
     const strata_caps *caps = strata_device_caps(g->device);
     const struct limits_args args = { .x = x, .y = y, .n = (uint32_t)(x.bytes / 16) };
-    strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = "" };
-    strata_grid(how.groups, args.n, STRATA_GROUP);
-    for (int texel = 0; texel < 2; texel++) {
-        double seconds = 0;
-        if (texel && (!caps->vulkan || args.n > caps->max_texels)) break;
-        if (texel) how.defines = "TEXEL=1";
-        STRATA_TRY(fastest(&seconds, g, &how, &args));
-        if (seconds > 0 && 2 * (double)x.bytes / seconds > out->bytes_per_s)
-            out->bytes_per_s = 2 * (double)x.bytes / seconds;
+    const uint32_t lanes = strata_store_lanes(caps), most = caps->vulkan && !caps->cpu_type ? 8 : 1;
+    const bool texels = caps->vulkan && args.n <= caps->max_texels;
+    for (int texel = 0; texel <= texels; texel++) {
+        for (uint32_t each = 1; each <= most; each *= 2) STRATA_TRY(try_copy(out, g, &args, 0, each, texel));
+        for (uint32_t each = 8; lanes && texel == texels && each <= 32; each *= 2)
+            STRATA_TRY(try_copy(out, g, &args, lanes, each, texel));
     }
     return STRATA_OK;
 }
