@@ -1,5 +1,6 @@
-/* Which variant is recorded: the op's preference, or what was forced where the device admits it. */
-#include "ops/op.h"
+/* Which variant is recorded: the op's preference, or what was forced where the device admits it; and what
+ * convolutions prefer on devices that are not at hand. */
+#include "ops/conv2d.h"
 #include "rig.h"
 
 static const char *const three[] = { "plain", "fast", "odd", NULL };
@@ -66,6 +67,80 @@ static void forced_and_preferred(void **state)
     close_device(d);
 }
 
+/* A 3 x 3 convolution of 64 images of `side` x `side`, from `channels` channels to as many. */
+static uint32_t preferred(const strata_caps *caps, uint32_t channels, uint32_t side, strata_pass pass)
+{
+    conv2d_options o = { .out = channels,
+                         .kernel = { 3, 3 },
+                         .stride = { 1, 1 },
+                         .pad = { 1, 1 },
+                         .dilation = { 1, 1 },
+                         .groups = 1 };
+    strata_tensor x = { .shape = { 64, side, side, channels } }, y = x;
+    const strata_node node = { .options = &o, .in = { &x }, .n_in = 1, .out = &y };
+    return conv2d_prefer(caps, &node, pass);
+}
+
+/* Makers whose compilers were seen at work get the largest tiles, and loops only where those spill. */
+static void tiles_of_makers(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t vendor, driver, tile;
+        bool rolls, rolls_small;
+    } rows[] = {
+        { 0x1002, 3, CONV2D_TILE128X64, false, false },  /* AMD, RADV */
+        { 0x10de, 24, CONV2D_TILE128X64, false, false }, /* NVIDIA, NVK */
+        { 0x8086, 6, CONV2D_TILE128, true, false },      /* Intel, ANV */
+        { 0x106b, 14, CONV2D_TILE64, true, false },      /* Apple, MoltenVK */
+        { 0x10005, 26, CONV2D_TILE64, true, false },     /* Mesa's id, Honeykrisp */
+        { 0x5143, 8, CONV2D_TILE64, true, true },        /* Qualcomm */
+        { 0x13b5, 9, CONV2D_TILE32, true, true },        /* Arm */
+        { 0x14e4, 19, CONV2D_TILE32, true, true },       /* Broadcom, V3DV */
+        { 0, 0, CONV2D_TILE32, true, true },
+    };
+    static const strata_pass passes[] = { STRATA_FORWARD, STRATA_BACKWARD_X, STRATA_BACKWARD_W };
+    strata_caps caps = {
+        .vulkan = true, .max_group = 1024, .shared_bytes = 32768, .max_range = 1 << 30, .max_block = 1 << 30
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        caps.vendor_id = rows[i].vendor;
+        caps.driver_id = rows[i].driver;
+        for (size_t k = 0; k < 3; k++) assert_int_equal(preferred(&caps, 128, 32, passes[k]), rows[i].tile);
+        /* A few pixels of few channels fill no device by large ones. */
+        assert_int_equal(preferred(&caps, 16, 2, STRATA_FORWARD), CONV2D_TILE32);
+        assert_int_equal(conv2d_rolls(&caps, 8), rows[i].rolls);
+        assert_int_equal(conv2d_rolls(&caps, 4), rows[i].rolls_small);
+    }
+}
+
+/* By Winograd, unmeasured: on the H100 that the rule was fitted to, on smaller cards with more channels. */
+static void winograd_of_cards(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t cores, channels, side;
+        bool by_winograd;
+    } rows[] = {
+        { 132, 64, 32, true }, { 132, 256, 8, true }, { 132, 16, 32, false }, { 28, 64, 32, false },
+        { 82, 64, 56, false }, { 28, 256, 14, true }, { 0, 64, 32, false },   { 0, 256, 14, true },
+    };
+    strata_caps caps = { .vulkan = true,
+                         .vendor_id = 0x10de,
+                         .max_group = 1024,
+                         .shared_bytes = 49152,
+                         .max_range = (uint64_t)1 << 32,
+                         .max_block = 1 << 30 };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        caps.cores = rows[i].cores;
+        caps.driver_id = 4; /* NVIDIA's own */
+        const uint32_t v = preferred(&caps, rows[i].channels, rows[i].side, STRATA_FORWARD);
+        assert_int_equal(v == CONV2D_WINOGRAD, rows[i].by_winograd);
+        caps.driver_id = 24; /* NVK: not measured */
+        assert_true(conv2d_is_tile(preferred(&caps, rows[i].channels, rows[i].side, STRATA_FORWARD)));
+    }
+}
+
 /* What forces nothing because it is misspelt is told. */
 static void misspelt_lists_are_refused(void **state)
 {
@@ -97,6 +172,8 @@ static void misspelt_lists_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(forced_and_preferred),
+                                        cmocka_unit_test(tiles_of_makers),
+                                        cmocka_unit_test(winograd_of_cards),
                                         cmocka_unit_test(misspelt_lists_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

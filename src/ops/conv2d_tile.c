@@ -8,6 +8,9 @@ enum {
     INTEL = 0x8086, /* vendor ids */
     AMD = 0x1002,
     NVIDIA = 0x10de,
+    APPLE = 0x106b,
+    QUALCOMM = 0x5143,
+    HONEYKRISP = 26, /* VK_DRIVER_ID_MESA_HONEYKRISP: Apple's GPUs on Linux, under Mesa's own vendor id */
     SMALL_PRODUCTS = 24 << 20,  /* below, it does not pay to compile the longer and faster kernel */
     FEW_PRODUCTS = 100 << 20,   /* some 2 ms */
     MUCH_STORED = 256 << 10,    /* floats: some 0.5 ms by the driver's stores before Mesa 25, 0.2 by lanes */
@@ -60,15 +63,30 @@ uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pa
     return chunks > 1 ? 4 * conv2d_size_of(n).floats * chunks : 0;
 }
 
-/* The largest of some tiles that gives every core one: 128 x 64 and 8 x 8 are the fastest where they fill
- * the device (39 TFLOP/s of the 64 that an H100 multiplies and adds at best, where 64 x 64 and 4 x 4 have
- * 31 and 32 x 32 have 28), and then a smaller one is. Where compilers keep few registers (Intel's spill
- * some in 128 x 64, none in 128 x 128, whose invocations load less each), the largest is 128 x 128. */
+static bool is_apple(const strata_caps *caps)
+{
+    return caps->vendor_id == APPLE || caps->driver_id == HONEYKRISP;
+}
+
+/* The largest tile to take unmeasured. 128 x 64 and 8 x 8 are the fastest where they fill the device (39
+ * TFLOP/s of the 64 that an H100 multiplies and adds at best, where 64 x 64 and 4 x 4 have 31 and 32 x 32
+ * have 28), and AMD's and NVIDIA's compilers keep them in registers; Intel's spill some in 128 x 64, none in
+ * 128 x 128, whose invocations load less each (tests/portability). For others no code was seen, so blocks of
+ * 4 x 4 are what they get: on Apple's and Qualcomm's GPUs in tiles of 64 x 64, the largest that ggml's Vulkan
+ * backend has for them; on Arm's, whose workgroups and registers are few, and on those of makers that nobody
+ * here knows in tiles of 32 x 32. --tune tries the larger ones on all. */
+static uint32_t largest_tile(const strata_caps *caps)
+{
+    if (caps->cpu_type || caps->vendor_id == AMD || caps->vendor_id == NVIDIA) return CONV2D_TILE128X64;
+    if (caps->vendor_id == INTEL) return CONV2D_TILE128;
+    return is_apple(caps) || caps->vendor_id == QUALCOMM ? CONV2D_TILE64 : CONV2D_TILE32;
+}
+
+/* The largest of some tiles that gives every core one. */
 static uint32_t fitting_tile(const strata_caps *caps, uint64_t rows, uint64_t cols)
 {
     const uint32_t cores = caps->cores ? caps->cores : CONV2D_CORES_UNKNOWN;
-    const uint32_t order[] = { caps->vendor_id == INTEL ? CONV2D_TILE128 : CONV2D_TILE128X64, CONV2D_TILE64,
-                               CONV2D_TILE32 };
+    const uint32_t order[] = { largest_tile(caps), CONV2D_TILE64, CONV2D_TILE32 };
     for (uint32_t i = 0; i < 3; i++) {
         const struct tile_shape *t = shape_of((conv2d_variant)order[i]);
         const uint64_t tiles = ceiling(rows, t->rows) * ceiling(cols, t->cols);
@@ -171,11 +189,15 @@ static conv2d_tile subgroup_tile(const strata_caps *caps, uint32_t rows, const c
 /* Blocks of 8 x 8 spill hundreds of registers on Intel where all terms are in line, and makers that are not
  * known may be like it. AMD's and NVIDIA's compilers keep them, and a loop costs: 11 points of 75 %
  * multiply-adds of all instructions there (navi21, 128 x 64), a sixth of the time on an H100, and 15 of 55 in
- * blocks of 4 x 4 on Intel, which spill nowhere. Software devices take longer to compile the long kernel than
- * to run the other. */
+ * blocks of 4 x 4 on Intel, which spill nowhere. Qualcomm's refuse kernels that are too long (which is why
+ * ggml keeps cooperative matrices off them), and a refused kernel is worse than a slow one: there and on
+ * makers that are not known those of 4 x 4 stay in a loop, too. Software devices take longer to compile the
+ * long kernel than to run the other. */
 bool conv2d_rolls(const strata_caps *caps, uint32_t block)
 {
-    return caps->cpu_type || (block > 4 && caps->vendor_id != AMD && caps->vendor_id != NVIDIA);
+    if (caps->cpu_type) return true;
+    if (caps->vendor_id == AMD || caps->vendor_id == NVIDIA) return false;
+    return block > 4 || (caps->vendor_id != INTEL && !is_apple(caps));
 }
 
 static conv2d_tile shared_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)

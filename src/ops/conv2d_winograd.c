@@ -22,6 +22,7 @@ enum {
     NVIDIA_PROPRIETARY = 4, /* VK_DRIVER_ID_NVIDIA_PROPRIETARY */
     POINTS = 36,
     QUAD = 16,                /* bytes */
+    MANY_CORES = 100,         /* NVIDIA's cards with as many have caches of 40 MB and more */
     RUN_BYTES = 10 << 20,     /* of transformed inputs and products together; half and double are as fast */
     RUN_BYTES_GPU = 32 << 20, /* as many as keep its cores busy; the largest have such caches */
     PANEL = 16,               /* quads of the widest panel of weights; their room is for this one */
@@ -138,19 +139,24 @@ static bool pays_on_processor(const winograd *g, double pairs, double tiles)
     return direct > 1.2 * (product + transforms + weights);
 }
 
-/* The same on a GPU, in its multiplications and additions: 9 of them in the time of a byte moved, and every
- * number at the 36 points is written once and read once. `busy`: the share of its cores that have work, as
- * the matrices of a weight gradient are few. (An H100, 64 to 512 channels, 4 x 4 to 56 x 56 pixels, batch 64:
- * within 20 %; the passes it says yes to take 0.36 to 0.94 of a direct sum's time.) */
-static bool pays_on_gpu(const winograd *g, double pairs, double tiles, double busy)
+/* The same on a GPU, in its multiplications and additions: `a_byte` of them in the time of a byte moved, and
+ * every number at the 36 points is written once and read once. `busy`: the share of its cores that have work,
+ * as the matrices of a weight gradient are few. (An H100, 9 a byte, 64 to 512 channels, 4 x 4 to 56 x 56
+ * pixels, batch 64: within 20 %; the passes it says yes to take 0.36 to 0.94 of a direct sum's time.) */
+static bool pays_on_gpu(const winograd *g, double pairs, double tiles, double busy, double a_byte)
 {
     const double direct = 9 * pairs * (double)strata_pixels(g->to);
-    const double moved = 9 * 2 * 4 * 36 * (tiles * (g->from.c + g->to.c) + 2 * pairs);
+    const double moved = a_byte * 2 * 4 * 36 * (tiles * (g->from.c + g->to.c) + 2 * pairs);
     return direct > 1.1 * (36 * pairs * tiles / busy + moved);
 }
 
-/* Is it the faster way, before any measurement? Devices that are not measured keep to direct sums; --tune
- * finds out. */
+/* An H100's memory would ask for 21 (63.8 TFLOP/s, 1.52 TB/s), but a run lies in its cache. Smaller cards
+ * were not measured and may not hold it, so they are taken to have memory alone: 19 on an RTX 3090 (35.6
+ * TFLOP/s, 0.94 TB/s), by which 64 channels take direct sums and 256 do not. */
+static double work_of_a_byte(const strata_caps *caps) { return caps->cores >= MANY_CORES ? 9 : 19; }
+
+/* Is it the faster way, before any measurement? GPUs of makers that are not measured keep to direct sums;
+ * --tune finds out. */
 bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
     if (!conv2d_winograd_admits(caps, n, pass)) return false;
@@ -159,7 +165,7 @@ bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_
     if (caps->driver_id == NVIDIA_PROPRIETARY) {
         const uint32_t groups = POINTS * ((g.from.c + 127) / 128) * ((g.to.c + 63) / 64);
         const bool idle = pass == STRATA_BACKWARD_W && groups < caps->cores;
-        return pays_on_gpu(&g, pairs, tiles, idle ? (double)groups / caps->cores : 1);
+        return pays_on_gpu(&g, pairs, tiles, idle ? (double)groups / caps->cores : 1, work_of_a_byte(caps));
     }
     return caps->driver_id == STRATA_LAVAPIPE && lanes_of(caps) && pays_on_processor(&g, pairs, tiles);
 }
