@@ -34,13 +34,16 @@ static strata_status look(strata_trainer *t, const strata_tensor *tensor, bool *
     return status;
 }
 
-/* Run one node's forward pass on what is in memory; its output is intact until the nodes after it run. */
+/* Run one node's forward pass on what is in memory; its output is intact until the nodes after it run. By the
+ * plan's variants: those that would be taken otherwise may want more scratch than it has, and lie over what
+ * comes behind. */
 static strata_status rerun(strata_trainer *t, const strata_node *n)
 {
     strata_status status = STRATA_OK;
     strata_stream *s = NULL;
     STRATA_TRY(strata_stream_open(&s, t->device));
     strata_stream_step_values(s, t->current->plan->step_values);
+    strata_stream_force(s, t->current->plan->config.variants);
     STRATA_GO(n->op->forward(s, n, STRATA_TRAIN));
     STRATA_GO(strata_stream_end(s));
     STRATA_GO(strata_stream_run(s));
