@@ -8,6 +8,9 @@
 
 #include "graph/plan.h"
 #include "graph/tune.h"
+#include "ops/conv2d.h"
+#include "ops/inside.h"
+#include "vulkan/device.h"
 
 static char folder[] = "/tmp/strata-tune-XXXXXX";
 
@@ -36,15 +39,26 @@ static strata_graph *make_graph(void)
     return g;
 }
 
-static strata_tune_report tune(char out[4096], strata_device *d, const char *forced, bool full)
+static char wrong[4096]; /* the last report's */
+
+static strata_tune_report tune_graph(char out[4096], strata_device *d, strata_graph *g, const char *forced,
+                                     bool full)
 {
-    strata_graph *g = make_graph();
     strata_tune_report report;
     strata_text text = { 0 };
     const strata_tune_config config = { .train = true, .full = full, .forced = forced };
     OK(strata_tune(&text, &report, d, g, &config));
     snprintf(out, 4096, "%s", text.length ? text.s : "");
+    snprintf(wrong, sizeof wrong, "%s", report.wrong.length ? report.wrong.s : "");
     strata_text_free(&text);
+    strata_text_free(&report.wrong);
+    return report;
+}
+
+static strata_tune_report tune(char out[4096], strata_device *d, const char *forced, bool full)
+{
+    strata_graph *g = make_graph();
+    const strata_tune_report report = tune_graph(out, d, g, forced, full);
     strata_graph_close(g);
     return report;
 }
@@ -79,8 +93,9 @@ static void choices_are_kept_and_taken_again(void **state)
     strata_device *d = open_for_tuning(NULL);
     strata_tune_report r = tune(first, d, NULL, false);
     assert_int_equal(r.measured, 4); /* "two" is "one" once more */
-    assert_int_equal(r.remembered, 1);
+    assert_int_equal(r.remembered, 0);
     assert_int_equal(r.rejected, 0);
+    assert_string_equal(wrong, "");
     has(first, "one:FORWARD=");
     has(first, "one:BACKWARD_X=");
     has(first, "two:BACKWARD_W=");
@@ -91,6 +106,7 @@ static void choices_are_kept_and_taken_again(void **state)
     d = open_for_tuning(NULL);
     r = tune(again, d, NULL, false);
     assert_int_equal(r.measured, 0);
+    assert_int_equal(r.remembered, 4);
     assert_string_equal(first, again);
     r = tune(again, d, NULL, true); /* measured otherwise */
     assert_int_equal(r.measured, 4);
@@ -117,6 +133,96 @@ static void choices_are_kept_and_taken_again(void **state)
     OK(strata_device_open(&d, &(strata_device_config) { .limits = "texels=0", .validate = true }));
     r = tune(again, d, NULL, false);
     assert_int_equal(r.measured, 4);
+    close_device(d);
+}
+
+/* What is kept for this device; the caller puts it back changed. */
+static char *kept_text(strata_device *d)
+{
+    strata_text text = { 0 };
+    strata_device_recall(&text, d, "tuned");
+    assert_true(text.length > 0);
+    return text.s;
+}
+
+/* Old choices may be slow by other host code, and old verdicts wrong. */
+static void other_host_code_measures_anew(void **state)
+{
+    (void)state;
+    char choices[4096];
+    strata_device *d = open_for_tuning(NULL);
+    tune(choices, d, NULL, false);
+    char *kept = kept_text(d);
+    assert_memory_equal(kept, "launchers ", 10);
+    kept[10] = kept[10] == 'a' ? 'b' : 'a';
+    strata_device_remember(d, "tuned", kept);
+    free(kept);
+    strata_tune_report r = tune(choices, d, NULL, false);
+    assert_int_equal(r.measured, 4);
+    r = tune(choices, d, NULL, false);
+    assert_int_equal(r.measured, 0);
+    close_device(d);
+}
+
+/* Which stores kernels use is decided by what the device may do. */
+static void other_stores_are_measured_anew(void **state)
+{
+    (void)state;
+    char choices[4096];
+    strata_device *d = open_for_tuning(NULL);
+    tune(choices, d, NULL, false);
+    bool *const members[] = { &d->gpu->caps.doubles, &d->gpu->caps.addresses };
+    for (int i = 0; i < 2; i++) {
+        strata_text text = { 0 };
+        *members[i] = !*members[i];
+        strata_device_recall(&text, d, "tuned");
+        assert_int_equal(text.length, 0);
+        *members[i] = !*members[i];
+    }
+    free(kept_text(d));
+    close_device(d);
+}
+
+/* Options are known by what a model file says: a struct's pointers differ from run to run. */
+static void no_address_is_in_a_key(void **state)
+{
+    (void)state;
+    char choices[4096];
+    strata_device *d = open_for_tuning(NULL);
+    tune(choices, d, NULL, false);
+    strata_graph *g = make_graph();
+    conv2d_options *o = g->node[1]->options;
+    o->norm = g->node[2];
+    const strata_tune_report r = tune_graph(choices, d, g, NULL, false);
+    o->norm = NULL;
+    strata_graph_close(g);
+    assert_int_equal(r.measured, 0);
+    char *kept = kept_text(d);
+    has(kept, "\nconv2d [6,12,12,16] -> [6,12,12,16] kernel=3 pad=1 bias=0 train\tFORWARD=");
+    free(kept);
+    close_device(d);
+}
+
+/* A verdict is told by every run that goes by it, not only by the one that found it. */
+static void what_was_wrong_is_told_again(void **state)
+{
+    (void)state;
+    char choices[4096], changed[8192];
+    strata_device *d = open_for_tuning(NULL);
+    tune(choices, d, NULL, false);
+    char *kept = kept_text(d), *line = strstr(kept, "bias=0 train\t"), *end = strchr(line, '\n');
+    snprintf(changed, sizeof changed, "%.*sFORWARD=tile32,=winograd2%s", (int)(end - kept), kept, end);
+    free(kept);
+    strata_device_remember(d, "tuned", changed);
+    const strata_tune_report r = tune(choices, d, NULL, false);
+    assert_int_equal(r.measured, 0);
+    assert_int_equal(r.rejected, 2); /* once, though two layers are of this shape */
+    assert_string_equal(wrong, "conv2d [6,12,12,16] -> [6,12,12,16] kernel=3 pad=1 bias=0 train: FORWARD by "
+                               "tile32 is not what the plain kernel gives\n"
+                               "conv2d [6,12,12,16] -> [6,12,12,16] kernel=3 pad=1 bias=0 train: winograd2 "
+                               "cannot be made\n");
+    has(choices, "one:FORWARD=");
+    lacks(choices, "winograd2");
     close_device(d);
 }
 
@@ -192,6 +298,8 @@ static void a_wrong_variant_never_wins(void **state)
     d = open_for_tuning(shaders);
     strata_tune_report r = tune(choices, d, NULL, true);
     assert_true(r.rejected >= 2); /* forward and the input's gradient */
+    has(wrong, "conv2d [6,12,12,16] -> [6,12,12,16] kernel=3 pad=1 bias=0 train full: FORWARD by subgroup is "
+               "not what the plain kernel gives\n");
     lacks(choices, "one:FORWARD=subgroup");
     lacks(choices, "two:BACKWARD_X=subgroup");
     has(choices, "one:FORWARD=");
@@ -218,6 +326,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(choices_are_kept_and_taken_again),
+        cmocka_unit_test(other_host_code_measures_anew),
+        cmocka_unit_test(other_stores_are_measured_anew),
+        cmocka_unit_test(no_address_is_in_a_key),
+        cmocka_unit_test(what_was_wrong_is_told_again),
         cmocka_unit_test(what_is_forced_is_left_alone),
         cmocka_unit_test(tensors_of_16_bits_are_measured_apart),
         cmocka_unit_test(a_wrong_variant_never_wins),

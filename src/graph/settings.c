@@ -126,3 +126,31 @@ strata_status settings_fill(void *options, const strata_op *op, const char *node
     }
     return STRATA_OK;
 }
+
+/* ---- And back ------------------------------------------------------------------------------------- */
+
+static void put_field(strata_text *t, const strata_node *n, const strata_field *f)
+{
+    const char *at = (const char *)n->options + f->offset;
+    uint32_t whole[2];
+    float number;
+    if (f->type == STRATA_FIELD_FLOAT) {
+        memcpy(&number, at, sizeof number);
+        if (number != (float)f->fallback || f->required)
+            strata_text_format(t, " %s=%g", f->name, (double)number);
+        return;
+    }
+    memcpy(whole, at, f->type == STRATA_FIELD_PAIR ? sizeof whole : sizeof *whole);
+    if (f->type != STRATA_FIELD_PAIR) whole[1] = whole[0];
+    if (!f->required && whole[0] == (uint32_t)f->fallback && whole[1] == whole[0]) return;
+    strata_text_format(t, " %s=%u", f->name, whole[0]);
+    if (whole[1] != whole[0]) strata_text_format(t, ",%u", whole[1]);
+}
+
+void settings_put_shape(strata_text *out, const strata_node *n)
+{
+    strata_text_format(out, "%s -> %s", strata_shape_text(n->in[0]->shape).s,
+                       strata_shape_text(n->out->shape).s);
+    for (const strata_field *f = n->op->fields; f && f->name; f++)
+        if (strcmp(f->name, "out") != 0) put_field(out, n, f);
+}

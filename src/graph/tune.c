@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph/settings.h"
 #include "graph/trial.h"
+#include "launchers.h" /* made by the build */
 
 enum { FEW_IMAGES = 2, ROUNDS_FAST = 3, ROUNDS_FULL = 7 };
 
@@ -19,29 +21,38 @@ typedef struct tuner {
     const strata_graph *graph;
     const strata_tune_config *config;
     strata_tune_report report;
-    strata_text kept; /* lines "key\tPASS=name,PASS=name" */
+    strata_text kept; /* lines "key\tchoices\twrong", each of the two "PASS=name,PASS=name" */
+    strata_text seen; /* lines "key\t" of this graph */
     bool changed;
 } tuner;
 
 /* ---- What is remembered ----------------------------------------------------------------------- */
 
-/* All that the speed of a node's passes depends on, on one device. */
+/* The first line of what is kept: measurements by other host code are forgotten. */
+static const char mark[] = "launchers " STRATA_LAUNCHERS "\n";
+
+static void recall(tuner *t)
+{
+    strata_device_recall(&t->kept, t->device, "tuned");
+    if (t->kept.s && strncmp(t->kept.s, mark, strlen(mark)) == 0) return;
+    strata_text_free(&t->kept);
+    strata_text_append(&t->kept, mark, strlen(mark));
+}
+
+/* All that the speed of a node's passes depends on, on one device. Of the options what a model file says, not
+ * the struct as it lies there: that has pointers, too. A graph's nodes have not taken in others. */
 static void put_key(strata_text *key, const tuner *t, const strata_node *n)
 {
-    strata_text_format(key, "%s", n->op->name);
-    for (uint32_t i = 0; i < n->n_in; i++)
-        strata_text_format(key, " %s", strata_shape_text(n->in[i]->shape).s);
-    for (size_t i = 0; i + 4 <= n->op->options_bytes; i += 4) {
-        uint32_t word;
-        memcpy(&word, (const char *)n->options + i, sizeof word);
-        strata_text_format(key, " %x", word);
-    }
+    strata_text_format(key, "%s ", n->op->name);
+    settings_put_shape(key, n);
+    for (uint32_t i = 1; i < n->n_in; i++)
+        strata_text_format(key, " and %s", strata_shape_text(n->in[i]->shape).s);
     for (uint32_t i = 0; i < n->n_in; i++) strata_text_format(key, n->in[i]->half ? " half" : "");
     strata_text_format(key, "%s %s%s%s", n->out->half ? " to half" : "", t->config->train ? "train" : "infer",
                        t->config->full ? " full" : "", n->in[0] == t->graph->input ? " first" : "");
 }
 
-/* The choices of a key: [*length] characters; NULL: it is not known. */
+/* What is behind a key: [*length] characters; NULL: it is not known. */
 static const char *find(const strata_text *kept, const char *key, size_t *length)
 {
     const size_t n = strlen(key);
@@ -55,6 +66,8 @@ static const char *find(const strata_text *kept, const char *key, size_t *length
     }
     return NULL;
 }
+
+static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for tuning"); }
 
 /* ---- One node ----------------------------------------------------------------------------------- */
 
@@ -81,8 +94,15 @@ static bool runs(const way *w, const strata_op *op, uint32_t variant, int pass)
     return w->stream && w->passes.name[pass] && strcmp(w->passes.name[pass], op->variants[variant]) == 0;
 }
 
-/* Compare every way's results with the plain one's, at a few images. */
-static strata_status verify(tuner *t, const strata_node *n, way *ways, uint32_t n_ways)
+static void add_item(strata_text *out, const char *pass, const char *variant)
+{
+    strata_text_format(out, "%s%s=%s", out->length ? "," : "", pass, variant);
+}
+
+/* Compare every way's results with the plain one's, at a few images.
+ *   wrong  out: those that differ, and as "=name" those that cannot even be made */
+static strata_status verify(const tuner *t, strata_text *wrong, const strata_node *n, way *ways,
+                            uint32_t n_ways)
 {
     strata_status status = STRATA_OK;
     trial one;
@@ -93,7 +113,7 @@ static strata_status verify(tuner *t, const strata_node *n, way *ways, uint32_t 
         status = trial_record(&one, &w->stream, &w->passes, n->op->variants[v]);
         if (status == STRATA_BAD_SHADER || status == STRATA_BAD_ARG) {
             if (v == 0) STRATA_GO(status);
-            t->report.rejected++; /* it cannot even be made here */
+            add_item(wrong, "", n->op->variants[v]);
             status = STRATA_OK;
             continue;
         }
@@ -102,7 +122,8 @@ static strata_status verify(tuner *t, const strata_node *n, way *ways, uint32_t 
         STRATA_GO(v == 0 ? trial_keep(&one) : trial_compare(&one, w->right, most_nmse));
         for (int p = 0; p < STRATA_PASSES; p++) {
             w->right[p] = v == 0 || w->right[p];
-            t->report.rejected += runs(w, n->op, v, p) && !w->right[p];
+            if (runs(w, n->op, v, p) && !w->right[p])
+                add_item(wrong, strata_pass_name((strata_pass)p), n->op->variants[v]);
         }
         STRATA_GO(trial_time(&one, w->stream, w->seconds, 1));
     }
@@ -138,7 +159,7 @@ static bool promising(const tuner *t, const strata_node *n, const way *ways, uin
 }
 
 /* Time those that were right and the preferred ones, in turn. */
-static strata_status measure(tuner *t, const strata_node *n, way *ways, uint32_t n_ways, way *preferred)
+static strata_status measure(const tuner *t, const strata_node *n, way *ways, uint32_t n_ways, way *preferred)
 {
     strata_status status = STRATA_OK;
     trial one;
@@ -176,21 +197,25 @@ static void choose(strata_text *out, const strata_node *n, const way *ways, uint
         if (!best) continue;
         for (int k = 0; k < STRATA_PASSES; k++) /* helpers with variants of their own go with their pass */
             if (best->passes.of[k] == p && best->passes.own[k])
-                strata_text_format(out, "%s%s=%s", out->length ? "," : "", strata_pass_name((strata_pass)k),
-                                   best->passes.own[k]);
+                add_item(out, strata_pass_name((strata_pass)k), best->passes.own[k]);
     }
 }
 
-static strata_status tune_node(tuner *t, strata_text *out, const strata_node *n)
+/* Append "choices\twrong". */
+static strata_status tune_node(const tuner *t, strata_text *out, const strata_node *n)
 {
     strata_status status = STRATA_OK;
+    strata_text choices = { 0 }, wrong = { 0 };
     const uint32_t n_ways = count_variants(n->op);
     way ways[MOST_WAYS] = { { 0 } }, preferred = { 0 };
-    STRATA_GO(verify(t, n, ways, n_ways));
+    STRATA_GO(verify(t, &wrong, n, ways, n_ways));
     STRATA_GO(measure(t, n, ways, n_ways, &preferred));
-    choose(out, n, ways, n_ways, &preferred);
-    t->report.measured++;
+    choose(&choices, n, ways, n_ways, &preferred);
+    strata_text_format(out, "%s\t%s", choices.length ? choices.s : "", wrong.length ? wrong.s : "");
+    if (choices.failed || wrong.failed) STRATA_GO(no_memory());
 done:
+    strata_text_free(&choices);
+    strata_text_free(&wrong);
     for (uint32_t v = 0; v < n_ways; v++) strata_stream_close(ways[v].stream);
     strata_stream_close(preferred.stream);
     return status;
@@ -220,29 +245,60 @@ static void put_choices(strata_text *out, const tuner *t, const strata_node *n, 
     }
 }
 
+/* "PASS=name,.." as a line each of the report. */
+static void put_wrong(tuner *t, const char *key, const char *wrong, size_t length)
+{
+    for (const char *p = wrong, *end = wrong + length; p < end;) {
+        const int item = (int)strcspn(p, ",\n"), pass = (int)strcspn(p, "="), name = item - pass - 1;
+        if (pass)
+            strata_text_format(&t->report.wrong, "%s: %.*s by %.*s is not what the plain kernel gives\n", key,
+                               pass, p, name, p + pass + 1);
+        else
+            strata_text_format(&t->report.wrong, "%s: %.*s cannot be made\n", key, name, p + 1);
+        t->report.rejected++;
+        p += item + (p[item] == ',');
+    }
+}
+
+/* The line behind a key, which is measured where it is not known. */
+static strata_status look_up(tuner *t, const char **line, size_t *length, const char *key,
+                             const strata_node *n)
+{
+    *line = find(&t->kept, key, length);
+    if (*line) {
+        t->report.remembered++;
+        return STRATA_OK;
+    }
+    strata_text_format(&t->kept, "%s\t", key);
+    STRATA_TRY(tune_node(t, &t->kept, n));
+    strata_text_append(&t->kept, "\n", 1);
+    if (t->kept.failed) return no_memory();
+    t->changed = true;
+    t->report.measured++;
+    *line = find(&t->kept, key, length);
+    return STRATA_OK;
+}
+
 static strata_status tune_one(tuner *t, strata_text *out, const strata_node *n)
 {
     strata_status status = STRATA_OK;
-    strata_text key = { 0 }, choices = { 0 };
-    size_t length = 0;
+    strata_text key = { 0 };
+    const char *line;
+    size_t length, choices, any;
     put_key(&key, t, n);
-    if (key.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for tuning"));
-    const char *known = find(&t->kept, key.s, &length);
-    if (!known) {
-        STRATA_GO(tune_node(t, &choices, n));
-        strata_text_append(&t->kept, key.s, key.length);
-        strata_text_append(&t->kept, "\t", 1);
-        strata_text_append(&t->kept, choices.length ? choices.s : "", choices.length);
-        strata_text_append(&t->kept, "\n", 1);
-        t->changed = true;
-        known = choices.length ? choices.s : "";
-        length = choices.length;
-    }
-    put_choices(out, t, n, known, length);
-    if (out->failed || t->kept.failed) STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for tuning"));
+    if (key.failed) STRATA_GO(no_memory());
+    const bool again = find(&t->seen, key.s, &any) != NULL; /* of an earlier node: told already */
+    strata_text_format(&t->seen, "%s\t\n", key.s);
+    if (again)
+        line = find(&t->kept, key.s, &length);
+    else
+        STRATA_GO(look_up(t, &line, &length, key.s, n));
+    choices = strcspn(line, "\t\n");
+    put_choices(out, t, n, line, choices);
+    if (!again && choices < length) put_wrong(t, key.s, line + choices + 1, length - choices - 1);
+    if (out->failed || t->seen.failed || t->report.wrong.failed) STRATA_GO(no_memory());
 done:
     strata_text_free(&key);
-    strata_text_free(&choices);
     return status;
 }
 
@@ -251,19 +307,15 @@ strata_status strata_tune(strata_text *out, strata_tune_report *report, strata_d
 {
     strata_status status = STRATA_OK;
     tuner t = { .device = d, .graph = g, .config = config };
-    uint32_t nodes = 0;
     if (strata_device_caps(d)->vulkan) {
-        strata_device_recall(&t.kept, d, "tuned");
-        for (uint32_t i = 0; i < g->n_nodes; i++) {
-            if (!wanted(&t, g->node[i])) continue;
-            nodes++;
-            STRATA_GO(tune_one(&t, out, g->node[i]));
-        }
+        recall(&t);
+        for (uint32_t i = 0; i < g->n_nodes; i++)
+            if (wanted(&t, g->node[i])) STRATA_GO(tune_one(&t, out, g->node[i]));
     }
     if (t.changed) strata_device_remember(d, "tuned", t.kept.s);
 done:
-    t.report.remembered = nodes - t.report.measured;
-    if (report) *report = t.report;
+    *report = t.report;
     strata_text_free(&t.kept);
+    strata_text_free(&t.seen);
     return status;
 }

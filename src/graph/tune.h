@@ -17,14 +17,16 @@ typedef struct strata_tune_config {
 
 typedef struct strata_tune_report {
     uint32_t measured, remembered; /* shapes; the latter were on disk */
-    uint32_t rejected;             /* variants whose output was not the plain one's */
+    uint32_t rejected; /* variants whose output was not the plain one's, by shape and pass, now or when they
+                          were measured */
+    strata_text wrong; /* a line of each; release with strata_text_free */
 } strata_tune_report;
 
 /* Measure the variants of a graph's nodes on a device, and append to `out`, after a comma where it is not
  * empty, what strata_stream_force takes to get the fastest. A variant wins only after its output was the
  * plain one's, and by a twentieth against the one that would be taken unmeasured. Choices are kept on disk by
- * device, driver, limits and shaders.
- *   report  out; may be NULL
+ * device, driver, limits, shaders and the host code that launches them.
+ *   report  out, also of a failure
  * Waits: for the device. Errors: those of memory and of a lost device; nothing is measured on the reference.
  */
 strata_status strata_tune(strata_text *out, strata_tune_report *report, strata_device *d,

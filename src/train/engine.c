@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "graph/tune.h"
-
 #include "train/recipe.h"
 
 static strata_optimizer optimizer(const strata_recipe *r)
@@ -48,7 +46,7 @@ static strata_status choose_variants(engine *e, const strata_recipe *r, const en
                                           .full = recipe_is(r, "tune", "full"),
                                           .forced = e->given.s };
         strata_plan_types(e->model->graph, plan);
-        STRATA_TRY(strata_tune(&e->variants, NULL, e->device, e->model->graph, &tune));
+        STRATA_TRY(strata_tune(&e->variants, &e->tuned, e->device, e->model->graph, &tune));
     }
     return e->variants.failed ? strata_fail(STRATA_NO_MEMORY, "the list of variants") : STRATA_OK;
 }
@@ -95,6 +93,7 @@ void engine_close(engine *e)
     strata_model_close(e->model);
     strata_text_free(&e->variants);
     strata_text_free(&e->given);
+    strata_text_free(&e->tuned.wrong);
     *e = (engine) { 0 };
 }
 

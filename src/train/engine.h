@@ -5,6 +5,7 @@
 
 #include "core/sample.h"
 #include "core/text.h"
+#include "graph/tune.h"
 #include "model/model.h"
 #include "strata/recipe.h"
 #include "strata/train.h"
@@ -14,6 +15,7 @@ typedef struct engine {
     strata_model *model;
     strata_plan *plan;
     strata_text variants, given;   /* those that the plan was given; of them, those that the recipe forces */
+    strata_tune_report tuned;      /* zeros where nothing was */
     strata_ring *train, *evaluate; /* each opened when first used; at most one has work in flight */
 } engine;
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "graph/settings.h"
 #include "ops/update.h"
 #include "train/speed.h"
 
@@ -18,32 +19,10 @@ static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no 
 
 /* ---- What a line says ------------------------------------------------------------------------- */
 
-static void put_field(strata_text *t, const strata_node *n, const strata_field *f)
-{
-    const char *at = (const char *)n->options + f->offset;
-    uint32_t whole[2];
-    float number;
-    if (f->type == STRATA_FIELD_FLOAT) {
-        memcpy(&number, at, sizeof number);
-        if (number != (float)f->fallback || f->required)
-            strata_text_format(t, " %s=%g", f->name, (double)number);
-        return;
-    }
-    memcpy(whole, at, f->type == STRATA_FIELD_PAIR ? sizeof whole : sizeof *whole);
-    if (f->type != STRATA_FIELD_PAIR) whole[1] = whole[0];
-    if (!f->required && whole[0] == (uint32_t)f->fallback && whole[1] == whole[0]) return;
-    strata_text_format(t, " %s=%u", f->name, whole[0]);
-    if (whole[1] != whole[0]) strata_text_format(t, ",%u", whole[1]);
-}
-
-/* "[64,32,32,64] -> [64,32,32,64] kernel=3 pad=1": the options that are not the default. */
 static const char *shape_of(strata_arena *a, const strata_node *n)
 {
     strata_text t = { 0 };
-    strata_text_format(&t, "%s -> %s", strata_shape_text(n->in[0]->shape).s,
-                       strata_shape_text(n->out->shape).s);
-    for (const strata_field *f = n->op->fields; f && f->name; f++)
-        if (strcmp(f->name, "out") != 0) put_field(&t, n, f);
+    settings_put_shape(&t, n);
     const char *text = t.failed ? NULL : strata_arena_text(a, t.s);
     strata_text_free(&t);
     return text;
