@@ -231,7 +231,8 @@ static void what_is_forced_is_left_alone(void **state)
     (void)state;
     char choices[4096];
     strata_device *d = open_for_tuning(NULL);
-    tune(choices, d, "conv2d=plain", false);
+    strata_tune_report r = tune(choices, d, "conv2d=plain", false);
+    assert_int_equal(r.measured + r.remembered, 2); /* the norm's and the linear layer's */
     lacks(choices, "one:");
     lacks(choices, "zero:");
     has(choices, "norm:STATS=");

@@ -223,9 +223,14 @@ done:
 
 /* ---- The graph ------------------------------------------------------------------------------------- */
 
+/* Is there a choice left? */
 static bool wanted(const tuner *t, const strata_node *n)
 {
+    bool open = false;
     if (n->op->view || n->op->loss || count_variants(n->op) < 2) return false;
+    for (int p = 0; p < STRATA_PASSES; p++)
+        open = open || !strata_op_is_forced(t->config->forced, n, (strata_pass)p);
+    if (!open) return false;
     return !(n->op->prefer_exact && strata_op_wants_exact(t->config->forced));
 }
 
