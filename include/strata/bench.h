@@ -73,6 +73,8 @@ typedef struct strata_bench {
                               less */
     const strata_bench_line *line; /* [n_lines], in the order they run */
     uint32_t n_lines;
+    const char *tuned; /* what tuning found: how many shapes, then each variant that is wrong on the device,
+                          lines that end with "\n"; NULL with the recipe's tune off */
 } strata_bench;
 
 /* Train and evaluate a recipe's network on made-up images, and time every launch.

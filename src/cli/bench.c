@@ -279,6 +279,7 @@ static strata_status run(cli_arguments *a)
     config.interrupt = cli_interrupt_begin();
     STRATA_TRY(strata_bench_open(&b, &config));
     strata_status status = STRATA_OK;
+    if (b->tuned) cli_note_lines(b->tuned); /* beside a result in JSON, too */
     if (json)
         whole_json(b, op);
     else

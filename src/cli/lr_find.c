@@ -78,6 +78,7 @@ static strata_status run(cli_arguments *a)
     const bool new = path &&access(path, F_OK) != 0;
     if (path && !(r.csv = fopen(path, "a")))
         return cli_fail(STRATA_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    config.note = cli_note_lines;
     config.interrupt = cli_interrupt_begin();
     strata_status status = strata_lr_find(a->recipe, &config, show, &r);
     if (r.csv && (ferror(r.csv) | fclose(r.csv)) && status == STRATA_OK)

@@ -104,6 +104,12 @@ void cli_note(const char *format, ...)
     fputc('\n', stderr);
 }
 
+void cli_note_lines(const char *lines)
+{
+    cli_live_clear();
+    fputs(lines, stderr);
+}
+
 void cli_complain(void)
 {
     fflush(stdout); /* what came before it stands before it where both are one */

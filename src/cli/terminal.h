@@ -25,6 +25,9 @@ const char *cli_style_end(FILE *stream);
 /* A line on stderr; the live line makes way for it. */
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Lines on stderr, each with its "\n". */
+void cli_note_lines(const char *lines);
+
 /* The message of a failure on stderr, after "strata: ". */
 void cli_complain(void);
 

@@ -53,6 +53,19 @@ static strata_status introduce_start(const introduction *i)
     return STRATA_OK;
 }
 
+/* A wrong variant is the driver's fault or ours, and what a report wants to hold: each is told. */
+static strata_status introduce_tuning(const introduction *i)
+{
+    strata_text lines = { 0 };
+    trainer_tuned(&lines, i->trainer);
+    strata_status status = lines.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for what tuning found")
+                                        : STRATA_OK;
+    for (const char *at = lines.s, *end; status == STRATA_OK && at && (end = strchr(at, '\n')); at = end + 1)
+        status = note(i, "%.*s", (int)(end - at), at);
+    strata_text_free(&lines);
+    return status;
+}
+
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 /* What decides the rates, in the words of the recipe, and what their spread comes to. */
@@ -101,6 +114,7 @@ strata_status introduce_run(const introduction *i)
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
                     plural(m->n_groups), m->scheme));
     STRATA_TRY(introduce_start(i));
+    STRATA_TRY(introduce_tuning(i));
     STRATA_TRY(note(i, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(i->trainer) / 1048576,
                     i->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
     STRATA_TRY(introduce_rates(i));

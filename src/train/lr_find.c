@@ -174,6 +174,16 @@ static strata_status sweep(finder *f, uint32_t group, strata_lr_curve *out)
 
 /* ---- As a recipe says -------------------------------------------------------------------------- */
 
+static strata_status tell_tuning(const finder *f)
+{
+    strata_text lines = { 0 };
+    trainer_tuned(&lines, f->trainer);
+    const strata_status status = lines.failed ? no_memory() : STRATA_OK;
+    if (status == STRATA_OK && lines.s && f->config.note) f->config.note(lines.s);
+    strata_text_free(&lines);
+    return status;
+}
+
 static strata_status open_finder(finder *f, strata_recipe *r)
 {
     strata_augment augment;
@@ -196,6 +206,7 @@ static strata_status open_finder(finder *f, strata_recipe *r)
     STRATA_TRY(strata_device_open(&f->device, &device));
     STRATA_TRY(score_augment(&augment, f->data, r));
     STRATA_TRY(trainer_open(&f->trainer, f->device, r, &task, &augment));
+    STRATA_TRY(tell_tuning(f));
     STRATA_TRY(feed_open(&f->feed, f->data, r, f->trainer->micro));
     const uint32_t groups = trainer_model(f->trainer)->n_groups;
     const double *peak = strata_rates_peak(f->trainer->rates);

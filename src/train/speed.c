@@ -20,6 +20,7 @@ typedef struct bench_inside {
     strata_recipe *recipe;
     strata_trainer *trainer;
     speed_table table;
+    strata_text tuned;
     const volatile int *interrupt;
     double host;                            /* processor time of the host's work so far */
     uint64_t host_steps, trained, inferred; /* steps; micro-batches submitted */
@@ -166,6 +167,9 @@ static strata_status open_trainer(bench_inside *b, const char *wanted)
     s->batch = t->batch;
     s->micro_batch = t->micro;
     s->model = t->main.model->name;
+    trainer_tuned(&b->tuned, t);
+    if (b->tuned.failed) return no_memory();
+    s->tuned = b->tuned.s;
     s->parameters = strata_graph_param_count(t->main.model->graph);
     STRATA_TRY(speed_table_open(&b->table, t->main.plan, s->processor_time));
     STRATA_TRY(check_wanted(&b->table, wanted));
@@ -233,6 +237,7 @@ void strata_bench_close(const strata_bench *shown)
     bench_inside *b = (bench_inside *)(uintptr_t)shown;
     if (!b) return;
     speed_table_free(&b->table);
+    strata_text_free(&b->tuned);
     strata_trainer_close(b->trainer);
     strata_device_close(b->device);
     strata_recipe_close(b->recipe);

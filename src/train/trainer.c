@@ -365,6 +365,20 @@ uint64_t strata_trainer_memory(const strata_trainer *t)
 {
     return engine_memory(&t->main) + engine_memory(&t->tail);
 }
+
+void trainer_tuned(strata_text *out, const strata_trainer *t)
+{
+    const strata_tune_report *a = &t->main.tuned, *b = &t->tail.tuned;
+    const unsigned measured = a->measured + b->measured, remembered = a->remembered + b->remembered,
+                   wrong = a->rejected + b->rejected;
+    if (recipe_is(t->recipe, "tune", "off")) return;
+    strata_text_format(out, "tune   %u shape%s measured, %u remembered, %u variant%s wrong here\n", measured,
+                       measured == 1 ? "" : "s", remembered, wrong, wrong == 1 ? "" : "s");
+    for (int i = 0; i < 2; i++)
+        for (const char *at = (i ? b : a)->wrong.s, *end; at && (end = strchr(at, '\n')); at = end + 1)
+            strata_text_format(out, "wrong  %.*s\n", (int)(end - at), at);
+}
+
 const strata_model *trainer_model(const strata_trainer *t) { return t->main.model; }
 
 strata_status strata_trainer_save(strata_trainer *t, const char *path)
