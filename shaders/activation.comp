@@ -10,7 +10,18 @@ READS(0, x);   // [images, image_quads]
 WRITES(1, y);  // [images, image_quads]
 WRITES(2, dx); // [images, image_quads]
 READS(3, dy);  // [images, image_quads]
-layout(push_constant) uniform Args { uint images, image_quads, kind, add_dx; float slope; };
+layout(push_constant) uniform Args {
+    uint images, image_quads, kind, add_dx;
+    float slope;
+#if PASS == BACKWARD
+    PLACES_1(dx)
+#else
+    PLACES_1(y)
+#endif
+};
+#include "lane_stores.glsl"
+STORES(1, y)
+STORES(2, dx)
 
 #ifndef KIND
 #define KIND kind // a define folds the choice: lavapipe runs every branch it cannot fold
@@ -84,15 +95,33 @@ vec4 gradient(vec4 t, vec4 d)
     return d * (p + t * q);
 }
 
+vec4 backward(uint i)
+{
+    vec4 g = gradient(AT(x, i), AT(dy, i));
+    if (ADD_DX != 0) g += GET(dx, i);
+    return g;
+}
+
 void main()
 {
+#ifdef LANE_STORES // no workgroup too many
+    uint first = (flat_index() - lane) * EACH + lane, to = store_index() * EACH;
+    vec4 value[EACH];
+#if PASS == BACKWARD
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = backward(first + k * SG);
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(dx, to + k * SG, value[k])
+    ALIGN_SPILLS(dx, value[0])
+#else
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = f(AT(x, first + k * SG));
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * SG, value[k])
+    ALIGN_SPILLS(y, value[0])
+#endif
+#else
     uint i = flat_index();
     if (i >= images * image_quads) return;
-    if (PASS == FORWARD) {
+    if (PASS == FORWARD)
         PUT(y, i, f(AT(x, i)));
-    } else {
-        vec4 g = gradient(AT(x, i), AT(dy, i));
-        if (ADD_DX != 0) g += GET(dx, i);
-        PUT(dx, i, g);
-    }
+    else
+        PUT(dx, i, backward(i));
+#endif
 }

@@ -12,7 +12,18 @@ WRITES(2, y);   // [images, image_quads]
 WRITES(3, dx0); // [images, image_quads]
 WRITES(4, dx1); // [images, image_quads]
 READS(5, dy);   // [images, image_quads]
-layout(push_constant) uniform Args { uint images, image_quads, do_dx0, do_dx1; };
+layout(push_constant) uniform Args {
+    uint images, image_quads, do_dx0, do_dx1;
+#if PASS == BACKWARD
+    PLACES_2(dx0, dx1)
+#else
+    PLACES_1(y)
+#endif
+};
+#include "lane_stores.glsl"
+STORES(2, y)
+STORES(3, dx0)
+STORES(4, dx1)
 
 // What do_dx0 and do_dx1 may be; src/ops/add.c and src/cpu/add.c have the same numbers.
 const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
@@ -22,8 +33,34 @@ const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
 #define DO_DX1 do_dx1
 #endif
 
+#ifdef LANE_STORES // no workgroup too many
+void strip(uint first, uint to)
+{
+    vec4 value[EACH], other[EACH];
+#if PASS == BACKWARD
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = other[k] = AT(dy, first + k * SG);
+    [[unroll]] for (uint k = 0; k < EACH; k++) {
+        if (DO_DX0 == ADD) value[k] += GET(dx0, first + k * SG);
+        if (DO_DX1 == ADD) other[k] += GET(dx1, first + k * SG);
+    }
+    [[unroll]] for (uint k = 0; k < EACH; k++) {
+        if (DO_DX0 != NOTHING) STORE(dx0, to + k * SG, value[k])
+        if (DO_DX1 != NOTHING) STORE(dx1, to + k * SG, other[k])
+    }
+    ALIGN_SPILLS(dx0, value[0])
+#else
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = AT(x0, first + k * SG) + AT(x1, first + k * SG);
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * SG, value[k])
+    ALIGN_SPILLS(y, value[0])
+#endif
+}
+#endif
+
 void main()
 {
+#ifdef LANE_STORES
+    strip((flat_index() - lane) * EACH + lane, store_index() * EACH);
+#else
     uint i = flat_index();
     if (i >= images * image_quads) return;
     if (PASS == FORWARD) {
@@ -35,4 +72,5 @@ void main()
     if (DO_DX0 == ADD) PUT(dx0, i, GET(dx0, i) + d);
     if (DO_DX1 == ASSIGN) PUT(dx1, i, d);
     if (DO_DX1 == ADD) PUT(dx1, i, GET(dx1, i) + d);
+#endif
 }

@@ -202,6 +202,50 @@ static void test_lane_stores_of_pools(void **state)
     close_smaller(&j);
 }
 
+static const char *const element_sizes[] = { "N=4 H=32 W=64 C=16", "N=9 H=16 W=57 C=16", "N=8 H=25 W=41 C=16",
+                                             "N=1 H=91 W=91 C=16", "N=2 H=129 W=127 C=5" };
+
+static void judge_elements(strata_judge *j, const char *sizes)
+{
+    static const char *const ops[] = { "relu", "leaky_relu", "gelu", "silu", "add" };
+    j->sizes = sizes;
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        for (const strata_row *row = strata_rows; row->op; row++)
+            if (strcmp(row->op, ops[i]) == 0) expect(strata_judge_row(j, row));
+}
+
+/* The same of what goes element by element: 8, 4 and 2 quads to an invocation, and quads that are no whole
+ * workgroups. */
+static void test_lane_stores_of_elements(void **state)
+{
+    (void)state;
+    strata_judge j = smaller("subgroup=0");
+    for (size_t i = 0; i < sizeof element_sizes / sizeof *element_sizes; i++)
+        judge_elements(&j, element_sizes[i]);
+    j.half = true;
+    judge_elements(&j, element_sizes[0]);
+    close_smaller(&j);
+}
+
+/* So many elements that their grid is folded: never by a workgroup too many where lanes are stored. */
+static void test_folded_elements(void **state)
+{
+    (void)state;
+    const strata_caps caps = {
+        .vulkan = true, .driver_id = STRATA_LAVAPIPE, .doubles = true, .subgroup = 16
+    };
+    static const uint64_t groups[] = { 256, 65535, 65536, 3 * 65535, 65537, 1 << 20, 64 * 65535, 65 * 65535 };
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        const uint64_t quads = groups[i] * 16 * 8;
+        const strata_elements e = strata_cut_elements(&caps, quads, false);
+        const uint64_t all = (uint64_t)e.groups[0] * e.groups[1];
+        const bool lanes = groups[i] != 65537 && groups[i] != 65 * 65535; /* a prime, and too many lines */
+        assert_true(e.groups[0] <= STRATA_MAX_GROUPS && e.groups[1] <= STRATA_MAX_GROUPS && e.groups[2] == 1);
+        assert_int_equal(*e.defines != 0, lanes);
+        assert_true(lanes ? all == groups[i] : all * STRATA_GROUP >= quads);
+    }
+}
+
 /* The same of depthwise convolutions: strips of a line that are several to a subgroup, or a part of it; lines
  * that do not fill workgroups or are no whole strips, and pixels that straddle subgroups. */
 static void test_lane_stores_of_depthwise(void **state)
@@ -247,6 +291,7 @@ static void test_stores_by_address(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) judge_stores(&j, sizes[i]);
     expect(strata_judge_updates(&j));
     judge_pools(&j, pool_sizes[0]), judge_pools(&j, pool_sizes[1]);
+    judge_elements(&j, element_sizes[0]);
     close_smaller(&j);
 }
 
@@ -375,6 +420,8 @@ int main(void)
         cmocka_unit_test(test_lane_stores),
         cmocka_unit_test(test_lane_stores_of_narrow_norms),
         cmocka_unit_test(test_lane_stores_of_pools),
+        cmocka_unit_test(test_lane_stores_of_elements),
+        cmocka_unit_test(test_folded_elements),
         cmocka_unit_test(test_lane_stores_of_depthwise),
         cmocka_unit_test(test_winograd_for_gpus),
         cmocka_unit_test(test_stores_by_address),

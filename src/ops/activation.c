@@ -4,6 +4,7 @@
  *
  * Kernel: shaders/activation.comp.  Reference: src/cpu/activation.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/activation.h"
 #include "activation.args.h"
@@ -30,6 +31,8 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
 {
     const strata_tensor *x = n->in[0], *y = n->out;
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
+    const bool half = x->half || y->half;
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     if (back && !x->grad.block) return STRATA_OK;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
@@ -48,11 +51,12 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
         } else {
             args.y = strata_images_of(y->data, x->shape, part);
         }
-        char defines[48];
-        snprintf(defines, sizeof defines, "KIND=%u ADD_DX=%d%s", kind, add,
+        const strata_elements e = strata_cut_elements(caps, (uint64_t)part.count * args.image_quads, half);
+        char defines[sizeof e.defines + 48];
+        snprintf(defines, sizeof defines, "%sKIND=%u ADD_DX=%d%s", e.defines, kind, add,
                  strata_texels(s, &args, &activation_kernel) ? " TEXEL=1" : "");
         strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
-        strata_grid(how.groups, (uint64_t)part.count * args.image_quads, STRATA_GROUP);
+        memcpy(how.groups, e.groups, sizeof how.groups);
         STRATA_TRY(strata_stream_launch(s, &activation_kernel, &how, &args));
     }
     return STRATA_OK;

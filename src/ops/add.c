@@ -4,6 +4,7 @@
  *
  * Kernel: shaders/add.comp.  Reference: src/cpu/add.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/op.h"
 #include "add.args.h"
@@ -27,11 +28,15 @@ static strata_status infer(strata_builder *b, strata_node *n)
 
 static strata_status launch(strata_stream *s, strata_pass pass, const struct add_args *args)
 {
-    char defines[48];
-    snprintf(defines, sizeof defines, "DO_DX0=%u DO_DX1=%u%s", args->do_dx0, args->do_dx1,
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const bool half = args->x0.half || args->x1.half || args->y.half || args->dx0.half || args->dx1.half ||
+                      args->dy.half;
+    const strata_elements e = strata_cut_elements(caps, (uint64_t)args->images * args->image_quads, half);
+    char defines[sizeof e.defines + 48];
+    snprintf(defines, sizeof defines, "%sDO_DX0=%u DO_DX1=%u%s", e.defines, args->do_dx0, args->do_dx1,
              strata_texels(s, args, &add_kernel) ? " TEXEL=1" : "");
     strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
-    strata_grid(how.groups, (uint64_t)args->images * args->image_quads, STRATA_GROUP);
+    memcpy(how.groups, e.groups, sizeof how.groups);
     return strata_stream_launch(s, &add_kernel, &how, args);
 }
 

@@ -3,6 +3,13 @@
 
 #include "ops/op.h"
 
+enum {
+    LEAST_LANES = 16,       /* at 256 bits such stores mostly take longer than the driver's own */
+    MUCH_STORED = 32 << 10, /* quads, from which on they make up for the time to compile them */
+    MOST_EACH = 8,
+    LEAST_EACH = 2, /* quads of an invocation; with 1 they take longer */
+    MOST_LINES = 64 /* of a folded grid: 4 M workgroups */
+};
 enum { SMALL_TEXELS = 1 << 20 }; /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
 
 void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group)
@@ -101,6 +108,30 @@ uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata
                               !stores                   ? ""
                               : strata_by_address(caps) ? " LANE_STORES=2"
                                                         : " LANE_STORES=1");
+}
+
+/* A grid of whole workgroups, folded so that none is too many; false where nothing is even. */
+static bool cut_lanes(strata_elements *e, const strata_caps *caps, uint64_t quads)
+{
+    const uint32_t lanes = strata_store_lanes(caps);
+    uint32_t each = MOST_EACH, lines = 1;
+    if (lanes < LEAST_LANES || quads < MUCH_STORED) return false;
+    while (each >= LEAST_EACH && quads % (lanes * each)) each /= 2;
+    if (each < LEAST_EACH) return false;
+    const uint64_t groups = quads / (lanes * each);
+    while (groups % lines || groups / lines > STRATA_MAX_GROUPS)
+        if (++lines > MOST_LINES) return false;
+    e->groups[0] = (uint32_t)(groups / lines), e->groups[1] = lines, e->groups[2] = 1;
+    const uint32_t n = strata_subgroup_defines(e->defines, caps, true);
+    snprintf(e->defines + n, sizeof e->defines - n, " EACH=%u ", each);
+    return true;
+}
+
+strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, bool half)
+{
+    strata_elements e = { .defines = "" };
+    if (half || !cut_lanes(&e, caps, quads)) strata_grid(e.groups, quads, STRATA_GROUP);
+    return e;
 }
 
 bool strata_images_next(strata_images *part, uint32_t n, uint32_t most)

@@ -316,6 +316,15 @@ bool strata_by_address(const strata_caps *caps);
 enum { STRATA_SUBGROUP_DEFINES = 48 };
 uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata_caps *caps, bool stores);
 
+/* How a kernel that goes through `quads` one by one is launched: by the stores of shaders/lane_stores.glsl
+ * where they pay and come out even, EACH quads to an invocation; else, without defines, one to each, and
+ * those behind the last leave. */
+typedef struct strata_elements {
+    uint32_t groups[3];
+    char defines[STRATA_SUBGROUP_DEFINES + 16]; /* what more there are stand behind them */
+} strata_elements;
+strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, bool half);
+
 /* The part of an activation's slice that holds these images. "No tensor" stays so. */
 strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part);
 
