@@ -119,9 +119,10 @@ void main()
 #else
     uint i = flat_index();
     if (i >= images * image_quads) return;
-    if (PASS == FORWARD)
+    if (PASS == FORWARD) {
         PUT(y, i, f(AT(x, i)));
-    else
+    } else {
         PUT(dx, i, backward(i));
+    }
 #endif
 }
