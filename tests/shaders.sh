@@ -23,7 +23,7 @@ line=$(grep -n '^void main' "$source/shaders/activation.comp" | cut -d: -f1)
 edited activation.comp 's/^void main()/void main(nothing)/'
 expect 1 "activation.comp:$line: " "${train[@]}" --run-dir run
 absent run
-edited activation.comp 's/\(uniform Args {.*\) \([a-z_]*\);/\1 \2, planted;/'
+edited activation.comp 's/float slope;/float slope, planted;/'
 expect 1 "planted" "${train[@]}" --run-dir run
 absent run
 edited softmax_loss.comp 's/\blogits\b/scores/g'
