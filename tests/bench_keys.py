@@ -12,7 +12,7 @@ import sys
 TOP = """device driver strata model batch micro_batch image classes steps parameters processor_time train_images_per_s
 infer_images_per_s train_s infer_s train_cpu_s infer_cpu_s host_s train_kernel_s infer_kernel_s outside_kernels open_s
 start_s memory_bytes least_memory_bytes limits lines""".split()
-LIMITS = "flops_per_s bytes_per_s submit_s dispatch_s timestamps".split()
+LIMITS = "flops_per_s bytes_per_s copies submit_s dispatch_s timestamps".split()
 LINE = "node op phase pass variant shape launches seconds flops bytes of_limit".split()
 
 bench = json.load(open(sys.argv[1]))

@@ -1,4 +1,6 @@
 /* The figures of a bench: that each time belongs to its launch, and that work is what the shapes say. */
+#include <math.h>
+
 #include "rig.h"
 
 #include "core/clock.h"
@@ -120,6 +122,47 @@ static void limits_compute_what_they_say(void **state)
     }
     strata_block_close(&block, d);
     close_device(d);
+}
+
+/* A launch is set beside the copies nearest in size, or beside multiplications where those take longer. */
+static void limits_of_a_size(void **state)
+{
+    (void)state;
+    const strata_limits l = { .flops_per_s = 10,
+                              .copy = { { 100, 100 }, { 400, 200 }, { 1600, 100 } }, /* 1, 2 and 16 s */
+                              .n_copies = 3 };
+    static const struct {
+        double flops, bytes, seconds;
+    } cases[] = { { 0, 0, 0 },    { 0, 50, 0.5 },  { 0, 100, 1 },   { 0, 250, 1.5 }, { 0, 400, 2 },
+                  { 0, 1000, 9 }, { 0, 1600, 16 }, { 0, 3200, 32 }, { 5, 250, 1.5 }, { 20, 250, 2 } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_true(fabs(strata_limits_seconds(&l, cases[i].flops, cases[i].bytes) - cases[i].seconds) <
+                    1e-12);
+    assert_true(strata_limits_seconds(&(strata_limits) { 0 }, 1, 1) == 0); /* nothing could be measured */
+}
+
+/* Each copy is four times the one before, and the last one's rate is that of the whole. */
+static void copies_are_told(const char *device, const char *clamps, uint32_t n, double least)
+{
+    strata_limits l = { 0 };
+    strata_device *d = open_device(device, clamps);
+    OK(strata_device_measure(&l, d, false));
+    assert_int_equal(l.n_copies, n);
+    for (uint32_t i = 0; i < n; i++) {
+        assert_true(l.copy[i].bytes == least && l.copy[i].bytes_per_s > 0);
+        least *= 4;
+    }
+    assert_true(l.bytes_per_s == l.copy[n - 1].bytes_per_s);
+    close_device(d);
+}
+
+static void copies_of_every_size(void **state)
+{
+    (void)state;
+    copies_are_told(device_name(), NULL, 4, 2 << 20);
+    copies_are_told("cpu", "range=8388608", 2, 4 << 20);
+    copies_are_told("cpu", "range=262144", 1, 512 << 10);
+    copies_are_told("cpu", NULL, 4, 2 << 20);
 }
 
 static void times_of_a_device(void **state)
@@ -307,6 +350,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_compute_what_they_say),
+        cmocka_unit_test(limits_of_a_size),
+        cmocka_unit_test(copies_of_every_size),
         cmocka_unit_test(times_of_a_device),
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),

@@ -12,20 +12,33 @@
 extern "C" {
 #endif
 
+/* The fastest copy by a shader that moves so many bytes, its reads and its writes together. */
+typedef struct strata_copy_limit {
+    double bytes, bytes_per_s;
+} strata_copy_limit;
+
+enum { STRATA_COPIES = 4 };
+
 /* What a device was seen to do at best, by shaders that do nothing else. */
 typedef struct strata_limits {
     double flops_per_s; /* multiplications and additions of f32, each counted as 1 */
-    double bytes_per_s; /* the fastest copy of 64 MiB, on a processor of 16, or what the device binds; reads
-                           and writes both count */
-    double submit_s;    /* an empty submission, until the host knows that it is over */
-    double dispatch_s;  /* a launch that does nothing, among others, without a barrier */
-    bool timestamps;    /* launches are timed by the device's own clock; else by the host's, with a submission
+    double bytes_per_s; /* of the largest copy: by memory, where that is beyond the device's caches */
+    strata_copy_limit copy[STRATA_COPIES]; /* [n_copies] of 2, 8, 32 and 128 MiB, or what the device binds */
+    uint32_t n_copies;                     /* at least 1 */
+    double submit_s;                       /* an empty submission, until the host knows that it is over */
+    double dispatch_s;                     /* a launch that does nothing, among others, without a barrier */
+    bool timestamps; /* launches are timed by the device's own clock; else by the host's, with a submission
                         for each: short ones then seem longer */
 } strata_limits;
 
-/* Measure them; about a second. processor_time: as in strata_bench_config.
+/* Measure them; one to three seconds. processor_time: as in strata_bench_config.
  * Waits.  Errors: those of memory and of a lost device. */
 STRATA_API strata_status strata_device_measure(strata_limits *out, strata_device *d, bool processor_time);
+
+/* Seconds of a launch at the limits: the longer of so many flops and of a copy that moves as many bytes,
+ * whose time is between those of the two copies nearest in size. What fits in a cache is set beside a copy
+ * that does, and what does not beside one that does not. */
+STRATA_API double strata_limits_seconds(const strata_limits *l, double flops, double bytes);
 
 typedef struct strata_bench_config {
     const strata_recipe *recipe; /* model, stem, head, opt, batch, variants, device, ...; NULL: defaults */
@@ -46,8 +59,10 @@ typedef struct strata_bench_line {
     const char *pass, *variant; /* "FORWARD", "BACKWARD_X"; the main kernel's variant */
     const char *shape;          /* "[64,32,32,64] -> [64,32,32,64] kernel=3 pad=1": of a micro-batch */
     uint32_t launches;
+    uint32_t parts;      /* micro-batches that the rest is the sum of; of an update 1 */
     double seconds;      /* the least of all rounds */
     double flops, bytes; /* the least that the pass has to do, from its shapes: see strata_limits */
+    double limit_s;      /* strata_limits_seconds of them, part by part */
 } strata_bench_line;
 
 typedef struct strata_bench {

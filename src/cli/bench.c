@@ -16,6 +16,14 @@ static void limits_json(const strata_limits *l)
     cli_json_number(l->flops_per_s);
     cli_json_key("bytes_per_s", false);
     cli_json_number(l->bytes_per_s);
+    printf(", \"copies\": [");
+    for (uint32_t i = 0; i < l->n_copies; i++) {
+        printf("%s{\"bytes\": %.0f", i ? ", " : "", l->copy[i].bytes);
+        cli_json_key("bytes_per_s", false);
+        cli_json_number(l->copy[i].bytes_per_s);
+        putchar('}');
+    }
+    putchar(']');
     cli_json_key("submit_s", false);
     cli_json_number(l->submit_s);
     cli_json_key("dispatch_s", false);
@@ -27,6 +35,11 @@ static void limits_text(const strata_limits *l)
 {
     printf("limits     %.1f GFLOP/s multiply-add, %.1f GB/s copy, %.0f us a submission, %.1f us a launch\n",
            1e-9 * l->flops_per_s, 1e-9 * l->bytes_per_s, 1e6 * l->submit_s, 1e6 * l->dispatch_s);
+    printf("copies     ");
+    for (uint32_t i = 0; i < l->n_copies; i++)
+        printf("%s%.3g MiB at %.1f", i ? ", " : "", l->copy[i].bytes / 1048576,
+               1e-9 * l->copy[i].bytes_per_s);
+    printf(" GB/s, read and written\n");
     if (!l->timestamps)
         printf("           this queue has no timestamps: each launch is timed as a submission of its own\n");
 }
@@ -75,20 +88,15 @@ static strata_status show_limits(const cli_arguments *a, bool json)
 
 /* ---- Lines ---------------------------------------------------------------------------------------- */
 
-/* What part of the device's limits a line reaches: the larger of flops and bytes. */
-static double reached(const strata_limits *l, const strata_bench_line *line)
-{
-    const double flops = l->flops_per_s > 0 ? line->flops / l->flops_per_s : 0;
-    const double bytes = l->bytes_per_s > 0 ? line->bytes / l->bytes_per_s : 0;
-    return line->seconds > 0 ? (flops > bytes ? flops : bytes) / line->seconds : NAN;
-}
+/* What part of the device's limits a line reaches. */
+static double reached(const strata_bench_line *l) { return l->seconds > 0 ? l->limit_s / l->seconds : NAN; }
 
 static bool wanted(const strata_bench_line *l, const char *op)
 {
     return !op || strcmp(l->op, op) == 0 || strcmp(l->node, op) == 0;
 }
 
-static void line_json(const strata_bench *b, const strata_bench_line *l, bool first)
+static void line_json(const strata_bench_line *l, bool first)
 {
     printf("%s  {\"node\": ", first ? "" : ",\n");
     cli_json_text(l->node);
@@ -110,7 +118,7 @@ static void line_json(const strata_bench *b, const strata_bench_line *l, bool fi
     cli_json_key("bytes", false);
     cli_json_number(l->bytes);
     cli_json_key("of_limit", false);
-    cli_json_number(reached(&b->limits, l));
+    cli_json_number(reached(l));
     putchar('}');
 }
 
@@ -150,7 +158,7 @@ static void whole_json(const strata_bench *b, const char *op)
     printf(",\n \"lines\": [\n");
     for (uint32_t i = 0; i < b->n_lines; i++) {
         if (!wanted(&b->line[i], op)) continue;
-        line_json(b, &b->line[i], first);
+        line_json(&b->line[i], first);
         first = false;
     }
     printf("%s]}\n", first ? "" : "\n");
@@ -169,7 +177,7 @@ static void line_text(const strata_bench *b, const strata_bench_line *l, const c
     const double whole = strcmp(l->phase, "train") == 0 ? b->kernel_s : b->infer_kernel_s;
     printf("%-*s  %-5s  %-10s  %-9s  %9.3f  %4.1f %%  %9.2f  %7.2f  %4.0f %%%s%s\n", width, first, l->phase,
            l->pass, l->variant, 1e3 * l->seconds, 100 * l->seconds / whole, 1e-9 * l->flops / l->seconds,
-           1e-9 * l->bytes / l->seconds, 100 * reached(&b->limits, l), *last ? "  " : "", last);
+           1e-9 * l->bytes / l->seconds, 100 * reached(l), *last ? "  " : "", last);
 }
 
 /* One line for each layer. */
@@ -209,6 +217,7 @@ static strata_status sums_text(const strata_bench *b)
         sum[k].seconds += l->seconds;
         sum[k].flops += l->flops;
         sum[k].bytes += l->bytes;
+        sum[k].limit_s += l->limit_s;
     }
     qsort(sum, n, sizeof *sum, slower_first);
     for (int infer = 0; infer < 2; infer++) {
@@ -324,8 +333,9 @@ const cli_command cli_bench = {
         "the sums of the lines, outside_kernels, the share of a step in none (at least 0: kernels are timed "
         "one by "
         "one, and may overlap in a step); open_s and start_s; "
-        "memory_bytes and least_memory_bytes; limits (flops_per_s, bytes_per_s, submit_s, dispatch_s, "
-        "timestamps); and lines, each of one pass of one layer: node, op, phase (train, infer), pass, "
+        "memory_bytes and least_memory_bytes; limits (flops_per_s, bytes_per_s, copies, submit_s, "
+        "dispatch_s, timestamps); and lines, each of one pass of one layer: node, op, phase (train, infer), "
+        "pass, "
         "variant, shape, launches, seconds, flops, bytes, of_limit. Seconds, launches, flops and bytes are "
         "of a whole step, or batch, and a shape is of a micro-batch. Keys may be added, and none is renamed.",
     .options = options,

@@ -1,4 +1,5 @@
 /* What a device can do at best.  Kernel: shaders/limits.comp.  Reference: src/cpu/limits.c. */
+#include <math.h>
 #include <stdio.h>
 
 #include "core/clock.h"
@@ -8,8 +9,8 @@
 #include "strata/bench.h"
 
 enum {
-    COPY_GPU = 64 << 20, /* beyond the caches of most */
-    COPY_CPU = 16 << 20, /* a large activation; in its cache a processor is faster, and in neither limit */
+    COPY = 64 << 20, /* the largest: beyond the caches of most, with the one that it goes to */
+    LEAST_COPY = 1 << 20,
     ROUNDS = 7,
     GROUPS_CPU = 64,
     GROUPS_GPU = 4096,
@@ -59,34 +60,71 @@ done:
     return status;
 }
 
-/* One way to copy: `lanes` of a workgroup whose stores are written out (shaders/lane_stores.glsl), or 0,
- * `each` vectors to an invocation. */
-static strata_status try_copy(strata_limits *out, const gauge *g, const struct limits_args *args,
-                              uint32_t lanes, uint32_t each, bool texel)
+/* One way to copy: `lanes` of a workgroup whose stores are written out (shaders/lane_stores.glsl), or 0;
+ * `each` vectors to an invocation, read as texels or not. */
+typedef struct copy_way {
+    uint32_t lanes, each;
+    bool texel, left_out;
+} copy_way;
+enum { WAYS = 12 };
+
+/* Nobody knows beforehand which way is the fastest. */
+static void list_ways(copy_way *way, const strata_caps *caps, uint32_t quads)
+{
+    const uint32_t lanes = strata_store_lanes(caps), most = caps->vulkan && !caps->cpu_type ? 8 : 1;
+    const bool texels = caps->vulkan && quads <= caps->max_texels;
+    uint32_t n = 0;
+    for (int texel = 0; texel <= texels; texel++) {
+        for (uint32_t each = 1; each <= most; each *= 2) way[n++] = (copy_way) { 0, each, texel, false };
+        for (uint32_t each = 8; lanes && texel == texels && each <= 32; each *= 2)
+            way[n++] = (copy_way) { lanes, each, texel, false };
+    }
+}
+
+static strata_status time_copy(double *seconds, const gauge *g, const struct limits_args *args,
+                               const copy_way *w)
 {
     char defines[STRATA_SUBGROUP_DEFINES + 24];
     strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = defines };
-    double seconds = 0;
-    const uint32_t n = lanes ? strata_subgroup_defines(defines, strata_device_caps(g->device), true) : 0;
-    snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s", n ? " " : "", each, texel ? " TEXEL=1" : "");
-    strata_grid(how.groups, args->n, (lanes ? lanes : STRATA_GROUP) * each);
-    STRATA_TRY(fastest(&seconds, g, &how, args));
-    const double bytes = (double)args->x.bytes + (double)args->y.bytes;
-    if (seconds > 0 && bytes / seconds > out->bytes_per_s) out->bytes_per_s = bytes / seconds;
-    return STRATA_OK;
+    const uint32_t n = w->lanes ? strata_subgroup_defines(defines, strata_device_caps(g->device), true) : 0;
+    snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s", n ? " " : "", w->each,
+             w->texel ? " TEXEL=1" : "");
+    strata_grid(how.groups, args->n, (w->lanes ? w->lanes : STRATA_GROUP) * w->each);
+    return fastest(seconds, g, &how, args);
 }
 
-/* Nobody knows beforehand which way is the fastest. All take whole workgroups, as x is a power of two. */
-static strata_status measure_copy(strata_limits *out, const gauge *g, strata_slice x, strata_slice y)
+/* The fastest copy of x to y. A way that takes twice as long as another is not worth its time at larger
+ * sizes: on some drivers that is ten times as long. All take whole workgroups, as x is a power of two. */
+static strata_status measure_copy(strata_copy_limit *out, const gauge *g, strata_slice x, strata_slice y,
+                                  copy_way *way)
 {
     const strata_caps *caps = strata_device_caps(g->device);
     const struct limits_args args = { .x = x, .y = y, .n = (uint32_t)(x.bytes / 16) };
-    const uint32_t lanes = strata_store_lanes(caps), most = caps->vulkan && !caps->cpu_type ? 8 : 1;
-    const bool texels = caps->vulkan && args.n <= caps->max_texels;
-    for (int texel = 0; texel <= texels; texel++) {
-        for (uint32_t each = 1; each <= most; each *= 2) STRATA_TRY(try_copy(out, g, &args, 0, each, texel));
-        for (uint32_t each = 8; lanes && texel == texels && each <= 32; each *= 2)
-            STRATA_TRY(try_copy(out, g, &args, lanes, each, texel));
+    double seconds[WAYS], least = INFINITY;
+    for (int i = 0; i < WAYS; i++) {
+        seconds[i] = INFINITY;
+        if (way[i].each == 0 || way[i].left_out || (way[i].texel && args.n > caps->max_texels)) continue;
+        STRATA_TRY(time_copy(&seconds[i], g, &args, &way[i]));
+        if (seconds[i] > 0) least = fmin(least, seconds[i]);
+    }
+    for (int i = 0; i < WAYS; i++) way[i].left_out = seconds[i] > 2 * least;
+    out->bytes = (double)x.bytes + (double)y.bytes;
+    out->bytes_per_s = isfinite(least) ? out->bytes / least : 0;
+    return STRATA_OK;
+}
+
+/* From the smallest to the largest, each four times the one before. */
+static strata_status measure_copies(strata_limits *out, const gauge *g, strata_slice x, strata_slice y)
+{
+    copy_way way[WAYS] = { 0 };
+    list_ways(way, strata_device_caps(g->device), (uint32_t)(LEAST_COPY / 16));
+    for (int k = STRATA_COPIES - 1; k >= 0; k--) {
+        const uint64_t bytes = x.bytes >> (2 * k);
+        if (k > 0 && bytes < LEAST_COPY) continue;
+        strata_copy_limit *copy = &out->copy[out->n_copies++];
+        STRATA_TRY(
+            measure_copy(copy, g, strata_slice_part(x, 0, bytes), strata_slice_part(y, 0, bytes), way));
+        out->bytes_per_s = copy->bytes_per_s;
     }
     return STRATA_OK;
 }
@@ -158,7 +196,7 @@ strata_status strata_device_measure(strata_limits *out, strata_device *d, bool p
     const strata_caps *caps = strata_device_caps(d);
     strata_status status = STRATA_OK;
     strata_block block = { 0 };
-    uint64_t bytes = caps->vulkan && !caps->cpu_type ? COPY_GPU : COPY_CPU;
+    uint64_t bytes = COPY;
     const uint64_t least = 16 * (uint64_t)STRATA_GROUP * groups_of(caps);
     *out = (strata_limits) { .timestamps = strata_device_tells_time(d) };
     while (bytes > STRATA_ALIGN && (bytes > caps->max_range || 2 * bytes > caps->max_block ||
@@ -172,11 +210,28 @@ strata_status strata_device_measure(strata_limits *out, strata_device *d, bool p
     STRATA_GO(strata_device_fill(d, x, 0));
     STRATA_GO(strata_device_fill(d, y, 0));
     STRATA_GO(strata_device_write(d, strata_slice_part(x, 0, sizeof factors), factors));
-    STRATA_GO(measure_copy(out, &g, x, y));
     for (size_t i = 0; i < (caps->vulkan ? sizeof sums / sizeof *sums : 1); i++)
         STRATA_GO(measure_sums(out, &g, x, y, caps->vulkan ? sums[i] : 1));
+    STRATA_GO(measure_copies(out, &g, x, y)); /* after work that lets a GPU's clock rise */
     STRATA_GO(measure_empty(out, d));
 done:
     strata_block_close(&block, d);
     return status;
+}
+
+double strata_limits_seconds(const strata_limits *l, double flops, double bytes)
+{
+    double moved = 0;
+    uint32_t k = 0;
+    while (k + 1 < l->n_copies && l->copy[k].bytes < bytes) k++;
+    if (l->n_copies > 0 && l->copy[k].bytes_per_s > 0) {
+        const strata_copy_limit *to = &l->copy[k], *from = k > 0 ? to - 1 : NULL;
+        const double end = to->bytes / to->bytes_per_s;
+        moved = end * bytes / to->bytes;
+        if (from && from->bytes_per_s > 0 && bytes < to->bytes) {
+            const double begin = from->bytes / from->bytes_per_s;
+            moved = begin + (end - begin) * (bytes - from->bytes) / (to->bytes - from->bytes);
+        }
+    }
+    return fmax(moved, l->flops_per_s > 0 ? flops / l->flops_per_s : 0);
 }

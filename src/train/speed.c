@@ -193,7 +193,8 @@ static strata_status measure(bench_inside *b)
     STRATA_TRY(rounds(b, true, &s->train_s, &s->cpu_s, &least));
     s->host_s = b->host / (double)(b->host_steps - before);
     STRATA_TRY(rounds(b, false, &s->infer_s, &s->infer_cpu_s, &least_infer));
-    speed_table_end(&b->table, (s->steps + AHEAD - 1) / AHEAD);
+    STRATA_TRY(strata_device_measure(&s->limits, b->device, s->processor_time));
+    speed_table_end(&b->table, (s->steps + AHEAD - 1) / AHEAD, &s->limits);
     for (uint32_t i = 0; i < b->table.n; i++)
         *(strcmp(b->table.line[i].phase, "train") == 0 ? &s->kernel_s
                                                        : &s->infer_kernel_s) += b->table.line[i].seconds;
@@ -204,7 +205,7 @@ static strata_status measure(bench_inside *b)
     s->least_memory = b->trainer->main.plan->least_bytes + (s->memory - b->trainer->main.plan->device_bytes);
     s->line = b->table.line;
     s->n_lines = b->table.n;
-    return strata_device_measure(&s->limits, b->device, s->processor_time);
+    return STRATA_OK;
 }
 
 strata_status strata_bench_open(const strata_bench **out, const strata_bench_config *config)

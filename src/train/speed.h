@@ -42,6 +42,6 @@ strata_status speed_table_round(speed_table *t, uint32_t round, bool train, doub
 double speed_outside(double step, double kernels);
 
 /* Fill the lines' seconds with the least of so many rounds: whatever disturbs a machine only adds. */
-void speed_table_end(speed_table *t, uint32_t rounds);
+void speed_table_end(speed_table *t, uint32_t rounds, const strata_limits *limits);
 
 #endif

@@ -48,6 +48,7 @@ static strata_status describe_update(speed_table *t, strata_bench_line *l, const
     if (strcmp(r->stem, "cast") == 0) w = (strata_work) { .bytes = 1.5 * (double)p->weights.bytes };
     l->op = r->stem;
     l->pass = strata_pass_name(STRATA_FORWARD);
+    l->parts = 1;
     l->flops = w.flops;
     l->bytes = w.bytes;
     l->shape = strata_arena_text(&t->arena, shape);
@@ -60,8 +61,9 @@ static strata_status describe_node(speed_table *t, strata_bench_line *l, const s
     const strata_work w = strata_node_work(n, pass == STRATA_FORWARD && !train ? STRATA_EVALUATE : pass);
     l->op = n->op->name;
     l->pass = strata_pass_name(pass);
-    l->flops = w.flops * micro_batches(t->plan);
-    l->bytes = w.bytes * micro_batches(t->plan);
+    l->parts = micro_batches(t->plan);
+    l->flops = w.flops * l->parts;
+    l->bytes = w.bytes * l->parts;
     l->shape = shape_of(&t->arena, n);
     return l->shape ? STRATA_OK : no_memory();
 }
@@ -173,12 +175,14 @@ double speed_outside(double step, double kernels)
     return step > 0 && kernels < step ? 1 - kernels / step : 0;
 }
 
-void speed_table_end(speed_table *t, uint32_t rounds)
+void speed_table_end(speed_table *t, uint32_t rounds, const strata_limits *limits)
 {
     for (uint32_t i = 0; i < t->n; i++) {
         double least = t->seconds[i][0];
         for (uint32_t r = 1; r < rounds; r++)
             if (t->seconds[i][r] < least) least = t->seconds[i][r];
-        t->line[i].seconds = least;
+        strata_bench_line *l = &t->line[i];
+        l->seconds = least;
+        l->limit_s = l->parts * strata_limits_seconds(limits, l->flops / l->parts, l->bytes / l->parts);
     }
 }

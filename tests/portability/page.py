@@ -163,18 +163,17 @@ def drivers_table(found):
 
 
 def software_table(found):
-    """sums over layers, and as `strata bench` prints it the larger share of theirs in the limits"""
+    """sums over layers, as `strata bench` prints them"""
     bench = found['software']
     yield 'operation|pass|variant|share of the step|GFLOP/s|GB/s|of the limit'
-    lines = collections.defaultdict(lambda: [0, 0, 0])
+    lines = collections.defaultdict(lambda: [0, 0, 0, 0])
     for l in bench['lines']:
         if l['phase'] == 'train':
-            for i, x in enumerate((l['seconds'], l['flops'], l['bytes'])):
+            for i, x in enumerate((l['seconds'], l['flops'], l['bytes'], l['of_limit'] * l['seconds'])):
                 lines[l['op'], l['pass'], l['variant']][i] += x
     all_seconds = sum(seconds for seconds, *_ in lines.values())
-    for key, (seconds, flops, size) in sorted(lines.items(), key=lambda line: -line[1][0]):
+    for key, (seconds, flops, size, best) in sorted(lines.items(), key=lambda line: -line[1][0]):
         if seconds >= 0.01 * all_seconds:
-            best = max(flops / bench['limits']['flops_per_s'], size / bench['limits']['bytes_per_s'])
             yield '|'.join((*key, percent(seconds / all_seconds), f'{flops / seconds / 1e9:.0f}',
                             f'{size / seconds / 1e9:.1f}', percent(best / seconds)))
 
