@@ -25,6 +25,7 @@ unset 'verbose[-1]' # its --quiet
 # ---- Measured once ----
 expect 0 "^tune   1 shape measured, 0 remembered, 0 variants wrong here$" "$strata" train builtin:digits "${verbose[@]}" "${tuned[@]}" \
   --run-dir whole --progress none
+[ "$(grep -n '^tune   shapes that are new' err | cut -d: -f1)" = 1 ] || fail "who waits is not told why: $(cat err)"
 holds whole/log.txt '^tune   1 shape measured, 0 remembered, 0 variants wrong here$'
 [ "$(kept cache)" = 1 ] || fail "$(kept cache) files of what was measured"
 expect 0 "^tune   0 shapes measured, 1 remembered, 0 variants wrong here$" "$strata" train builtin:digits "${verbose[@]}" "${tuned[@]}" \

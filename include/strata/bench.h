@@ -47,7 +47,8 @@ typedef struct strata_bench_config {
     bool processor_time; /* launches and limits are timed by the processor time of this process, with a
                             submission for each launch: what a software device works, whatever else the
                             machine does. Rates are then for a second of one core */
-    const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
+    const volatile int *interrupt;   /* may be NULL; non-zero: STRATA_INTERRUPTED */
+    void (*note)(const char *lines); /* called with a line before tuning begins; may be NULL */
     const char *wanted; /* an operation or a layer that must be among the lines, or nothing is measured; NULL:
                            any */
 } strata_bench_config;

@@ -285,6 +285,7 @@ static strata_status run(cli_arguments *a)
     STRATA_TRY(sizes(&config, a));
     if (clamp) STRATA_TRY(strata_recipe_set(a->recipe, "limits", clamp));
     if (cli_option_given(a, "limits")) return show_limits(a, json);
+    config.note = cli_note_lines;
     config.interrupt = cli_interrupt_begin();
     STRATA_TRY(strata_bench_open(&b, &config));
     strata_status status = STRATA_OK;
@@ -322,7 +323,8 @@ const cli_command cli_bench = {
         "Trains a network on made-up images as a run does, and in turn with these steps runs the same "
         "kernels with a time for each. GFLOP/s and GB/s count the least that a pass has to do by its shapes, "
         "however it is computed; limit is the larger share of the two in what shaders that only multiply and "
-        "add, or only copy, were seen to do at best on this device. On a software device the processor time "
+        "add, or only copy as many bytes, were seen to do at best on this device. On a software device the "
+        "processor time "
         "of a step is its work, whatever else the machine is doing. Inference is timed as a run validates; "
         "evaluate and predict add up as --exact does.\n"
         "\n"

@@ -205,6 +205,7 @@ static strata_status open_finder(finder *f, strata_recipe *r)
                            strata_recipe_get(r, "batch"), (unsigned)set->n);
     STRATA_TRY(strata_device_open(&f->device, &device));
     STRATA_TRY(score_augment(&augment, f->data, r));
+    if (f->config.note && trainer_tuning(r)) f->config.note(trainer_tuning(r));
     STRATA_TRY(trainer_open(&f->trainer, f->device, r, &task, &augment));
     STRATA_TRY(tell_tuning(f));
     STRATA_TRY(feed_open(&f->feed, f->data, r, f->trainer->micro));

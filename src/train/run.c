@@ -381,6 +381,8 @@ static strata_status open_trainer(run *r)
     STRATA_TRY(count_steps(r, &task));
     STRATA_TRY(open_device(r));
     STRATA_TRY(score_augment(&augment, r->data, r->recipe));
+    const char *tuning = trainer_tuning(r->recipe);
+    if (tuning) STRATA_TRY(note(r, "%.*s", (int)strcspn(tuning, "\n"), tuning));
     STRATA_TRY(trainer_open(&r->trainer, r->device, r->recipe, &task, &augment));
     if (r->observer && r->observer->rule)
         strata_trainer_set_rule(r->trainer, r->observer->rule, r->observer->rule_context);

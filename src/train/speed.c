@@ -148,7 +148,7 @@ static strata_status check_wanted(const speed_table *t, const char *wanted)
                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static strata_status open_trainer(bench_inside *b, const char *wanted)
+static strata_status open_trainer(bench_inside *b, const char *wanted, void (*note)(const char *))
 {
     strata_bench *s = &b->shown;
     const strata_recipe *r = b->recipe;
@@ -160,6 +160,7 @@ static strata_status open_trainer(bench_inside *b, const char *wanted)
     const strata_task task = { s->h, s->w, s->c, s->classes, 1000000, 0 };
     const double from = strata_now();
     STRATA_TRY(strata_device_open(&b->device, &device));
+    if (note && trainer_tuning(r)) note(trainer_tuning(r));
     STRATA_TRY(strata_trainer_open(&b->trainer, b->device, r, &task));
     const strata_trainer *t = b->trainer;
     s->open_s = strata_now() - from;
@@ -224,7 +225,7 @@ strata_status strata_bench_open(const strata_bench **out, const strata_bench_con
     if (b->shown.steps > AHEAD * (SPEED_ROUNDS - 1)) b->shown.steps = AHEAD * (SPEED_ROUNDS - 1);
     STRATA_GO(recipe_copy(&b->recipe, config->recipe));
     STRATA_GO(strata_recipe_set(b->recipe, "schedule", "constant"));
-    STRATA_GO(open_trainer(b, config->wanted));
+    STRATA_GO(open_trainer(b, config->wanted, config->note));
     STRATA_GO(measure(b));
     *out = &b->shown;
     return STRATA_OK;

@@ -366,6 +366,13 @@ uint64_t strata_trainer_memory(const strata_trainer *t)
     return engine_memory(&t->main) + engine_memory(&t->tail);
 }
 
+const char *trainer_tuning(const strata_recipe *r)
+{
+    return recipe_is(r, "tune", "off")
+               ? NULL
+               : "tune   shapes that are new on this device are measured first: seconds to minutes, once\n";
+}
+
 void trainer_tuned(strata_text *out, const strata_trainer *t)
 {
     const strata_tune_report *a = &t->main.tuned, *b = &t->tail.tuned;

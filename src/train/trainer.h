@@ -146,6 +146,9 @@ strata_status trainer_init(strata_trainer *t);
 /* Rates of the table's rows for the step begun last, for --log-rates. [n_rows] */
 void trainer_rows(const strata_trainer *t, strata_rate *rows);
 
+/* What a user who waits for tuning wants to read before it begins: a line; NULL with --tune off. */
+const char *trainer_tuning(const strata_recipe *r);
+
 /* What tuning found, as lines: how many shapes, then each variant that is wrong on the device. Nothing with
  * --tune off, or where a run's own record says the variants. */
 void trainer_tuned(strata_text *out, const strata_trainer *t);
