@@ -18,11 +18,9 @@ typedef struct strata_lr_find_config {
     bool to_the_end;     /* else a sweep ends where the smoothed loss passes 4 times its best */
     const char *picture; /* a PNG of all sweeps to write at the end, atomically; NULL: none. Begun at once: a
                             path that cannot be written is told before the first step */
-    const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
-    void (*note)(
-        const char *
-            lines); /* called before tuning, and before the first sweep with what tuning found, where there is
-                                        any: lines that end with "\n"; may be NULL */
+    const volatile int *interrupt;   /* may be NULL; non-zero: STRATA_INTERRUPTED */
+    void (*note)(const char *lines); /* called before tuning, then with what it found, where it is asked for:
+                                        lines that end with "\n"; may be NULL */
 } strata_lr_find_config;
 
 /* One sweep. Suggestions are of the smoothed curve without its first tenth and last 5 points; NaN where it is
