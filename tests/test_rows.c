@@ -280,11 +280,18 @@ static void test_lane_stores_of_depthwise(void **state)
     close_smaller(&j);
 }
 
+static uint64_t over_pixels(const strata_node *n, strata_sum what)
+{
+    (void)what;
+    return strata_pixels(n->out->shape);
+}
+
 /* Stores by address, as lavapipe gets them from Mesa 25 on, which nothing but shuffles tells from one before:
  * the same bits as by lanes. Columns of one, two and four floats, whole tiles and parts. */
 static void test_stores_by_address(void **state)
 {
     (void)state;
+    static const strata_row norm = { "batch_norm", "x:N,H,W,C", "", "x", .range = 2, .terms = over_pixels };
     static const char *const sizes[] = { "N=4 H=8 W=8 C=64 K=64", "N=7 H=5 W=4 C=20 K=68",
                                          "N=3 H=3 W=5 C=18 K=9", "N=3 H=3 W=5 C=6 K=5" };
     strata_judge j = smaller(NULL);
@@ -296,6 +303,8 @@ static void test_stores_by_address(void **state)
     expect(strata_judge_updates(&j));
     judge_pools(&j, pool_sizes[0]), judge_pools(&j, pool_sizes[1]);
     judge_elements(&j, element_sizes[0]);
+    j.sizes = "N=3 H=149 W=149 C=64"; /* a folded grid: a workgroup too many would store behind the end */
+    expect(strata_judge_row(&j, &norm));
     close_smaller(&j);
 }
 

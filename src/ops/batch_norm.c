@@ -212,7 +212,7 @@ static strata_slice pixels_of(strata_slice s, const cut *c, uint32_t first, uint
 static void grid(uint32_t groups[3], const cut *c, uint32_t pixels, uint32_t each)
 {
     uint32_t over[3];
-    strata_grid(over, pixels, each);
+    if (pixels % each || !strata_grid_whole(over, pixels / each)) strata_grid(over, pixels, each);
     groups[0] = c->across;
     groups[1] = over[0];
     groups[2] = over[1];
@@ -229,12 +229,12 @@ typedef struct element_grid {
  * False where that does not come out even. */
 static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels)
 {
-    uint32_t shared = lanes;
+    uint32_t shared = lanes, over[3];
     while (c->quads % shared) shared /= 2; /* lanes are a power of two */
     const uint32_t rows = lanes / shared;
     uint32_t each = EACH_LANES;
     while (each > 1 && pixels % (each * rows)) each /= 2;
-    if (pixels % (each * rows)) return false;
+    if (pixels % (each * rows) || !strata_grid_whole(over, pixels / (each * rows))) return false;
     c->cols = lanes, c->rows = rows, c->each = each;
     c->across = c->quads / shared;
     return true;

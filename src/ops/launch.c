@@ -20,6 +20,17 @@ void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group)
     groups[2] = 1;
 }
 
+bool strata_grid_whole(uint32_t groups[3], uint64_t n)
+{
+    uint32_t lines = 1;
+    while (n % lines || n / lines > STRATA_MAX_GROUPS)
+        if (++lines > MOST_LINES) return false;
+    groups[0] = (uint32_t)(n / lines);
+    groups[1] = lines;
+    groups[2] = 1;
+    return true;
+}
+
 strata_status strata_images_per_slice(uint32_t *out, const strata_caps *caps, const strata_node *n,
                                       uint64_t bytes_per_image)
 {
@@ -110,18 +121,14 @@ uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata
                                                         : " LANE_STORES=1");
 }
 
-/* A grid of whole workgroups, folded so that none is too many; false where nothing is even. */
+/* False where nothing is even. */
 static bool cut_lanes(strata_elements *e, const strata_caps *caps, uint64_t quads)
 {
     const uint32_t lanes = strata_store_lanes(caps);
-    uint32_t each = MOST_EACH, lines = 1;
+    uint32_t each = MOST_EACH;
     if (lanes < LEAST_LANES || quads < MUCH_STORED) return false;
     while (each >= LEAST_EACH && quads % (lanes * each)) each /= 2;
-    if (each < LEAST_EACH) return false;
-    const uint64_t groups = quads / (lanes * each);
-    while (groups % lines || groups / lines > STRATA_MAX_GROUPS)
-        if (++lines > MOST_LINES) return false;
-    e->groups[0] = (uint32_t)(groups / lines), e->groups[1] = lines, e->groups[2] = 1;
+    if (each < LEAST_EACH || !strata_grid_whole(e->groups, quads / (lanes * each))) return false;
     const uint32_t n = strata_subgroup_defines(e->defines, caps, true);
     snprintf(e->defines + n, sizeof e->defines - n, " EACH=%u ", each);
     return true;

@@ -279,6 +279,9 @@ enum {
 /* Workgroups of a full grid of one dimension with `items` items, `group` to a workgroup, folded over x and y
  * at STRATA_MAX_GROUPS (flat_index in shaders/kernel.glsl). */
 void strata_grid(uint32_t groups[3], uint64_t items, uint32_t group);
+/* The same for `n` workgroups of which none leaves early, and none may be too many: a store by address
+ * (shaders/lane_stores.glsl) asks nobody where its buffer ends. False where it does not come out even. */
+bool strata_grid_whole(uint32_t groups[3], uint64_t n);
 
 /* How many images of `bytes_per_image` a bound slice may hold on this device; at least 1.
  * Errors: STRATA_BAD_ARG naming the node and the bytes, when one image alone is too large. */
