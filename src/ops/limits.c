@@ -89,7 +89,11 @@ static strata_status time_copy(double *seconds, const gauge *g, const struct lim
     const uint32_t n = w->lanes ? strata_subgroup_defines(defines, strata_device_caps(g->device), true) : 0;
     snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s", n ? " " : "", w->each,
              w->texel ? " TEXEL=1" : "");
-    strata_grid(how.groups, args->n, (w->lanes ? w->lanes : STRATA_GROUP) * w->each);
+    *seconds = INFINITY;
+    if (!w->lanes)
+        strata_grid(how.groups, args->n, STRATA_GROUP * w->each);
+    else if (!strata_grid_whole(how.groups, args->n / (w->lanes * w->each)))
+        return STRATA_OK;
     return fastest(seconds, g, &how, args);
 }
 
