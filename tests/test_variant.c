@@ -136,8 +136,11 @@ static void winograd_of_cards(void **state)
         caps.driver_id = 4; /* NVIDIA's own */
         const uint32_t v = preferred(&caps, rows[i].channels, rows[i].side, STRATA_FORWARD);
         assert_int_equal(v == CONV2D_WINOGRAD, rows[i].by_winograd);
+        const uint32_t weights = preferred(&caps, rows[i].channels, rows[i].side, STRATA_BACKWARD_W);
+        assert_int_equal(weights == CONV2D_WINOGRAD2, rows[i].cores == 132 && rows[i].channels == 64);
         caps.driver_id = 24; /* NVK: not measured */
         assert_true(conv2d_is_tile(preferred(&caps, rows[i].channels, rows[i].side, STRATA_FORWARD)));
+        assert_true(conv2d_is_tile(preferred(&caps, rows[i].channels, rows[i].side, STRATA_BACKWARD_W)));
     }
 }
 

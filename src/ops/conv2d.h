@@ -106,8 +106,10 @@ typedef struct conv2d_window {
     bool biased;             /* sums begin with the bias */
 } conv2d_window;
 enum {
-    CONV2D_STRIP = 4,         /* pixels of a strip at most */
-    CONV2D_CORES_UNKNOWN = 32 /* what a device that does not say is taken to have */
+    CONV2D_STRIP = 4,          /* pixels of a strip at most */
+    CONV2D_CORES_UNKNOWN = 32, /* what a device that does not say is taken to have */
+    CONV2D_NVIDIA = 4,         /* VK_DRIVER_ID_NVIDIA_PROPRIETARY */
+    CONV2D_MANY_CORES = 100    /* NVIDIA's cards with as many have caches of 40 MB and more */
 };
 
 /* Pixels of a strip on lines of so many. */
@@ -183,6 +185,7 @@ strata_status conv2d_winograd_backward_x(strata_stream *s, const strata_node *n)
 strata_status conv2d_winograd_backward_w(strata_stream *s, const strata_node *n);
 
 /* The same by F(2x2,3x3), in one kernel. */
+bool conv2d_winograd2_pays(const strata_caps *caps, const strata_node *n, strata_pass pass);
 bool conv2d_winograd2_admits(const strata_caps *caps, const strata_node *n, strata_pass pass);
 uint64_t conv2d_winograd2_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass);
 strata_status conv2d_winograd2_forward(strata_stream *s, const strata_node *n);

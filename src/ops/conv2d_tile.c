@@ -119,7 +119,8 @@ uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, stra
 
 uint32_t conv2d_prefer(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
-    return conv2d_winograd_pays(caps, n, pass) ? CONV2D_WINOGRAD : conv2d_prefer_exact(caps, n, pass);
+    if (conv2d_winograd_pays(caps, n, pass)) return CONV2D_WINOGRAD;
+    return conv2d_winograd2_pays(caps, n, pass) ? CONV2D_WINOGRAD2 : conv2d_prefer_exact(caps, n, pass);
 }
 
 /* Floats of a row that a lane takes, at least a word of them. A round of one row costs about one instruction

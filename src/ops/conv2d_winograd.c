@@ -19,10 +19,8 @@
 #include "winograd_weight.args.h"
 
 enum {
-    NVIDIA_PROPRIETARY = 4, /* VK_DRIVER_ID_NVIDIA_PROPRIETARY */
     POINTS = 36,
     QUAD = 16,                /* bytes */
-    MANY_CORES = 100,         /* NVIDIA's cards with as many have caches of 40 MB and more */
     RUN_BYTES = 10 << 20,     /* of transformed inputs and products together; half and double are as fast */
     RUN_BYTES_GPU = 32 << 20, /* as many as keep its cores busy; the largest have such caches */
     PANEL = 16,               /* quads of the widest panel of weights; their room is for this one */
@@ -153,7 +151,7 @@ static bool pays_on_gpu(const winograd *g, double pairs, double tiles, double bu
 /* An H100's memory would ask for 21 (63.8 TFLOP/s, 1.52 TB/s), but a run lies in its cache. Smaller cards
  * were not measured and may not hold it, so they are taken to have memory alone: 19 on an RTX 3090 (35.6
  * TFLOP/s, 0.94 TB/s), by which 64 channels take direct sums and 256 do not. */
-static double work_of_a_byte(const strata_caps *caps) { return caps->cores >= MANY_CORES ? 9 : 19; }
+static double work_of_a_byte(const strata_caps *caps) { return caps->cores >= CONV2D_MANY_CORES ? 9 : 19; }
 
 /* Is it the faster way, before any measurement? GPUs of makers that are not measured keep to direct sums;
  * --tune finds out. */
@@ -162,7 +160,7 @@ bool conv2d_winograd_pays(const strata_caps *caps, const strata_node *n, strata_
     if (!conv2d_winograd_admits(caps, n, pass)) return false;
     const winograd g = winograd_of(caps, n, pass);
     const double pairs = (double)g.from.c * g.to.c, tiles = (double)g.to.n * g.tiles_h * g.tiles_w;
-    if (caps->driver_id == NVIDIA_PROPRIETARY) {
+    if (caps->driver_id == CONV2D_NVIDIA) {
         const uint32_t groups = POINTS * ((g.from.c + 127) / 128) * ((g.to.c + 63) / 64);
         const bool idle = pass == STRATA_BACKWARD_W && groups < caps->cores;
         return pays_on_gpu(&g, pairs, tiles, idle ? (double)groups / caps->cores : 1, work_of_a_byte(caps));

@@ -73,6 +73,18 @@ bool conv2d_winograd2_admits(const strata_caps *caps, const strata_node *n, stra
            (!caps->vulkan || (caps->max_group >= GROUP && caps->shared_bytes >= SHARED));
 }
 
+/* Is it the faster way, before any measurement, where F(4x4,3x3) is not? That has too few matrices for weight
+ * gradients of few channels: of 64 an H100 takes those of 16, 32, 56 and 80 pixels a side, batch 64, in 0.73,
+ * 0.91, 0.92 and 0.93 of the time of tile128x64, of 48 in 1.10, of 128 in 1.0 (tests/bench/conv_bench.c). On
+ * no other pass is it the fastest there, and no other GPU was measured; --tune finds out. */
+bool conv2d_winograd2_pays(const strata_caps *caps, const strata_node *n, strata_pass pass)
+{
+    const uint32_t c = n->in[0]->shape.c, to = n->out->shape.c;
+    return pass == STRATA_BACKWARD_W && caps->driver_id == CONV2D_NVIDIA &&
+           caps->cores >= CONV2D_MANY_CORES && c > 48 && c <= 64 && to > 48 && to <= 64 &&
+           conv2d_winograd2_admits(caps, n, pass);
+}
+
 uint64_t conv2d_winograd2_scratch(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
     if (!conv2d_suits_winograd(n, pass)) return 0;
