@@ -223,11 +223,42 @@ static void later_recordings_wait(void **state)
     nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Mesa 25 may not compile on two threads at a width that is not its own: then nothing is ahead. */
+static void widths_that_compile_alone(void **state)
+{
+    (void)state;
+    assert_true(gpu_compiles_alone("Mesa 25.0.7-2 (LLVM 15.0.6)", "512", 16));
+    assert_true(gpu_compiles_alone("Mesa 25.0.7-2 (LLVM 15.0.6)", "128", 4));
+    assert_false(gpu_compiles_alone("Mesa 25.0.7-2 (LLVM 15.0.6)", "256", 8));
+    assert_false(gpu_compiles_alone("Mesa 25.0.7-2 (LLVM 15.0.6)", NULL, 4));
+    assert_false(gpu_compiles_alone("Mesa 22.3.6 (LLVM 15.0.6)", "512", 16));
+    assert_true(gpu_compiles_alone("?", "512", 16));
+
+    char folder[] = "/tmp/strata-apart-XXXXXX";
+    const struct selftest_args args = { .n = 0 };
+    const strata_gpu_launch launch = { &selftest_layout, "PASS=FORWARD", NULL, &args, { 1, 1, 1 } };
+    strata_gpu_recording *r;
+    strata_gpu *g;
+    use_folder(folder, 3);
+    assert_int_equal(
+        strata_gpu_open(&g, &(strata_gpu_config) { .name = getenv("STRATA_TEST_DEVICE"), .ceiling = &none }),
+        STRATA_OK);
+    g->physical.compiles_alone = true;
+    assert_int_equal(strata_gpu_record(&r, g, &launch, 1), STRATA_OK);
+    assert_int_equal(g->n_to_warm, 0);
+    assert_int_equal(strata_gpu_run(g, r), STRATA_OK);
+    strata_gpu_recording_close(r);
+    strata_gpu_close(g);
+    nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 int main(void)
 {
+    unsetenv("LP_NATIVE_VECTOR_WIDTH"); /* so that Mesa 25 may compile on several threads */
     const struct CMUnitTest tests[] = { cmocka_unit_test(equal_modules_have_one_pipeline),
                                         cmocka_unit_test(later_recordings_wait),
                                         cmocka_unit_test(launches_find_what_was_compiled_ahead),
-                                        cmocka_unit_test(not_without_a_cache_of_mesas) };
+                                        cmocka_unit_test(not_without_a_cache_of_mesas),
+                                        cmocka_unit_test(widths_that_compile_alone) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ typedef struct gpu_physical {
     uint32_t family;                  /* of the compute queue; one without graphics where there is one */
     bool portability_subset;          /* must be enabled where it exists */
     bool compiles_at_launch;          /* a kernel when it is first launched, on one thread */
+    bool compiles_alone;              /* gpu_compiles_alone */
     bool subgroup_size_control;       /* a pipeline may ask for its subgroup size */
     VkSubgroupFeatureFlags subgroups; /* operations of compute shaders */
     uint32_t subgroup;                /* as reported */
@@ -72,6 +73,10 @@ strata_status gpu_instance_open(gpu_instance *out, bool validate);
 void gpu_instance_close(gpu_instance *i);
 strata_status gpu_physical_list(gpu_physical *out, uint32_t room, uint32_t *n, const gpu_instance *i);
 strata_status gpu_physical_choose(gpu_physical *out, const gpu_instance *i, const char *name);
+/* May lavapipe not compile on two threads of a process, be it for two devices?
+ *   mesa   its driverInfo
+ *   width  LP_NATIVE_VECTOR_WIDTH; NULL: not set */
+bool gpu_compiles_alone(const char *mesa, const char *width, uint32_t subgroup);
 
 /* Loader calls write volk's process-wide pointers: one thread at a time. */
 void gpu_lock(void);

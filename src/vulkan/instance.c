@@ -203,11 +203,23 @@ static bool prefers_shuffle(uint32_t driver, const char *info)
     return true;
 }
 
+/* For every kernel it compiles, Mesa 25.0 sets the width of all vectors of the process anew: first to 256
+ * bits, then to what the environment says. Another device's thread that compiles meanwhile makes part of its
+ * kernel for the first: it ends in "stack smashing detected" (lp_bld_jit_sample.c has room for 8 lanes), or
+ * lies in Mesa's cache with both widths in it. 22.3 sets it once; releases between were not looked at. */
+bool gpu_compiles_alone(const char *mesa, const char *width, uint32_t subgroup)
+{
+    unsigned major = 0;
+    return width && subgroup != 8 && !(sscanf(mesa, "Mesa %u", &major) == 1 && major < 23);
+}
+
 static void read_driver(gpu_physical *p, const VkPhysicalDeviceDriverProperties *driver)
 {
     strata_caps *c = &p->entry.caps;
     c->driver_id = (uint32_t)driver->driverID;
     p->compiles_at_launch = driver->driverID == VK_DRIVER_ID_MESA_LLVMPIPE;
+    p->compiles_alone = p->compiles_at_launch &&
+                        gpu_compiles_alone(driver->driverInfo, getenv("LP_NATIVE_VECTOR_WIDTH"), p->subgroup);
     if (driver->driverName[0])
         snprintf(c->driver, sizeof c->driver, "%.120s%s%.120s", driver->driverName,
                  driver->driverInfo[0] ? " " : "", driver->driverInfo);

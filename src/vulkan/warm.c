@@ -223,8 +223,8 @@ uint64_t warm_note(strata_gpu *g, const gpu_kernel *const *kernel, const strata_
                    uint32_t n)
 {
     const uint64_t number = ++g->recordings;
-    if (!g->physical.compiles_at_launch || g->warming || !g->cache_folder[0] || strata_threads() < 2 ||
-        !mesa_keeps_shaders())
+    if (!g->physical.compiles_at_launch || g->physical.compiles_alone || g->warming || !g->cache_folder[0] ||
+        strata_threads() < 2 || !mesa_keeps_shaders())
         return number;
     for (uint32_t i = 0; i < n; i++) note(g, kernel[i], &launch[i], number);
     return number;

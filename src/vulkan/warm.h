@@ -2,7 +2,7 @@
  * on the one thread of a device's queue. What it compiled lies in Mesa's cache on disk, where another device
  * finds it. So each core but one opens a device of its own, launches kernels with no workgroup there and
  * closes it; the caller's device takes its share, too. What Mesa's cache holds is remembered beside our own.
- */
+ * Where Mesa may not compile on two threads (gpu_compiles_alone), nothing is ahead. */
 #ifndef STRATA_VULKAN_WARM_H
 #define STRATA_VULKAN_WARM_H
 
