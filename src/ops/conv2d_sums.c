@@ -9,7 +9,8 @@
 enum {
     CACHE_BYTES = 2 << 20, /* of x and dy in a chunk: at 4, llvmpipe 22.3 waits for memory in [64,8,8,256] */
     STRIP_GROUPS = 8,
-    GPU_GROUPS = 12 /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
+    LONG_SUM = 16,      /* rows */
+    GPU_GROUPS = 12     /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
 };
 
 uint32_t conv2d_fit_to_chunks(uint32_t most, uint32_t images, const conv2d_chunks *c)
@@ -34,6 +35,23 @@ uint32_t conv2d_start_of(const conv2d_run *r, const conv2d_chunks *c, bool add)
     return begins ? CONV2D_ZERO : CONV2D_OLD;
 }
 
+/* On a GPU lanes share what has many rows: else a few long sums wait for one load after another while most of
+ * it is idle. */
+static strata_status launch_sum(strata_stream *s, strata_pass pass, const struct conv2d_sum_args *a)
+{
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const bool gpu = caps->vulkan && !caps->cpu_type, shared = gpu && a->chunk >= LONG_SUM;
+    strata_launch how = { .pass = pass,
+                          .variant = "plain",
+                          .defines = shared                                    ? "SPLIT=8 STEP=4"
+                                     : gpu                                     ? "STEP=4"
+                                     : strata_texels(s, a, &conv2d_sum_kernel) ? "TEXEL=1"
+                                                                               : "",
+                          .split = pass == STRATA_REDUCE ? 0 : a->chunks };
+    strata_grid(how.groups, (uint64_t)a->chunks * a->quads, shared ? STRATA_GROUP / 8 : STRATA_GROUP);
+    return strata_stream_launch(s, &conv2d_sum_kernel, &how, a);
+}
+
 strata_status conv2d_add_chunks(strata_stream *s, const strata_node *n, strata_slice to, uint64_t floats,
                                 const conv2d_chunks *c)
 {
@@ -47,10 +65,7 @@ strata_status conv2d_add_chunks(strata_stream *s, const strata_node *n, strata_s
                                        .chunk = c->count,
                                        .chunks = 1,
                                        .start = n->add_param ? CONV2D_OLD : CONV2D_ZERO };
-    const bool texel = strata_texels(s, &a, &conv2d_sum_kernel);
-    strata_launch how = { .pass = STRATA_REDUCE, .variant = "plain", .defines = texel ? "TEXEL=1" : "" };
-    strata_grid(how.groups, a.quads, STRATA_GROUP);
-    return strata_stream_launch(s, &conv2d_sum_kernel, &how, &a);
+    return launch_sum(s, STRATA_REDUCE, &a);
 }
 
 /* ---- Weights -------------------------------------------------------------------------------------- */
@@ -272,12 +287,7 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
                                            .chunks = run.chunks,
                                            .chunk_first = run.chunk_first,
                                            .start = conv2d_start_of(&run, &c, n->add_param) };
-        strata_launch how = { .pass = STRATA_BACKWARD_STATS,
-                              .variant = "plain",
-                              .defines = strata_texels(s, &a, &conv2d_sum_kernel) ? "TEXEL=1" : "",
-                              .split = a.chunks };
-        strata_grid(how.groups, (uint64_t)a.chunks * a.quads, STRATA_GROUP);
-        STRATA_TRY(strata_stream_launch(s, &conv2d_sum_kernel, &how, &a));
+        STRATA_TRY(launch_sum(s, STRATA_BACKWARD_STATS, &a));
     }
     return c.count == 1 ? STRATA_OK : conv2d_add_chunks(s, n, whole, z.cols, &c);
 }
