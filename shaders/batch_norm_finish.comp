@@ -10,8 +10,8 @@
 //                    table = mean, inverse, gain inverse, bias
 //   BACKWARD_FINISH  dbias (+)= the first sum;  dgain (+)= the second * inverse
 //                    coef = first / P, second * inverse^2 / P
-// A workgroup totals one quad of channels; with LANE_QUAD an invocation does, which needs no barrier: faster
-// on CPU-type devices.
+// A workgroup totals one quad of channels, AHEAD partials of an invocation at a time: a GPU would wait for
+// each. With LANE_QUAD an invocation does, which needs no barrier: faster on CPU-type devices.
 layout(binding = 0) buffer B0 { vec4 sums[]; };          // coef [2, quads], then the partials, see partial()
 layout(binding = 1) buffer B1 { vec4 table[]; };         // [4, quads]
 layout(binding = 2) readonly buffer B2 { vec4 gain[]; }; // [quads]; none unless affine
@@ -36,10 +36,22 @@ vec4 total_of(vec4 v) { return v; }
 const uint NEXT = GROUP;
 vec4 total_of(vec4 v) { return group_sum4(v); }
 #endif
+#ifndef AHEAD
+#define AHEAD 1
+#endif
 
 vec4 partial(uint part, uint i, uint quad)
 {
     return sums[partial_at + (part * chunks * rows + i) * quads + quad];
+}
+
+// The partials i, i + NEXT, .. of both parts; those from n on are the last again.
+void load_both(out vec4 each[AHEAD], out vec4 second[AHEAD], uint i, uint n, uint quad)
+{
+    [[unroll]] for (uint k = 0; k < AHEAD; k++) {
+        each[k] = partial(0, min(i + k * NEXT, n - 1), quad);
+        second[k] = partial(1, min(i + k * NEXT, n - 1), quad);
+    }
 }
 
 // Pixels behind partial i = chunk index * rows + row.
@@ -73,13 +85,21 @@ void stats_finish(uint quad)
 {
     uint n = chunks * rows;
     vec4 shift = partial(0, 0, quad), sum = vec4(0.0); // the first partial always has a pixel
-    for (uint i = FIRST; i < n; i += NEXT) sum += pixels_of(i) * (partial(0, i, quad) - shift);
+    vec4 each[AHEAD], second[AHEAD];
+    for (uint i = FIRST; i < n; i += AHEAD * NEXT) {
+        [[unroll]] for (uint k = 0; k < AHEAD; k++) each[k] = partial(0, min(i + k * NEXT, n - 1), quad);
+        [[unroll]] for (uint k = 0; k < AHEAD; k++)
+            if (i + k * NEXT < n) sum += pixels_of(i + k * NEXT) * (each[k] - shift);
+    }
     vec4 mean = shift + total_of(sum) / float(total);
 
     sum = vec4(0.0);
-    for (uint i = FIRST; i < n; i += NEXT) {
-        vec4 off = partial(0, i, quad) - mean;
-        sum += partial(1, i, quad) + pixels_of(i) * off * off;
+    for (uint i = FIRST; i < n; i += AHEAD * NEXT) {
+        load_both(each, second, i, n, quad);
+        [[unroll]] for (uint k = 0; k < AHEAD; k++) {
+            vec4 off = each[k] - mean;
+            if (i + k * NEXT < n) sum += second[k] + pixels_of(i + k * NEXT) * off * off;
+        }
     }
     vec4 m2 = total_of(sum);
     if (FIRST != 0) return;
@@ -94,9 +114,11 @@ void backward_finish(uint quad)
 {
     uint n = chunks * rows;
     vec4 sum = vec4(0.0), moment = vec4(0.0);
-    for (uint i = FIRST; i < n; i += NEXT) {
-        sum += partial(0, i, quad);
-        moment += partial(1, i, quad);
+    vec4 each[AHEAD], second[AHEAD];
+    for (uint i = FIRST; i < n; i += AHEAD * NEXT) {
+        load_both(each, second, i, n, quad);
+        [[unroll]] for (uint k = 0; k < AHEAD; k++)
+            if (i + k * NEXT < n) sum += each[k], moment += second[k];
     }
     sum = total_of(sum);
     moment = total_of(moment);

@@ -61,6 +61,7 @@ enum {
     LEAST_EACH = 8,   /* pixels that an invocation adds up at least */
     GROUPS_GPU = 512, /* workgroups of a sum: enough to fill a large GPU; partials stay few */
     GROUPS_CPU = 32,  /* enough to keep processor cores even */
+    MANY_PARTIALS = 256, /* of a channel; above, more lanes of a GPU total them: all else waits for it */
     MAX_CHUNKS = 512
 };
 
@@ -327,7 +328,12 @@ static strata_status finish(strata_stream *s, const strata_node *n, const cut *c
         args.running_var = n->param[RUNNING_VAR]->data;
         if (frozen) args.sums = (strata_slice) { 0 };
     }
-    strata_launch how = { .pass = pass, .variant = "plain", .defines = caps->cpu_type ? "LANE_QUAD=1" : "" };
+    const bool many = c->chunks * c->rows > MANY_PARTIALS && caps->max_group >= 256;
+    strata_launch how = { .pass = pass,
+                          .variant = "plain",
+                          .defines = caps->cpu_type ? "LANE_QUAD=1"
+                                     : many         ? "GROUP=256 AHEAD=4"
+                                                    : "AHEAD=4" };
     strata_grid(how.groups, c->quads, caps->cpu_type ? GROUP : 1);
     return strata_stream_launch(s, &batch_norm_finish_kernel, &how, &args);
 }
