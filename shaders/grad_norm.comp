@@ -34,12 +34,44 @@ const uint BAD = 0xffffffff, EXPONENT = 0x7f800000, NOT_A_NUMBER = 0x7fc00000;
 // lie 256 bytes apart; 1024 made lavapipe three times slower. No shared memory.
 const uint RUN = 16, LOADS = BLOCK_QUADS / RUN;
 
+#ifndef AHEAD
+#define AHEAD 1
+#endif
+// So many blocks at a time, with the same sums: a GPU would wait for an owner, its rate, then the loads.
+#if AHEAD > 1
+void add_blocks(uint b, uint end, inout float sum, inout bool bad)
+{
+    uint counts[AHEAD], top = 0;
+    vec4 g[AHEAD * LOADS];
+    [[unroll]] for (uint i = 0; i < AHEAD; i++) counts[i] = 2 * owner[first + min(b + i, end - 1)] + 1;
+    [[unroll]] for (uint i = 0; i < AHEAD; i++) counts[i] = mix(0, rates[counts[i]].w & ACTIVE, b + i < end);
+    [[unroll]] for (uint i = 0; i < AHEAD; i++)
+        [[unroll]] for (uint k = 0; k < LOADS; k++) {
+            uint from = (b + i) * BLOCK_QUADS + lane % RUN + k * RUN;
+            g[i * LOADS + k] = AT(grads, mix(0, from, counts[i] != 0)); // a branch would hold the next one up
+        }
+    [[unroll]] for (uint i = 0; i < AHEAD; i++) {
+        uvec4 size = uvec4(0);
+        [[unroll]] for (uint k = 0; k < LOADS; k++) {
+            vec4 v = g[i * LOADS + k];
+            size = max(size, floatBitsToUint(v) & EXPONENT);
+            sum = mix(sum, sum + dot(v, v), counts[i] != 0);
+        }
+        top = max(top, mix(0, max(max(size.x, size.y), max(size.z, size.w)), counts[i] != 0));
+    }
+    bad = bad || top == EXPONENT;
+}
+#endif
+
 void stats()
 {
     uint group = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x, share = chunk / (GROUP / RUN);
     uint b = group * chunk + lane / RUN * share, end = min(b + share, blocks);
     float sum = 0.0;
     bool bad = false;
+#if AHEAD > 1
+    for (; b < end; b += AHEAD) add_blocks(b, end, sum, bad);
+#else
     for (; b < end; b++) {
         if ((rates[2 * owner[first + b] + 1].w & ACTIVE) == 0) continue; // may hold anything
         vec4 g[LOADS];
@@ -49,6 +81,7 @@ void stats()
             sum += dot(g[k], g[k]);
         }
     }
+#endif
     uint i = (first / chunk + group) * GROUP + lane;
     if (group * chunk < blocks) partial[i / 4][i % 4] = bad ? BAD : floatBitsToUint(sum);
 }

@@ -61,6 +61,8 @@ static strata_slice blocks_part(strata_slice s, uint32_t first, uint32_t blocks)
 
 strata_status strata_update_norm(strata_stream *s, const strata_update *u)
 {
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
+    const bool gpu = caps->vulkan && !caps->cpu_type, large = gpu && caps->max_group >= 512;
     const uint32_t chunk = chunk_of(u->blocks), partials = partials_of(u->blocks);
     /* The scratch may be more than a binding takes: it is as large as the largest node's. */
     const strata_slice partial = strata_slice_part(u->scratch, 0, 4 * (uint64_t)partials);
@@ -74,7 +76,9 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
         const bool texel = strata_texels(s, &args, &grad_norm_kernel);
         strata_launch how = { .pass = STRATA_STATS,
                               .variant = "plain",
-                              .defines = texel ? "GROUP=64 TEXEL=1" : "GROUP=64" };
+                              .defines = texel ? "GROUP=64 TEXEL=1"
+                                         : gpu ? "GROUP=64 AHEAD=4"
+                                               : "GROUP=64" };
         strata_grid(how.groups, args.blocks, chunk);
         STRATA_TRY(strata_stream_launch(s, &grad_norm_kernel, &how, &args));
     }
@@ -90,7 +94,9 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
         .table = u->row_steps.block ? u->rates : NONE,
         .rows = u->row_steps.block ? u->rows : 0,
     };
-    const strata_launch how = { .pass = STRATA_STATS_FINISH, .variant = "plain", .defines = "GROUP=128" };
+    const strata_launch how = { .pass = STRATA_STATS_FINISH,
+                                .variant = "plain",
+                                .defines = large ? "GROUP=512" : "GROUP=128" };
     return strata_stream_launch(s, &grad_norm_kernel, &how, &finish);
 }
 
