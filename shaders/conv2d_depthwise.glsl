@@ -1,11 +1,30 @@
 // The depthwise variant where the launcher knows the window, TAPS_H x TAPS_W: an invocation sums a quad of
 // EACH pixels, side by side on a line of the grid, which share the weights and most of what they read of x.
-// Columns of x are MUL_W apart from pixel to pixel, and STEP_W from tap to tap.
+// Columns of x are MUL_W apart from pixel to pixel, and STEP_W from tap to tap. Of the columns of a strip
+// [INNER_FROM, INNER_TO) lie inside x in all strips of a line, and are not looked after.
 #if defined(DEPTHWISE) && defined(EACH)
 const int BEFORE = min(0, (TAPS_W - 1) * STEP_W);
 const int COLUMNS = (EACH - 1) * MUL_W + (TAPS_W - 1) * abs(STEP_W) + 1;
 
 uint to_of(uint n, uint row, uint j) { return y_first + n * y_image + row * y_line + j * y_step; }
+
+// The taps of line a, which read x from (h, left) on.
+void add_line(inout vec4 sum[EACH], int a, uint n, int h, int left, uint col)
+{
+    vec4 xs[COLUMNS], ws[TAPS_W];
+    int from = ((int(n * x_h) + h) * int(x_w) + left) * int(x_quads) + int(col);
+    [[unroll]] for (int b = 0; b < TAPS_W; b++) ws[b] = W(uint(w_first + a * w_step_h + b * w_step_w) + col);
+    [[unroll]] for (int c = 0; c < COLUMNS; c++) {
+#ifdef INNER_FROM // lines outside were left out
+        bool inside = c >= INNER_FROM && c < INNER_TO || uint(left + c) < x_w;
+#else
+        bool inside = all(lessThan(uvec2(h, left + c), uvec2(x_h, x_w)));
+#endif
+        xs[c] = mix(vec4(0.0), X(mix(0, from + c * int(x_quads), inside)), bvec4(inside));
+    }
+    [[unroll]] for (int e = 0; e < EACH; e++)
+        [[unroll]] for (int b = 0; b < TAPS_W; b++) sum[e] += xs[e * MUL_W + b * STEP_W - BEFORE] * ws[b];
+}
 
 STORES(3, y)
 #define NUMBER(i) AT(table, i * y_quads + col)
@@ -41,16 +60,11 @@ void main()
 #endif
     }
     [[unroll]] for (int a = 0; a < TAPS_H; a++) {
-        vec4 xs[COLUMNS], ws[TAPS_W];
-        int h = top + a * step_h, from = ((int(n * x_h) + h) * int(x_w) + left) * int(x_quads) + int(col);
-        [[unroll]] for (int b = 0; b < TAPS_W; b++)
-            ws[b] = W(uint(w_first + a * w_step_h + b * w_step_w) + col);
-        [[unroll]] for (int c = 0; c < COLUMNS; c++) {
-            bool inside = all(lessThan(uvec2(h, left + c), uvec2(x_h, x_w)));
-            xs[c] = mix(vec4(0.0), X(mix(0, from + c * int(x_quads), inside)), bvec4(inside));
-        }
-        [[unroll]] for (int e = 0; e < EACH; e++)
-            [[unroll]] for (int b = 0; b < TAPS_W; b++) sum[e] += xs[e * MUL_W + b * STEP_W - BEFORE] * ws[b];
+        int h = top + a * step_h;
+#ifdef INNER_FROM
+        if (uint(h) < x_h)
+#endif
+            add_line(sum, a, n, h, left, col);
     }
     Ending of = ENDING(NUMBER);
     [[unroll]] for (uint e = 0; e < EACH; e++) {

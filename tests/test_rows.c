@@ -320,6 +320,60 @@ static void test_winograd_for_gpus(void **state)
     close_smaller(&j);
 }
 
+/* Open a device, to be taken for a GPU. */
+static strata_device *open_gpu(const char *limits)
+{
+    strata_device *d = NULL;
+    strata_device_config config = judged_config();
+    config.limits = limits;
+    expect(strata_device_open(&d, &config));
+    ((strata_caps *)strata_device_caps(d))->cpu_type = false;
+    return d;
+}
+
+/* What GPUs alone get: lanes that share long sums, totals of norms by larger workgroups, gradients' norms of
+ * several blocks at a time, depthwise convolutions written out for their windows. */
+static void test_kernels_for_gpus(void **state)
+{
+    (void)state;
+    static const strata_row rows[] = {
+        { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "x", .range = 1, .terms = nine,
+          .flags = STRATA_ROW_SPLITS },
+        { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 stride=2 groups=C bias=false", "x", .range = 1,
+          .terms = nine, .flags = STRATA_ROW_SPLITS },
+        { "conv2d", "x:N,H,W,C", "out=C kernel=2,3 pad=3,4 stride=1,3 groups=C", "x", .range = 1,
+          .terms = nine, .flags = STRATA_ROW_SPLITS },
+        { "conv2d", "x:N,H,W,C z:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "", .range = 1, .terms = nine,
+          .flags = STRATA_ROW_SPLITS, .then = "batch_norm add relu" },
+    };
+    static const char *const sizes[] = { "N=5 H=16 W=16 C=64", "N=4 H=7 W=14 C=24", "N=33 H=4 W=4 C=70",
+                                         "N=3 H=31 W=2 C=9", "N=40 H=1 W=1 C=64" };
+    strata_judge j = { .device = open_gpu("range=65536"),
+                       .reference = judge.reference,
+                       .twin = open_gpu(NULL),
+                       .line = judged_tell };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            j.sizes = sizes[i];
+            j.half = i == 1;
+            j.variant = "window";
+            expect(strata_judge_row(&j, &rows[r]));
+        }
+    strata_device_close(j.device);
+    j.device = j.twin, j.twin = NULL;
+    j.half = false;
+    j.sizes = "N=7 H=23 W=19 C=5 K=37";
+    for (const strata_row *row = strata_rows; row->op; row++) {
+        j.variant = strcmp(row->op, "conv2d") == 0 ? "tile32" : NULL;
+        if (j.variant || strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(&j, row));
+    }
+    j.sizes = "N=9 H=16 W=16 C=5"; /* whose last partial sum has pixels */
+    for (const strata_row *row = strata_rows; row->op; row++)
+        if (strcmp(row->op, "batch_norm") == 0) expect(strata_judge_row(&j, row));
+    expect(strata_judge_updates(&j));
+    close_smaller(&j);
+}
+
 /* F(2x2,3x3): gradients of weights in chunks of several images, of a part of one, and in one chunk, all cut
  * by launches; panels and rounds that are not full, and tiles over the edge; windows that lie in the padding.
  * With 16 bits, too. */
@@ -438,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_lane_stores_of_depthwise),
         cmocka_unit_test(test_winograd_for_gpus),
         cmocka_unit_test(test_stores_by_address),
+        cmocka_unit_test(test_kernels_for_gpus),
         cmocka_unit_test(test_winograd2),
         cmocka_unit_test(test_updates_in_pieces),
         cmocka_unit_test(test_updates),

@@ -14,11 +14,11 @@
 
 #include "ops/batch_norm.h"
 
-const char *const conv2d_variants[] = { "plain",    "depthwise",  "tile32",  "tile64",
-                                        "tile64x8", "tile128x64", "tile128", "subgroup",
-                                        "winograd", "winograd2",  NULL };
+const char *const conv2d_variants[] = { "plain",    "depthwise", "window",     "tile32",
+                                        "tile64",   "tile64x8",  "tile128x64", "tile128",
+                                        "subgroup", "winograd",  "winograd2",  NULL };
 
-enum { MOST_CHUNKS = 256, MOST_CHUNKS_GPU = 1024 };
+enum { MOST_CHUNKS = 256, MOST_CHUNKS_GPU = 1024, MOST_CHUNKS_WINDOW = 4096 };
 
 conv2d_size conv2d_size_of(const strata_node *n)
 {
@@ -50,6 +50,14 @@ uint32_t conv2d_most_weight_chunks(const strata_node *n, uint64_t bytes)
     const uint64_t by_pixels = (uint64_t)n->out->shape.n * z.pixels / 64, by_bytes = bytes / (4 * z.floats);
     return clamp(by_pixels < by_bytes ? by_pixels : by_bytes,
                  bytes > CONV2D_PARTIALS ? MOST_CHUNKS_GPU : MOST_CHUNKS);
+}
+
+uint32_t conv2d_most_window_chunks(const strata_node *n)
+{
+    const conv2d_size z = conv2d_size_of(n);
+    const uint64_t by_pixels = (uint64_t)n->out->shape.n * z.pixels / 16,
+                   by_bytes = CONV2D_PARTIALS_GPU / (4 * z.floats);
+    return clamp(by_pixels < by_bytes ? by_pixels : by_bytes, MOST_CHUNKS_WINDOW);
 }
 
 uint32_t conv2d_most_bias_chunks(const strata_node *n)

@@ -19,6 +19,7 @@ enum { CONV2D_TABLE };                            /* kept: of a norm */
 typedef enum conv2d_variant {
     CONV2D_PLAIN,
     CONV2D_DEPTHWISE,
+    CONV2D_WINDOW, /* depthwise, written out for its window, with no more than every GPU has */
     CONV2D_TILE32, /* the tiles: in the order of conv2d_tile.c */
     CONV2D_TILE64,
     CONV2D_TILE64X8,
@@ -75,6 +76,7 @@ strata_status conv2d_add_chunks(strata_stream *s, const strata_node *n, strata_s
 
 /* The most chunks whose partial sums fit in so much scratch. */
 uint32_t conv2d_most_weight_chunks(const strata_node *n, uint64_t bytes);
+uint32_t conv2d_most_window_chunks(const strata_node *n); /* of CONV2D_WINDOW */
 enum {
     CONV2D_PARTIALS = 16 << 20,    /* bytes of scratch that the chunks of a weight gradient may take */
     CONV2D_PARTIALS_GPU = 64 << 20 /* the same with the tiles for GPUs, which want more workgroups */
@@ -92,8 +94,9 @@ void conv2d_live_taps(uint32_t out[2], const strata_node *n, int side);
 /* The tile and defines of a launch of one of the fast variants: `rows` x `cols` floats to a workgroup. */
 typedef struct conv2d_tile {
     uint32_t rows, cols;
-    uint32_t abreast;  /* gather for subgroups: 1, or `rows` where a tile is one pixel of so many images */
-    bool strips;       /* an invocation takes a strip of pixels of a line (gather), or all taps (weights) */
+    uint32_t abreast; /* gather for subgroups: 1, or `rows` where a tile is one pixel of so many images */
+    bool strips;     /* an invocation takes a strip of pixels of a line (gather), or several taps (weights) */
+    uint32_t shares; /* weights by strips: invocations that share the taps of a quad of a chunk */
     uint32_t lines[3]; /* gather: the grid where it has a dimension for lines and one for images; else 0 */
     char defines[200];
 } conv2d_tile;
@@ -103,7 +106,10 @@ typedef struct conv2d_window {
     uint32_t taps_h, taps_w; /* 0: it may not */
     int32_t mul_w, step_w;   /* columns of x from pixel to pixel, and from tap to tap */
     uint32_t line;           /* pixels of a line */
-    bool biased;             /* sums begin with the bias */
+    int32_t first_w; /* the column that the first tap of a line's first pixel reads, maybe outside x */
+    uint32_t x_w;    /* columns of x */
+    bool biased;     /* sums begin with the bias */
+    bool cut;        /* weights: chunks may begin or end within a strip */
 } conv2d_window;
 enum {
     CONV2D_STRIP = 4,          /* pixels of a strip at most */

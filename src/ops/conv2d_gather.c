@@ -108,8 +108,14 @@ static uint32_t start_of(const struct conv2d_args *a) { return a->start & ~(uint
 static conv2d_window window_of(const struct conv2d_args *a)
 {
     if (!takes_window(a)) return (conv2d_window) { 0 };
-    return (conv2d_window) { a->tap_end / a->taps_w,      a->taps_w, a->mul_w, a->step_w, a->rows_w,
-                             start_of(a) == CONV2D_BIASED };
+    return (conv2d_window) { .taps_h = a->tap_end / a->taps_w,
+                             .taps_w = a->taps_w,
+                             .mul_w = a->mul_w,
+                             .step_w = a->step_w,
+                             .line = a->rows_w,
+                             .first_w = a->first_w,
+                             .x_w = a->x_w,
+                             .biased = start_of(a) == CONV2D_BIASED };
 }
 
 /* Tap t of row i touches i place[0] + place[1] + t place[2] of a side of x. */

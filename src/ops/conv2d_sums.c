@@ -10,6 +10,7 @@ enum {
     CACHE_BYTES = 2 << 20, /* of x and dy in a chunk: at 4, llvmpipe 22.3 waits for memory in [64,8,8,256] */
     STRIP_GROUPS = 8,
     LONG_SUM = 16,      /* rows */
+    WINDOW_LANES = 512, /* of a core: what keeps so many loads of 16 bytes in flight hides memory's latency */
     GPU_GROUPS = 12     /* for a core: the last of them leave few idle (4 take up to 1.3 times as long) */
 };
 
@@ -77,11 +78,15 @@ uint32_t conv2d_weight_chunks(const strata_caps *caps, const strata_node *n, con
     const conv2d_size z = conv2d_size_of(n);
     const uint64_t rows = (uint64_t)z.taps * z.rows, pixels = (uint64_t)n->out->shape.n * z.pixels;
     const uint32_t cores = caps->cores ? caps->cores : CONV2D_CORES_UNKNOWN;
-    const bool gpu = (conv2d_is_tile(v) || v == CONV2D_DEPTHWISE) && !caps->cpu_type;
+    const bool gpu = (conv2d_is_tile(v) || v == CONV2D_DEPTHWISE || v == CONV2D_WINDOW) && !caps->cpu_type;
     uint64_t wanted = 1, most = conv2d_most_weight_chunks(n, gpu ? CONV2D_PARTIALS_GPU : CONV2D_PARTIALS);
     if (!caps->vulkan) return 1;                   /* the reference splits over weights */
     if (v == CONV2D_DEPTHWISE && caps->cpu_type) { /* an invocation takes all taps of a quad */
         wanted = (uint64_t)cores * STRIP_GROUPS * STRATA_GROUP / (z.cols / 4) + 1;
+    } else if (v == CONV2D_WINDOW) { /* those of a line of taps */
+        const uint32_t taps_h = ((const conv2d_options *)n->options)->kernel[0];
+        wanted = (uint64_t)cores * WINDOW_LANES / ((uint64_t)taps_h * (z.cols / 4)) + 1;
+        most = conv2d_most_window_chunks(n);
     } else if (v == CONV2D_PLAIN || v == CONV2D_DEPTHWISE) {
         wanted = (uint64_t)cores * (gpu ? 4096 : 512) / (rows * z.cols) + 1;
     } else {
@@ -104,7 +109,15 @@ uint32_t conv2d_weight_chunks(const strata_caps *caps, const strata_node *n, con
 static conv2d_window window_of(const struct conv2d_weight_args *a, uint32_t taps)
 {
     if (a->row_begin || a->row_end != taps || a->dilation_w != 1) return (conv2d_window) { 0 };
-    return (conv2d_window) { taps / a->kernel_w, a->kernel_w, a->stride_w, 1, a->y_w, false };
+    const uint32_t strip = conv2d_strip(a->y_w);
+    return (conv2d_window) { .taps_h = taps / a->kernel_w,
+                             .taps_w = a->kernel_w,
+                             .mul_w = a->stride_w,
+                             .step_w = 1,
+                             .line = a->y_w,
+                             .first_w = -a->pad_w,
+                             .x_w = a->x_w,
+                             .cut = a->y_w % strip || a->chunk % strip || a->span % strip };
 }
 
 /* A weight gradient: what its launches share. */
@@ -150,7 +163,7 @@ static strata_status launch_weight(const weight_sum *g, struct conv2d_weight_arg
     strata_launch how = {
         .pass = STRATA_BACKWARD_W, .variant = conv2d_variants[v], .defines = t.defines, .split = a->chunks
     };
-    conv2d_tile_grid(how.groups, &t, t.strips ? 1 : rows, cols, a->chunks);
+    conv2d_tile_grid(how.groups, &t, t.strips ? t.shares : rows, cols, a->chunks);
     return strata_stream_launch(g->stream, &conv2d_weight_kernel, &how, a);
 }
 

@@ -36,6 +36,16 @@ static bool fits(const strata_caps *caps, const struct tile_shape *t)
     return caps->vulkan && caps->max_group >= invocations(t) && caps->shared_bytes >= tile_bytes(t);
 }
 
+/* Is a kernel of this window short enough to be written out? */
+static bool fits_registers(const conv2d_window *w)
+{
+    const int step = w->step_w < 0 ? -w->step_w : w->step_w;
+    return w->taps_h > 0 && w->taps_w > 0 && w->taps_h * w->taps_w <= 49 &&
+           (CONV2D_STRIP - 1) * w->mul_w + (int)(w->taps_w - 1) * step < 24;
+}
+
+static bool is_depthwise(const conv2d_size *z) { return z->groups > 1 && z->depth == 1 && z->width == 1; }
+
 bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pass, uint32_t i)
 {
     const conv2d_options *o = n->options;
@@ -43,7 +53,13 @@ bool conv2d_admits(const strata_caps *caps, const strata_node *n, strata_pass pa
     if (conv2d_is_tile(i)) return z.groups == 1 && fits(caps, shape_of((conv2d_variant)i));
     switch (i) {
     case CONV2D_PLAIN: return true;
-    case CONV2D_DEPTHWISE: return z.groups > 1 && z.depth == 1 && z.width == 1;
+    case CONV2D_DEPTHWISE: return is_depthwise(&z);
+    case CONV2D_WINDOW:
+        return caps->vulkan && is_depthwise(&z) &&
+               fits_registers(&(conv2d_window) { .taps_h = o->kernel[0],
+                                                 .taps_w = o->kernel[1],
+                                                 .mul_w = (int32_t)o->stride[1],
+                                                 .step_w = (int32_t)o->dilation[1] });
     case CONV2D_SUBGROUP:
         return caps->vulkan && caps->cpu_type && z.groups == 1 && !o->norm &&
                (caps->subgroup == 4 || caps->subgroup == 8 || caps->subgroup == 16);
@@ -57,9 +73,11 @@ uint64_t conv2d_scratch(const strata_caps *caps, const strata_node *n, strata_pa
 {
     if (i == CONV2D_WINOGRAD) return conv2d_winograd_scratch(caps, n, pass);
     if (i == CONV2D_WINOGRAD2) return conv2d_winograd2_scratch(caps, n, pass);
-    if ((!conv2d_is_tile(i) && i != CONV2D_DEPTHWISE) || pass != STRATA_BACKWARD_W) return 0;
-    const uint32_t chunks = caps->vulkan ? conv2d_weight_chunks(caps, n, (conv2d_variant)i)
-                                         : conv2d_most_weight_chunks(n, CONV2D_PARTIALS_GPU);
+    if (pass != STRATA_BACKWARD_W) return 0;
+    if (!conv2d_is_tile(i) && i != CONV2D_DEPTHWISE && i != CONV2D_WINDOW) return 0;
+    const uint32_t chunks = caps->vulkan         ? conv2d_weight_chunks(caps, n, (conv2d_variant)i)
+                            : i == CONV2D_WINDOW ? conv2d_most_window_chunks(n)
+                                                 : conv2d_most_weight_chunks(n, CONV2D_PARTIALS_GPU);
     return chunks > 1 ? 4 * conv2d_size_of(n).floats * chunks : 0;
 }
 
@@ -113,6 +131,7 @@ static uint32_t choose_tile(const strata_caps *caps, const strata_node *n, strat
 uint32_t conv2d_prefer_exact(const strata_caps *caps, const strata_node *n, strata_pass pass)
 {
     if (conv2d_admits(caps, n, pass, CONV2D_SUBGROUP)) return CONV2D_SUBGROUP;
+    if (!caps->cpu_type && conv2d_admits(caps, n, pass, CONV2D_WINDOW)) return CONV2D_WINDOW;
     if (caps->vulkan && conv2d_admits(caps, n, pass, CONV2D_DEPTHWISE)) return CONV2D_DEPTHWISE;
     return choose_tile(caps, n, pass);
 }
@@ -254,13 +273,12 @@ static void store_strips(conv2d_tile *t, const strata_caps *caps, const conv2d_p
 }
 
 /* A depthwise kernel of its window. Processors gain from it: [32,32,32,32] 3x3 on llvmpipe 22.3, 512 bits,
- * process time: forward 3.0 ms against 12.9, input gradient 3.2 against 12.7, weights 2.1 against 10.9. On a
- * GPU, neighbours' loads come from its caches. */
+ * process time: forward 3.0 ms against 12.9, input gradient 3.2 against 12.7, weights 2.1 against 10.9. */
 static conv2d_tile strip_tile(const strata_caps *caps, const conv2d_problem *p)
 {
     const conv2d_window *w = &p->window;
     const uint32_t each = conv2d_strip(w->line);
-    conv2d_tile t = { .rows = 1, .cols = 4, .strips = true };
+    conv2d_tile t = { .rows = 1, .cols = 4, .strips = true, .shares = 1 };
     char more[80] = "";
     if (p->depth == 0) {
         snprintf(more, sizeof more, " STRIDE_W=%d%s", w->mul_w, p->ragged ? " RAGGED=1" : "");
@@ -276,18 +294,49 @@ static conv2d_tile strip_tile(const strata_caps *caps, const conv2d_problem *p)
     return t;
 }
 
-/* Taps and columns that a kernel is written out for at most. */
-static bool writes_out(const strata_caps *caps, const conv2d_window *w)
+/* Columns of a strip that are inside x in all strips of a line: [inner[0], inner[1]). */
+static void inner_columns(int inner[2], const conv2d_window *w)
 {
-    const int step = w->step_w < 0 ? -w->step_w : w->step_w;
-    return caps->cpu_type && w->taps_h > 0 && w->taps_w > 0 && w->taps_h * w->taps_w <= 49 &&
-           (CONV2D_STRIP - 1) * w->mul_w + (int)(w->taps_w - 1) * step < 24;
+    const int each = (int)conv2d_strip(w->line), strips = (int)ceiling(w->line, (uint64_t)each);
+    const int reach = (int)(w->taps_w - 1) * w->step_w, span = reach < 0 ? -reach : reach;
+    const int first = w->first_w + (reach < 0 ? reach : 0), last = first + (strips - 1) * each * w->mul_w;
+    const int columns = (each - 1) * w->mul_w + span + 1;
+    inner[0] = first < 0 ? -first : 0;
+    inner[1] = (int)w->x_w - last < columns ? (int)w->x_w - last : columns;
+    if (inner[1] <= inner[0]) inner[0] = inner[1] = 0;
+}
+
+/* The same for GPUs. The kernel for any window (DEPTHWISE) spends 650 to 720 instructions on a quad of 3 x 3
+ * taps, most of them on where they lie; this 102 on navi21, 117 on tgl, 130 on ga102 (where pixels of one
+ * line fill workgroups), and it loads half as much. Of weights, for a pixel and a tap, 11, 12 and 17 where
+ * there were 68, 61 and some 75. A line outside x is left out by a branch, which a workgroup on one line
+ * takes as one. */
+static conv2d_tile window_tile(const conv2d_problem *p)
+{
+    const conv2d_window *w = &p->window;
+    const uint32_t each = conv2d_strip(w->line);
+    conv2d_tile t = { .rows = 1, .cols = 4, .strips = true, .shares = w->taps_h };
+    char more[80] = "";
+    int inner[2];
+    inner_columns(inner, w);
+    if (p->depth == 0)
+        snprintf(more, sizeof more, " STRIDE_W=%d ONE_LINE=1%s%s", w->mul_w, w->cut ? "" : " WHOLE=1",
+                 p->ragged ? " RAGGED=1" : "");
+    else
+        snprintf(more, sizeof more, " MUL_W=%d STEP_W=%d%s%s%s", w->mul_w, w->step_w,
+                 w->biased ? " BIASED=1" : "", w->line % each ? "" : " WHOLE=1",
+                 lines_of(t.lines, p, STRATA_GROUP) ? " LINES=1" : "");
+    snprintf(t.defines, sizeof t.defines,
+             "DEPTHWISE=1 EACH=%u TAPS_H=%u TAPS_W=%u INNER_FROM=%d INNER_TO=%d%s%s", each, w->taps_h,
+             w->taps_w, inner[0], inner[1], more, p->old ? " OLD=1" : "");
+    return t;
 }
 
 static conv2d_tile simple_tile(const strata_caps *caps, conv2d_variant v, const conv2d_problem *p)
 {
     if (v == CONV2D_PLAIN) return (conv2d_tile) { .rows = 1, .cols = p->half ? 2 : 1 };
-    if (writes_out(caps, &p->window)) return strip_tile(caps, p);
+    if (v == CONV2D_WINDOW && fits_registers(&p->window)) return window_tile(p);
+    if (caps->cpu_type && fits_registers(&p->window)) return strip_tile(caps, p);
     conv2d_tile t = { .rows = 1, .cols = 4 };
     snprintf(t.defines, sizeof t.defines, "DEPTHWISE=1%s%s", p->texel ? " TEXEL=1" : "",
              p->ragged ? " RAGGED=1" : "");
