@@ -3,6 +3,7 @@
 #include "ops/update.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/op.h"
 #include "adam.args.h"
@@ -14,29 +15,31 @@
 
 enum { BLOCK_BYTES = 4 * STRATA_RATE_BLOCK };
 enum { GROUP = 64, QUADS_EACH = 8 };
-enum { MAX_PARTS = 1024, LEAST_CHUNK = 16 };
+enum { MAX_PARTS = 1024, LEAST_CHUNK = 16, LANE_PARTS = 256, LEAST_LANE_CHUNK = 64 };
 enum { GOOD_STEPS = 2000 }; /* before the loss scale is doubled: PyTorch's GradScaler */
 #define NONE ((strata_slice) { 0 })
 
-/* Blocks that one workgroup of grad_norm adds up: at most MAX_PARTS workgroups. Slices are whole chunks. */
-static uint32_t chunk_of(uint32_t blocks)
+/* Blocks that one workgroup of grad_norm adds up: at most MAX_PARTS workgroups. Slices are whole chunks. With
+ * `lanes` a chunk is that of so many workgroups of one subgroup as have 64 invocations, whose four quarters
+ * want at least four blocks each. */
+static uint32_t chunk_of(uint32_t blocks, bool lanes)
 {
-    uint32_t chunk = LEAST_CHUNK;
-    while ((uint64_t)chunk * MAX_PARTS < blocks) chunk *= 2;
+    uint32_t chunk = lanes ? LEAST_LANE_CHUNK : LEAST_CHUNK;
+    while ((uint64_t)chunk * (lanes ? LANE_PARTS : MAX_PARTS) < blocks) chunk *= 2;
     return chunk;
 }
 
-static uint32_t partials_of(uint32_t blocks)
+static uint32_t partials_of(uint32_t blocks, bool lanes)
 {
-    uint32_t chunk = chunk_of(blocks);
+    uint32_t chunk = chunk_of(blocks, lanes);
     return (blocks + chunk - 1) / chunk * GROUP;
 }
 
 static uint64_t piece_bytes(uint32_t pieces) { return 2 * sizeof(float) * (uint64_t)pieces; }
 
-uint64_t strata_update_scratch(uint32_t blocks)
+uint64_t strata_update_scratch(uint32_t blocks) /* at most */
 {
-    const uint64_t norm = 4 * (uint64_t)partials_of(blocks), pieces = piece_bytes(blocks); /* at most */
+    const uint64_t norm = 4 * (uint64_t)partials_of(blocks, false), pieces = piece_bytes(blocks);
     return strata_align(norm > pieces ? norm : pieces);
 }
 
@@ -63,7 +66,8 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
 {
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const bool gpu = caps->vulkan && !caps->cpu_type, large = gpu && caps->max_group >= 512;
-    const uint32_t chunk = chunk_of(u->blocks), partials = partials_of(u->blocks);
+    const uint32_t lanes = strata_store_lanes(caps), runs = lanes ? GROUP / lanes : 1;
+    const uint32_t chunk = chunk_of(u->blocks, lanes), partials = partials_of(u->blocks, lanes);
     /* The scratch may be more than a binding takes: it is as large as the largest node's. */
     const strata_slice partial = strata_slice_part(u->scratch, 0, 4 * (uint64_t)partials);
     uint32_t most = 0;
@@ -73,13 +77,14 @@ strata_status strata_update_norm(strata_stream *s, const strata_update *u)
         args.blocks = u->blocks - first < most ? u->blocks - first : most;
         args.first = first;
         args.grads = blocks_part(u->grads, first, args.blocks);
-        const bool texel = strata_texels(s, &args, &grad_norm_kernel);
-        strata_launch how = { .pass = STRATA_STATS,
-                              .variant = "plain",
-                              .defines = texel ? "GROUP=64 TEXEL=1"
-                                         : gpu ? "GROUP=64 AHEAD=4"
-                                               : "GROUP=64" };
-        strata_grid(how.groups, args.blocks, chunk);
+        char defines[STRATA_SUBGROUP_DEFINES + 16];
+        if (lanes)
+            strata_subgroup_defines(defines, caps, false);
+        else
+            strcpy(defines, gpu ? "GROUP=64 AHEAD=4" : "GROUP=64");
+        if (strata_texels(s, &args, &grad_norm_kernel)) strcat(defines, " TEXEL=1");
+        strata_launch how = { .pass = STRATA_STATS, .variant = "plain", .defines = defines };
+        strata_grid(how.groups, (uint64_t)(args.blocks + chunk - 1) / chunk * runs, 1);
         STRATA_TRY(strata_stream_launch(s, &grad_norm_kernel, &how, &args));
     }
     const struct grad_norm_args finish = {
