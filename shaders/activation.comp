@@ -105,15 +105,15 @@ vec4 backward(uint i)
 void main()
 {
 #ifdef LANE_STORES // no workgroup too many
-    uint first = (flat_index() - lane) * EACH + lane, to = store_index() * EACH;
+    uint first = strip_from(), to = strip_to();
     vec4 value[EACH];
 #if PASS == BACKWARD
-    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = backward(first + k * SG);
-    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(dx, to + k * SG, value[k])
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = backward(first + k * STEP);
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(dx, to + k * STEP, value[k])
     ALIGN_SPILLS(dx, value[0])
 #else
-    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = f(AT(x, first + k * SG));
-    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * SG, value[k])
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = f(AT(x, first + k * STEP));
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * STEP, value[k])
     ALIGN_SPILLS(y, value[0])
 #endif
 #else

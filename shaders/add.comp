@@ -38,19 +38,19 @@ void strip(uint first, uint to)
 {
     vec4 value[EACH], other[EACH];
 #if PASS == BACKWARD
-    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = other[k] = AT(dy, first + k * SG);
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = other[k] = AT(dy, first + k * STEP);
     [[unroll]] for (uint k = 0; k < EACH; k++) {
-        if (DO_DX0 == ADD) value[k] += GET(dx0, first + k * SG);
-        if (DO_DX1 == ADD) other[k] += GET(dx1, first + k * SG);
+        if (DO_DX0 == ADD) value[k] += GET(dx0, first + k * STEP);
+        if (DO_DX1 == ADD) other[k] += GET(dx1, first + k * STEP);
     }
     [[unroll]] for (uint k = 0; k < EACH; k++) {
-        if (DO_DX0 != NOTHING) STORE(dx0, to + k * SG, value[k])
-        if (DO_DX1 != NOTHING) STORE(dx1, to + k * SG, other[k])
+        if (DO_DX0 != NOTHING) STORE(dx0, to + k * STEP, value[k])
+        if (DO_DX1 != NOTHING) STORE(dx1, to + k * STEP, other[k])
     }
     ALIGN_SPILLS(dx0, value[0])
 #else
-    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = AT(x0, first + k * SG) + AT(x1, first + k * SG);
-    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * SG, value[k])
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = AT(x0, first + k * STEP) + AT(x1, first + k * STEP);
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * STEP, value[k])
     ALIGN_SPILLS(y, value[0])
 #endif
 }
@@ -59,7 +59,7 @@ void strip(uint first, uint to)
 void main()
 {
 #ifdef LANE_STORES
-    strip((flat_index() - lane) * EACH + lane, store_index() * EACH);
+    strip(strip_from(), strip_to());
 #else
     uint i = flat_index();
     if (i >= images * image_quads) return;

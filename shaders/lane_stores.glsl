@@ -37,6 +37,26 @@ uint same(uint v) { return same_bits(v, 24); }
 uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
 uint store_index() { return same(group_index()) * SG; }
 
+// A strip is what a workgroup takes of a tensor that is gone through quad by quad: EACH quads of an
+// invocation, STEP apart, loaded from strip_from() on and stored from strip_to(). With PAGES a quarter of the
+// lanes takes from a page of 4 KiB, and workgroups one after the other share four: a processor fetches ahead
+// within a page, and is a third faster where it does so in four at once.
+#ifdef PAGES
+#define STEP (SG / 4)
+#define PAGE 256 // quads
+#define LANE_AT(l) ((l) / STEP * PAGE + (l) % STEP)
+#define PART (STEP * EACH) // of a page
+#define PARTS (PAGE / PART)
+#define PART_BITS (PARTS > 4 ? 6 : 2)
+#define strip_from() (group_index() / PARTS * (4 * PAGE) + group_index() % PARTS * PART + LANE_AT(lane))
+#define strip_to()                                                                                           \
+    (same_bits(group_index() / PARTS, 16) * (4 * PAGE) + same_bits(group_index() % PARTS, PART_BITS) * PART)
+#else
+#define STEP SG
+#define strip_from() (group_index() * (SG * EACH) + lane)
+#define strip_to() (store_index() * EACH)
+#endif
+
 #ifndef LANE_AT
 #define LANE_AT(l) (l)
 #endif

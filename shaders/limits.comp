@@ -18,22 +18,24 @@ STORES(1, y)
 #ifndef EACH
 #define EACH 1
 #endif
+#ifndef LANE_STORES
+#define STEP GROUP
+#endif
 #ifndef SUMS
 #define SUMS 4
 #endif
 
 void copy()
 {
-    uint first = (flat_index() - lane) * EACH + lane;
 #ifdef LANE_STORES
-    uint to = store_index() * EACH;
+    uint first = strip_from(), to = strip_to();
 #else
-    uint to = first;
+    uint first = (flat_index() - lane) * EACH + lane, to = first;
     if (first >= n) return;
 #endif
     vec4 value[EACH];
-    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = AT(x, first + k * GROUP);
-    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * GROUP, value[k])
+    [[unroll]] for (uint k = 0; k < EACH; k++) value[k] = AT(x, first + k * STEP);
+    [[unroll]] for (uint k = 0; k < EACH; k++) STORE(y, to + k * STEP, value[k])
     ALIGN_SPILLS(y, value[0])
 }
 

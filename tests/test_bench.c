@@ -67,7 +67,7 @@ static void times_belong_to_their_launches(const char *name)
 /* One of the kernels that bench --limits times: a copy, or with `sums` so many chains. */
 typedef struct limit_way {
     uint32_t sums, lanes, each;
-    bool texel;
+    bool texel, pages;
 } limit_way;
 enum { WAY_QUADS = 1024, WAY_FLOATS = 4 * WAY_QUADS, WAY_BYTES = 4 * WAY_FLOATS };
 
@@ -80,8 +80,8 @@ static void compute_way(strata_device *d, strata_block *block, const limit_way *
     float x[WAY_FLOATS], y[WAY_FLOATS];
     char lanes[STRATA_SUBGROUP_DEFINES] = "", defines[2 * STRATA_SUBGROUP_DEFINES];
     if (w->lanes) strata_subgroup_defines(lanes, strata_device_caps(d), true);
-    snprintf(defines, sizeof defines, "%s SUMS=%u EACH=%u%s", lanes, sums ? sums : 4, w->each,
-             w->texel ? " TEXEL=1" : "");
+    snprintf(defines, sizeof defines, "%s SUMS=%u EACH=%u%s%s", lanes, sums ? sums : 4, w->each,
+             w->texel ? " TEXEL=1" : "", w->pages ? " PAGES=1" : "");
     for (uint32_t i = 0; i < WAY_FLOATS; i++) x[i] = sums == 0 ? (float)i + 0.25f : i < 4 ? 0.5f : 1;
     OK(strata_device_write(d, from, x));
     OK(strata_device_fill(d, to, 0x7fc00000)); /* NaN */
@@ -118,7 +118,9 @@ static void limits_compute_what_they_say(void **state)
         for (uint32_t each = 1; each <= 8; each *= 2)
             compute_way(d, &block, &(limit_way) { .each = each, .texel = texel });
         for (uint32_t each = 8; lanes && each <= 32; each *= 2)
-            compute_way(d, &block, &(limit_way) { .lanes = lanes, .each = each, .texel = texel });
+            for (int pages = 0; pages < 2; pages++)
+                compute_way(d, &block,
+                            &(limit_way) { .lanes = lanes, .each = each, .texel = texel, .pages = pages });
     }
     strata_block_close(&block, d);
     close_device(d);

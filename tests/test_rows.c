@@ -202,8 +202,10 @@ static void test_lane_stores_of_pools(void **state)
     close_smaller(&j);
 }
 
-static const char *const element_sizes[] = { "N=4 H=32 W=64 C=16", "N=9 H=16 W=57 C=16", "N=8 H=25 W=41 C=16",
-                                             "N=1 H=91 W=91 C=16", "N=2 H=129 W=127 C=5" };
+static const char *const element_sizes[] = {
+    "N=4 H=32 W=64 C=16", "N=4 H=8 W=258 C=16", "N=9 H=16 W=57 C=16",
+    "N=8 H=25 W=41 C=16", "N=1 H=91 W=91 C=16", "N=2 H=129 W=127 C=5"
+};
 
 static void judge_elements(strata_judge *j, const char *sizes)
 {
@@ -214,8 +216,8 @@ static void judge_elements(strata_judge *j, const char *sizes)
             if (strcmp(row->op, ops[i]) == 0) expect(strata_judge_row(j, row));
 }
 
-/* The same of what goes element by element: 8, 4 and 2 quads to an invocation, and quads that are no whole
- * workgroups. */
+/* The same of what goes element by element: 16 quads to an invocation by four pages at once, 16 (or 8), 4 and
+ * 2 one after the other, and quads that are no whole workgroups. */
 static void test_lane_stores_of_elements(void **state)
 {
     (void)state;
@@ -241,11 +243,13 @@ static void test_folded_elements(void **state)
     static const uint64_t groups[] = { 256, 65535, 65536, 3 * 65535, 65537, 1 << 20, 64 * 65535, 65 * 65535 };
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
         const uint64_t quads = groups[i] * 16 * 8;
-        const strata_elements e = strata_cut_elements(&caps, quads, false);
+        const strata_elements e = strata_cut_elements(&caps, quads, 2, false);
         const uint64_t all = (uint64_t)e.groups[0] * e.groups[1];
         const bool lanes = groups[i] != 65537 && groups[i] != 65 * 65535; /* a prime, and too many lines */
         assert_true(e.groups[0] <= STRATA_MAX_GROUPS && e.groups[1] <= STRATA_MAX_GROUPS && e.groups[2] == 1);
+        const bool pages = lanes && quads % 1024 == 0 && quads / 1024 <= 1 << 16; /* fours have 16 bits */
         assert_int_equal(*e.defines != 0, lanes);
+        assert_int_equal(strstr(e.defines, "PAGES=1") != NULL, pages);
         assert_true(lanes ? all == groups[i] : all * STRATA_GROUP >= quads);
     }
 }

@@ -51,7 +51,7 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
         } else {
             args.y = strata_images_of(y->data, x->shape, part);
         }
-        const strata_elements e = strata_cut_elements(caps, (uint64_t)part.count * args.image_quads, half);
+        const strata_elements e = strata_cut_elements(caps, (uint64_t)part.count * args.image_quads, 1, half);
         char defines[sizeof e.defines + 48];
         snprintf(defines, sizeof defines, "%sKIND=%u ADD_DX=%d%s", e.defines, kind, add,
                  strata_texels(s, &args, &activation_kernel) ? " TEXEL=1" : "");

@@ -31,7 +31,9 @@ static strata_status launch(strata_stream *s, strata_pass pass, const struct add
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     const bool half = args->x0.half || args->x1.half || args->y.half || args->dx0.half || args->dx1.half ||
                       args->dy.half;
-    const strata_elements e = strata_cut_elements(caps, (uint64_t)args->images * args->image_quads, half);
+    const uint32_t stores = args->do_dx1 != NOTHING ? 2 : 1;
+    const strata_elements e = strata_cut_elements(caps, (uint64_t)args->images * args->image_quads, stores,
+                                                  half);
     char defines[sizeof e.defines + 48];
     snprintf(defines, sizeof defines, "%sDO_DX0=%u DO_DX1=%u%s", e.defines, args->do_dx0, args->do_dx1,
              strata_texels(s, args, &add_kernel) ? " TEXEL=1" : "");

@@ -6,9 +6,10 @@
 enum {
     LEAST_LANES = 16,       /* at 256 bits such stores mostly take longer than the driver's own */
     MUCH_STORED = 32 << 10, /* quads, from which on they make up for the time to compile them */
-    MOST_EACH = 8,
-    LEAST_EACH = 2, /* quads of an invocation; with 1 they take longer */
-    MOST_LINES = 64 /* of a folded grid: 4 M workgroups */
+    MOST_EACH = 16,
+    LEAST_EACH = 2,      /* quads of an invocation; with 1 they take longer */
+    MOST_LINES = 64,     /* of a folded grid: 4 M workgroups */
+    MOST_PAGES = 1 << 16 /* by fours: their number has 16 bits in shaders/lane_stores.glsl */
 };
 enum { SMALL_TEXELS = 1 << 20 }; /* devices that allow fewer (SwiftShader: 65536) load plain buffers faster */
 
@@ -122,22 +123,24 @@ uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata
 }
 
 /* False where nothing is even. */
-static bool cut_lanes(strata_elements *e, const strata_caps *caps, uint64_t quads)
+static bool cut_lanes(strata_elements *e, const strata_caps *caps, uint64_t quads, uint32_t stores)
 {
     const uint32_t lanes = strata_store_lanes(caps);
-    uint32_t each = MOST_EACH;
+    /* Lane by lane 32 stores spill more than they save. */
+    uint32_t each = stores > 1 && !strata_by_address(caps) ? MOST_EACH / 2 : MOST_EACH;
     if (lanes < LEAST_LANES || quads < MUCH_STORED) return false;
     while (each >= LEAST_EACH && quads % (lanes * each)) each /= 2;
     if (each < LEAST_EACH || !strata_grid_whole(e->groups, quads / (lanes * each))) return false;
     const uint32_t n = strata_subgroup_defines(e->defines, caps, true);
-    snprintf(e->defines + n, sizeof e->defines - n, " EACH=%u ", each);
+    const bool by_pages = quads % STRATA_FOUR_PAGES == 0 && quads / STRATA_FOUR_PAGES <= MOST_PAGES;
+    snprintf(e->defines + n, sizeof e->defines - n, " EACH=%u %s", each, by_pages ? "PAGES=1 " : "");
     return true;
 }
 
-strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, bool half)
+strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, uint32_t stores, bool half)
 {
     strata_elements e = { .defines = "" };
-    if (half || !cut_lanes(&e, caps, quads)) strata_grid(e.groups, quads, STRATA_GROUP);
+    if (half || !cut_lanes(&e, caps, quads, stores)) strata_grid(e.groups, quads, STRATA_GROUP);
     return e;
 }
 

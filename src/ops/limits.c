@@ -61,10 +61,10 @@ done:
 }
 
 /* One way to copy: `lanes` of a workgroup whose stores are written out (shaders/lane_stores.glsl), or 0;
- * `each` vectors to an invocation, read as texels or not. */
+ * `each` vectors to an invocation, read as texels or not, by four pages at once or not. */
 typedef struct copy_way {
     uint32_t lanes, each;
-    bool texel, left_out;
+    bool texel, pages, left_out;
 } copy_way;
 enum { WAYS = 12 };
 
@@ -75,20 +75,22 @@ static void list_ways(copy_way *way, const strata_caps *caps, uint32_t quads)
     const bool texels = caps->vulkan && quads <= caps->max_texels;
     uint32_t n = 0;
     for (int texel = 0; texel <= texels; texel++) {
-        for (uint32_t each = 1; each <= most; each *= 2) way[n++] = (copy_way) { 0, each, texel, false };
+        for (uint32_t each = 1; each <= most; each *= 2)
+            way[n++] = (copy_way) { .each = each, .texel = texel };
         for (uint32_t each = 8; lanes && texel == texels && each <= 32; each *= 2)
-            way[n++] = (copy_way) { lanes, each, texel, false };
+            for (int pages = 0; pages < 2; pages++)
+                way[n++] = (copy_way) { .lanes = lanes, .each = each, .texel = texel, .pages = pages };
     }
 }
 
 static strata_status time_copy(double *seconds, const gauge *g, const struct limits_args *args,
                                const copy_way *w)
 {
-    char defines[STRATA_SUBGROUP_DEFINES + 24];
+    char defines[STRATA_SUBGROUP_DEFINES + 40];
     strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = defines };
     const uint32_t n = w->lanes ? strata_subgroup_defines(defines, strata_device_caps(g->device), true) : 0;
-    snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s", n ? " " : "", w->each,
-             w->texel ? " TEXEL=1" : "");
+    snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s%s", n ? " " : "", w->each,
+             w->texel ? " TEXEL=1" : "", w->pages ? " PAGES=1" : "");
     *seconds = INFINITY;
     if (!w->lanes)
         strata_grid(how.groups, args->n, STRATA_GROUP * w->each);

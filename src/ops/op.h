@@ -319,14 +319,18 @@ bool strata_by_address(const strata_caps *caps);
 enum { STRATA_SUBGROUP_DEFINES = 48 };
 uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata_caps *caps, bool stores);
 
+/* Quads of four pages of 4 KiB: strips of PAGES are as many, or some of them (shaders/lane_stores.glsl). */
+enum { STRATA_FOUR_PAGES = 1024 };
+
 /* How a kernel that goes through `quads` one by one is launched: by the stores of shaders/lane_stores.glsl
  * where they pay and come out even, EACH quads to an invocation; else, without defines, one to each, and
- * those behind the last leave. */
+ * those behind the last leave.
+ *   stores  to how many tensors  half  one of them has 16 bits */
 typedef struct strata_elements {
     uint32_t groups[3];
-    char defines[STRATA_SUBGROUP_DEFINES + 16]; /* what more there are stand behind them */
+    char defines[STRATA_SUBGROUP_DEFINES + 24]; /* what more there are stand behind them */
 } strata_elements;
-strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, bool half);
+strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, uint32_t stores, bool half);
 
 /* The part of an activation's slice that holds these images. "No tensor" stays so. */
 strata_slice strata_images_of(strata_slice s, strata_shape shape, strata_images part);
