@@ -39,7 +39,7 @@ struct Share {
 const uint SIDE = SG, EACH = BLOCK_QUADS / SIDE;
 Share share()
 {
-    uint block = same(group_index());
+    uint block = same_bits(group_index(), 16); // LANE_BLOCKS of src/ops/update.c
     return Share(block, group_index() * BLOCK_QUADS + lane, block * BLOCK_QUADS);
 }
 #define ROW_OF(block) same_bits(row_of(block), 12)
