@@ -70,27 +70,47 @@ void backward(uint i, uint to)
     ALIGN_SPILLS(dx, sum[0][0])
 }
 #else
+// (best, best_at) and what comes behind it, (v, at)
+void follow(inout vec4 best, inout uvec4 best_at, vec4 v, uvec4 at)
+{
+    bvec4 take = mix(greaterThan(v, best), bvec4(true), isnan(v));
+    best = mix(best, v, take);
+    best_at = mix(best_at, at, take);
+}
+
+// Where a window hangs over an edge it meets the pixel at the edge once more, which changes nothing: the
+// first of equals is found, and of NaNs the last.
 void forward(uint i, uint to)
 {
-    Place o = place(i, out_h, out_w);
-    int top = window_first(o).x, left = window_first(o).y;
-    uvec2 end = window_end(o);
-    int image = int(o.n * h * w);
-    vec4 best = uintBitsToFloat(uvec4(0xff800000u)); // minus infinity
-    uvec4 best_at = uvec4(max(top, 0) * int(w) + max(left, 0));
-    [[unroll]] for (int a = 0; a < KERNEL_H; a++)
-        [[unroll]] for (int b = 0; b < KERNEL_W; b++) {
-            bool inside = all(lessThan(uvec2(top + a, left + b), end));
-            int p = (top + a) * int(w) + left + b;
-            vec4 v = AT(x, mix(0, (image + p) * QUADS + int(o.q), inside));
-            bvec4 take = mix(greaterThan(v, best), bvec4(true), isnan(v));
-            take = mix(bvec4(false), take, bvec4(inside));
-            best = mix(best, v, take);
-            best_at = mix(best_at, uvec4(p), take);
+    Place o = place(i, out_h, out_w), same_o = place(to, out_h, out_w); // of strips
+    ivec2 start = window_first(o), end = ivec2(window_end(o)) - 1;
+    int image = int(o.n * h * w * QUADS + o.q), column[KERNEL_W];
+    [[unroll]] for (int b = 0; b < KERNEL_W; b++) column[b] = clamp(start.y + b, 0, end.y);
+    vec4 best[STRIP];
+    uvec4 best_at[STRIP];
+    [[unroll]] for (int a = 0; a < (STRIP - 1) * STRIDE_H + KERNEL_H; a++) {
+        if (STRIDE_H > KERNEL_H && a % STRIDE_H >= KERNEL_H) continue; // between windows
+        int line = clamp(start.x + a, 0, end.x) * int(w);
+        vec4 tap[KERNEL_W];
+        [[unroll]] for (int b = 0; b < KERNEL_W; b++) tap[b] = AT(x, image + (line + column[b]) * QUADS);
+        vec4 row = tap[0];
+        uvec4 row_at = uvec4(line + column[0]);
+        [[unroll]] for (int b = 1; b < KERNEL_W; b++) follow(row, row_at, tap[b], uvec4(line + column[b]));
+        [[unroll]] for (int k = 0; k < STRIP; k++) {
+            if (a == k * STRIDE_H) {
+                best[k] = row;
+                best_at[k] = row_at;
+            } else if (a > k * STRIDE_H && a < k * STRIDE_H + KERNEL_H) {
+                follow(best[k], best_at[k], row, row_at);
+            }
         }
-    STORE(y, to, best)
-    if (PASS == FORWARD) STORE(at, to, uintBitsToFloat(AT_FIRST + best_at))
-    ALIGN_SPILLS(y, best)
+    }
+    uint first = ((same_o.n * out_h + same_o.r * STRIP) * out_w + same_o.s) * QUADS + same_o.q;
+    [[unroll]] for (int k = 0; k < STRIP; k++) {
+        STORE(y, first + k * out_w * QUADS, best[k])
+        if (PASS == FORWARD) STORE(at, first + k * out_w * QUADS, uintBitsToFloat(AT_FIRST + best_at[k]))
+    }
+    ALIGN_SPILLS(y, best[0])
 }
 #endif
 #elif PASS == BACKWARD

@@ -5,6 +5,8 @@
 //                       lies in the padding. Strides and pads are known then, too
 //   OVER_H, OVER_W      the same of an adaptive pool: the most windows over a pixel
 //   GRID_H, GRID_W, QUADS  the sizes of the launched grid
+//   STRIP               forward with KERNEL_H: outputs one below the other that an invocation takes, as they
+//                       share what they read; so many times less is GRID_H
 //   LANE_STORES, EACH   with KERNEL_H: a workgroup of the grid's places, EACH times over
 #if PASS == BACKWARD // one pixel of neighbouring blocks
 #define LANE_AT(l) ((l) / QUADS * BLOCK_W * QUADS + (l) % QUADS)
@@ -15,6 +17,9 @@
 #endif
 #ifndef GLOBAL
 #define GLOBAL 0 // 1: one window, the whole input
+#endif
+#ifndef STRIP
+#define STRIP 1
 #endif
 #ifndef STRIDE_H
 #define STRIDE_H stride_h
@@ -67,7 +72,8 @@ ivec2 outputs(uint at, uint size, uint out_size, uint kernel, uint stride, uint 
 }
 
 #ifdef KERNEL_H
-// The first tap of the window of an output, maybe in the padding, and where its taps end in the input.
+// The first tap of the window of an output, or of a strip's first, maybe in the padding, and where its taps
+// end in the input.
 #ifdef OVER_H
 ivec2 window_first(Place o) { return ivec2(o.r * h / GRID_H, o.s * w / GRID_W); }
 uvec2 window_end(Place o)
@@ -75,7 +81,7 @@ uvec2 window_end(Place o)
     return (uvec2(o.r + 1, o.s + 1) * uvec2(h, w) + uvec2(GRID_H, GRID_W) - 1) / uvec2(GRID_H, GRID_W);
 }
 #else
-ivec2 window_first(Place o) { return ivec2(o.r * STRIDE_H, o.s * STRIDE_W) - ivec2(pad_h, pad_w); }
+ivec2 window_first(Place o) { return ivec2(o.r * STRIP * STRIDE_H, o.s * STRIDE_W) - ivec2(pad_h, pad_w); }
 uvec2 window_end(Place o) { return uvec2(h, w); }
 #endif
 

@@ -42,14 +42,17 @@ static bool any_half(const strata_node *n) { return n->in[0]->half || n->out->ha
  * workgroup on one line of them. They pay with the widest vectors: at 256 bits most take longer. */
 static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass *p)
 {
-    const strata_shape from = p->pass == STRATA_BACKWARD ? p->node->in[0]->shape : g->shape;
+    const bool back = p->pass == STRATA_BACKWARD;
+    const strata_shape from = back ? p->node->in[0]->shape : g->shape;
     const uint32_t lanes = strata_store_lanes(caps), quads = strata_lanes(g->shape.c) / 4;
     const uint32_t stores = g->block[0] * g->block[1];
     const uint64_t groups = lanes ? strata_pixels(g->shape) * quads / lanes : 0;
     if (lanes != 16 || !g->written || any_half(p->node) || stores > MOST_STORES) return;
-    if (strata_shape_floats(from) < MUCH_STORED || strata_pixels(g->shape) * quads % lanes) return;
+    if (strata_shape_floats(from) * (back ? 1 : stores) < MUCH_STORED ||
+        strata_pixels(g->shape) * quads % lanes)
+        return;
     if (stores > 1 && ((lanes % quads && quads % lanes) || (uint64_t)g->shape.w * quads % lanes ||
-                       from.h % g->block[0] || from.w % g->block[1]))
+                       (back && (from.h % g->block[0] || from.w % g->block[1]))))
         return;
     for (g->each = MOST_STORES / stores; groups % g->each;) g->each /= 2;
     if (groups / g->each <= STRATA_MAX_GROUPS) g->lanes = lanes;
@@ -67,6 +70,18 @@ static uint32_t most_taps(uint32_t in, uint32_t out)
     return most;
 }
 
+/* Outputs of a forward pass that an invocation takes, one below the other. */
+static uint32_t strip_of(const strata_caps *caps, strata_shape out, const pool_grid *g, uint32_t stride)
+{
+    const uint32_t lanes = strata_store_lanes(caps), quads = strata_lanes(out.c) / 4;
+    uint32_t strip = MOST_STORES;
+    if (g->taps[0] <= stride) return 1;                     /* their windows share nothing */
+    if (lanes && (uint64_t)out.w * quads % lanes) return 1; /* a workgroup would not stay on a line */
+    while (strip > 1 && (out.h % strip || ((strip - 1) * stride + g->taps[0]) * g->taps[1] > MOST_TAPS))
+        strip /= 2;
+    return strip;
+}
+
 static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t images)
 {
     const strata_shape in = p->node->in[0]->shape, out = p->node->out->shape;
@@ -79,6 +94,7 @@ static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t i
         g.over[i] = w->adaptive ? most_taps(to, from) : 1;
         if (back && !w->adaptive) g.block[i] = w->stride[i];
     }
+    if (!back && !w->adaptive && p->strips) g.block[0] = strip_of(caps, out, &g, w->stride[0]);
     g.written = caps->cpu_type && w->dilation[0] == 1 && w->dilation[1] == 1 &&
                 (uint64_t)g.taps[0] * g.taps[1] <= MOST_TAPS &&
                 (uint64_t)g.over[0] * g.over[1] * g.block[0] * g.block[1] <= MOST_TAPS;
@@ -98,7 +114,7 @@ typedef struct pool_defines {
 static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, const pool_grid *g, bool texel)
 {
     const pool_windows *w = &p->windows;
-    char over[40] = "", window[120], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 16] = "";
+    char strip[24] = "", over[40] = "", window[120], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 16] = "";
     pool_defines d;
     if (g->global)
         snprintf(over, sizeof over, "GLOBAL=1 ");
@@ -115,12 +131,14 @@ static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, cons
     if (caps->cpu_type)
         snprintf(grid, sizeof grid, " GRID_H=%u GRID_W=%u QUADS=%u", g->shape.h, g->shape.w,
                  strata_lanes(g->shape.c) / 4);
+    if (p->pass != STRATA_BACKWARD && g->written && g->block[0] > 1)
+        snprintf(strip, sizeof strip, " STRIP=%u", g->block[0]);
     if (g->lanes) {
         const uint32_t n = strata_subgroup_defines(lanes, caps, true);
         snprintf(lanes + n, sizeof lanes - n, " EACH=%u ", g->each);
     }
-    snprintf(d.s, sizeof d.s, "%s%s ADD_DX=%d%s%s", lanes, window,
-             p->pass == STRATA_BACKWARD && p->node->add_in[0], texel ? " TEXEL=1" : "", grid);
+    snprintf(d.s, sizeof d.s, "%s%s ADD_DX=%d%s%s%s", lanes, window,
+             p->pass == STRATA_BACKWARD && p->node->add_in[0], texel ? " TEXEL=1" : "", grid, strip);
     return d;
 }
 

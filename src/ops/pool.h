@@ -30,6 +30,7 @@ typedef struct pool_pass {
     const strata_node *node;
     pool_windows windows;
     strata_pass pass;
+    bool strips; /* may an invocation take several outputs? */
 } pool_pass;
 
 /* Record a launch of max_pool's or avg_pool's kernel for so many images. Its grid and its defines are made
