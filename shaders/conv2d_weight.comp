@@ -1,4 +1,5 @@
 #version 460
+#define DIGIT_BITS 2
 #include "kernel.glsl"
 #include "tensor.glsl"
 

@@ -29,9 +29,10 @@ const float LOWEST = -3.4028234663852886e38;
 uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * GROUP + lane; }
 
 // What push constants end in where STORE of lane_stores.glsl is used, of one to three buffers: 8 bytes for
-// each, where it is by address, else a table of 16 bytes, or 8 with DIGIT_BITS 1.
+// each, where it is by address, else a table of digits: of 64 bytes, or 16 or 8 with DIGIT_BITS 2 or 1. A
+// digit is a load, so the most bits that there is room for are best.
 #ifndef DIGIT_BITS
-#define DIGIT_BITS 2
+#define DIGIT_BITS 4
 #endif
 #ifdef BY_ADDRESS
 #define PLACES_1(a) layout(offset = 120) uvec2 address_##a;
@@ -40,6 +41,8 @@ uint flat_index() { return (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroup
 #else
 #if !defined(LANE_STORES)
 #define DIGITS
+#elif DIGIT_BITS == 4
+#define DIGITS layout(offset = 64) uint digit[16];
 #elif DIGIT_BITS == 2
 #define DIGITS layout(offset = 112) uint digit[4];
 #else

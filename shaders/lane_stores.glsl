@@ -17,8 +17,8 @@
 // too. It stands outside of every loop and branch, behind no return, and all lanes take part. To see that an
 // address is the same that driver looks no further than constants, push constants and sums of them, but takes
 // it from Vulkan that the index of an array of push constants is. So the number of a workgroup goes through
-// the table of digits in base 4 or 2 that ends the push constants. And it looks anew at each use of a term:
-// what follows from itself, row by row, takes it for ever.
+// the table of digits in base 16, 4 or 2 that ends the push constants. And it looks anew at each use of a
+// term: what follows from itself, row by row, takes it for ever.
 #include "subgroup.glsl"
 #ifdef LANE_STORES
 

@@ -132,7 +132,9 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
 /* What the push constants end in. */
 static void push_tail(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
 {
-    static const uint32_t digits[SPIRV_MOST_DIGITS] = { 0, 1, 2, 3 };
+    static const uint32_t digits[SPIRV_MOST_DIGITS] = {
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    };
     const uint32_t table = 4 * k->block.digits;
     const strata_gpu *g = r->gpu;
     const strata_slice *slice = l->args;

@@ -124,7 +124,7 @@ static uint32_t digits_of(const id *ids, const id *type, uint32_t m)
     if (opcode(array) != OP_TYPE_ARRAY || opcode(ids[array[2]].words) != OP_TYPE_INT) return 0;
     const uint32_t n = (uint32_t)type_bytes(ids, array) / 4;
     const bool last = type->member_offset[m] == STRATA_MAX_PUSH - 4 * n;
-    return last && (n == 2 || n == SPIRV_MOST_DIGITS) && type->member_name[m] &&
+    return last && (n == 2 || n == 4 || n == SPIRV_MOST_DIGITS) && type->member_name[m] &&
                    strcmp(type->member_name[m], "digit") == 0
                ? n
                : 0;
