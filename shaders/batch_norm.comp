@@ -7,13 +7,14 @@
 //   FORWARD   y = (x - mean) scale + offset (+ z), and 0 where RELU and that is negative
 //   BACKWARD  d = dy, 0 where RELU and y <= 0;   dz (+)= d
 //             dx (+)= scale (d - coef[0] - (x - mean) coef[1])
+// Without a sum y follows from x, which is read anyway: RELU is then OF_X.
 // batch_norm_finish.comp makes the numbers of a channel. Frozen, and in evaluation, coef is 0.
 //
 // A workgroup is `cols` quads of channels by `rows` pixels, EACH times over.
 READS(0, x); // [pixels, quads]
 READS(1, z); // [pixels, quads]; none without a sum
 #if PASS == BACKWARD
-READS(2, y); // [pixels, quads]; read where RELU
+READS(2, y); // [pixels, quads]; read where RELU is OF_Y
 #else
 WRITES(2, y); // [pixels, quads]
 #endif
@@ -43,6 +44,8 @@ STORES(2, y)
 
 // What do_dx and do_dz may be, as in add.comp.
 const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
+// What relu may be in a backward pass.
+const uint OF_Y = 1, OF_X = 2;
 
 #ifndef FROZEN // defines fold what the host knows: lavapipe runs every branch that it cannot fold
 #define FROZEN frozen
@@ -54,6 +57,10 @@ const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
 #ifndef COLS
 #define COLS cols
 #endif
+#ifndef RUN_BITS // of a workgroup's place, down the pixels and across the quads
+#define RUN_BITS 24
+#define ACROSS_BITS 24
+#endif
 #ifndef EACH
 #define EACH 8 // pixels of an invocation: they share the channel's numbers
 #endif
@@ -64,11 +71,20 @@ const uint NOTHING = 0, ASSIGN = 1, ADD = 2;
 #define EXISTS(k) (first + k * rows < pixels)
 #endif
 
+// What comes before a sum and relu: the same bits forward and backward.
+vec4 normal(vec4 x, vec4 mean, vec4 scale, vec4 offset)
+{
+    precise vec4 v = (x - mean) * scale + offset;
+    return v;
+}
+
 // `to`: where STORE begins.
 #if PASS == BACKWARD
 void backward(uint quad, uint first, uint to)
 {
-    vec4 mean = AT(table, quad), scale = AT(table, 2 * quads + quad), a = vec4(0.0), b = vec4(0.0);
+    vec4 mean = AT(table, quad), scale = AT(table, 2 * quads + quad), offset = vec4(0.0);
+    vec4 a = vec4(0.0), b = vec4(0.0);
+    if (RELU == OF_X) offset = AT(table, 3 * quads + quad);
     if (FROZEN == 0) {
         a = AT(coef, quad);
         b = AT(coef, quads + quad);
@@ -77,9 +93,13 @@ void backward(uint quad, uint first, uint to)
     [[unroll]] for (uint k = 0; k < EACH; k++) {
         uint i = min(first + k * rows, pixels - 1) * quads + quad;
         d[k] = AT(dy, i);
-        if (RELU != 0) d[k] = mix(d[k], vec4(0.0), lessThanEqual(AT(y, i), vec4(0.0)));
+        vec4 from = vec4(0.0);
+        if (FROZEN == 0 || RELU == OF_X) from = AT(x, i);
+        if (RELU == OF_Y) d[k] = mix(d[k], vec4(0.0), lessThanEqual(AT(y, i), vec4(0.0)));
+        if (RELU == OF_X)
+            d[k] = mix(d[k], vec4(0.0), lessThanEqual(normal(from, mean, scale, offset), vec4(0.0)));
         value[k] = scale * (d[k] - a);
-        if (FROZEN == 0) value[k] -= scale * ((AT(x, i) - mean) * b);
+        if (FROZEN == 0) value[k] -= scale * ((from - mean) * b);
     }
     [[unroll]] for (uint k = 0; k < EACH; k++)
         if (EXISTS(k)) {
@@ -98,7 +118,7 @@ void forward(uint quad, uint first, uint to)
     vec4 value[EACH];
     [[unroll]] for (uint k = 0; k < EACH; k++) {
         uint i = min(first + k * rows, pixels - 1) * quads + quad;
-        value[k] = (AT(x, i) - mean) * scale + offset;
+        value[k] = normal(AT(x, i), mean, scale, offset);
         if (SUM != 0) value[k] += AT(z, i);
         if (RELU != 0) value[k] = mix(value[k], vec4(0.0), lessThanEqual(value[k], vec4(0.0)));
     }
@@ -117,7 +137,8 @@ void main()
     row = quad / COLS;
     quad -= row * COLS;
 #endif
-    uint first = run * rows * EACH + row, to = same(run) * EACH * rows * quads + same(gl_WorkGroupID.x) * SG;
+    uint first = run * rows * EACH + row, to = same_bits(run, RUN_BITS) * EACH * rows * quads;
+    to += same_bits(gl_WorkGroupID.x, ACROSS_BITS) * SG;
 #else
     uint quad = gl_WorkGroupID.x * COLS + lane % COLS, row = lane / COLS, first = run * rows * EACH + row;
     if (quad >= quads || row >= rows || first >= pixels) return;

@@ -4,14 +4,15 @@
 
 // The sums of batch normalisation over pixels p, per channel c, in partial sums of fixed order.
 //   STATS           m = mean of x[p,c];  sum_p (x[p,c] - m)^2, of the pixels of one partial
-//   BACKWARD_STATS  sum_p d[p,c];  sum_p d[p,c] (x[p,c] - mean[c]);  d = dy, 0 where RELU and y <= 0
+//   BACKWARD_STATS  sum_p d[p,c];  sum_p d[p,c] (x[p,c] - mean[c]);  d = dy, 0 where RELU and y <= 0, which
+//                   is read, or made of x as batch_norm.comp made it
 // A workgroup is `cols` quads of channels by `rows` runs of pixels in one chunk; each invocation leaves a
 // partial, which batch_norm_finish.comp takes. Means are taken from a first value and combined as Chan's:
 // squares of x are never summed, so mean 1000, std 1 keeps its digits.
 READS(0, x);       // [pixels, quads]
-READS(1, y);       // [pixels, quads]; read where RELU
+READS(1, y);       // [pixels, quads]; read where RELU is OF_Y
 READS(2, dy);      // [pixels, quads]
-READS(3, table);   // [4, quads], the first row the mean
+READS(3, table);   // [4, quads]: mean, inverse, scale, offset
 WRITES(4, partial); // [2, chunks, rows, quads]
 layout(push_constant) uniform Args {
     uint pixels, quads;        // of this slice
@@ -19,6 +20,8 @@ layout(push_constant) uniform Args {
     uint chunk, first, chunks; // pixels of a chunk; this slice's first chunk; all chunks
     uint relu;
 };
+
+const uint OF_Y = 1, OF_X = 2; // what relu may be
 
 #ifndef RELU
 #define RELU relu
@@ -75,31 +78,44 @@ void stats(uint quad, uint row)
     leave(quad, row, shift + centre, m2);
 }
 
-vec4 upstream(uint i)
+// A channel's numbers.
+struct Numbers {
+    vec4 mean, scale, offset;
+};
+
+vec4 upstream(uint i, vec4 value, Numbers n)
 {
     vec4 d = AT(dy, i);
-    if (RELU != 0) d = mix(d, vec4(0.0), lessThanEqual(AT(y, i), vec4(0.0)));
+    precise vec4 out_of_x = (value - n.mean) * n.scale + n.offset;
+    if (RELU == OF_Y) d = mix(d, vec4(0.0), lessThanEqual(AT(y, i), vec4(0.0)));
+    if (RELU == OF_X) d = mix(d, vec4(0.0), lessThanEqual(out_of_x, vec4(0.0)));
     return d;
 }
 
 void backward_stats(uint quad, uint row)
 {
     uint p = begin_of(row), end = end_of(row);
-    vec4 sum = vec4(0.0), moment = vec4(0.0), mean = AT(table, quad), d[STEP], value[STEP];
+    vec4 sum = vec4(0.0), moment = vec4(0.0), d[STEP], value[STEP];
+    Numbers n = Numbers(AT(table, quad), vec4(0.0), vec4(0.0));
+    if (RELU == OF_X) {
+        n.scale = AT(table, 2 * quads + quad);
+        n.offset = AT(table, 3 * quads + quad);
+    }
     for (; p + STEP <= end; p += STEP) {
         [[unroll]] for (uint k = 0; k < STEP; k++) {
-            d[k] = upstream((p + k) * quads + quad);
             value[k] = AT(x, (p + k) * quads + quad);
+            d[k] = upstream((p + k) * quads + quad, value[k], n);
         }
         [[unroll]] for (uint k = 0; k < STEP; k++) {
             sum += d[k];
-            moment += d[k] * (value[k] - mean);
+            moment += d[k] * (value[k] - n.mean);
         }
     }
     for (; p < end; p++) {
-        d[0] = upstream(p * quads + quad);
+        value[0] = AT(x, p * quads + quad);
+        d[0] = upstream(p * quads + quad, value[0], n);
         sum += d[0];
-        moment += d[0] * (AT(x, p * quads + quad) - mean);
+        moment += d[0] * (value[0] - n.mean);
     }
     leave(quad, row, sum, moment);
 }

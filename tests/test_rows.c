@@ -145,12 +145,14 @@ static void test_lane_stores(void **state)
 }
 
 /* Pixels that share a workgroup of stores: a whole number of them, and pixels that begin in one workgroup and
- * end in the next; eight to an invocation, fewer, one, and so many that the last workgroup would not fill. */
-static void test_lane_stores_of_narrow_norms(void **state)
+ * end in the next; 32 to an invocation, fewer, one, and so many that the last workgroup would not fill. And
+ * workgroups whose place has more digits than one: down the pixels, and across the quads. */
+static void test_lane_stores_of_norms(void **state)
 {
     (void)state;
-    static const char *const sizes[] = { "N=8 H=8 W=4 C=16", "N=4 H=4 W=4 C=24", "N=8 H=2 W=1 C=24",
-                                         "N=8 H=8 W=2 C=12", "N=8 H=3 W=2 C=12", "N=3 H=7 W=7 C=8" };
+    static const char *const sizes[] = { "N=8 H=8 W=4 C=16",    "N=4 H=4 W=4 C=24",  "N=8 H=2 W=1 C=24",
+                                         "N=8 H=8 W=2 C=12",    "N=8 H=3 W=2 C=12",  "N=3 H=7 W=7 C=8",
+                                         "N=17 H=32 W=32 C=64", "N=2 H=4 W=4 C=1088" };
     strata_judge j = { .reference = judge.reference, .device = judge.device, .line = judged_tell };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         j.sizes = sizes[i];
@@ -489,7 +491,7 @@ int main(void)
         cmocka_unit_test(test_winograd_in_pieces),
         cmocka_unit_test(test_sums_end_in_pieces),
         cmocka_unit_test(test_lane_stores),
-        cmocka_unit_test(test_lane_stores_of_narrow_norms),
+        cmocka_unit_test(test_lane_stores_of_norms),
         cmocka_unit_test(test_lane_stores_of_pools),
         cmocka_unit_test(test_lane_stores_of_elements),
         cmocka_unit_test(test_folded_elements),

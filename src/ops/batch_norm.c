@@ -34,6 +34,7 @@ static const strata_field fields[] = {
 enum { GAIN, BIAS, RUNNING_MEAN, RUNNING_VAR };
 enum { TABLE };                /* kept */
 enum { NOTHING, ASSIGN, ADD }; /* of the shader */
+enum { OF_Y = 1, OF_X };       /* of the shaders: what says where relu gave 0 */
 
 /* Pixels that an invocation loads before it adds them up: 4, or 16 on processors, where a loop's mask costs
  * more than registers. [64,32,32,64] on llvmpipe, 256 bits, process time: forward 13.2 ms against 14.8,
@@ -50,17 +51,17 @@ static uint32_t prefer(const strata_caps *caps, const strata_node *n, strata_pas
 
 /* ---- How the work is cut ---------------------------------------------------------------------------- */
 
-enum { GROUP = 64 }; /* of the shaders */
-                     /* of the shader */
 enum {
-    GRAIN = 16,       /* pixels: of 4 floats at least, so that a part of so many begins aligned; with 16 bits
+    GROUP = 64,        /* of the shaders */
+    GRAIN = 16,        /* pixels: of 4 floats at least, so that a part of so many begins aligned; with 16 bits
                          twice as many */
-    EACH_GPU = 8,     /* pixels that share the loads of their channel's numbers */
-    EACH_CPU = 1,     /* where such loads cost next to nothing beside a store */
-    EACH_LANES = 8,   /* with the stores of shaders/lane_stores.glsl */
-    LEAST_EACH = 8,   /* pixels that an invocation adds up at least */
-    GROUPS_GPU = 512, /* workgroups of a sum: enough to fill a large GPU; partials stay few */
-    GROUPS_CPU = 32,  /* enough to keep processor cores even */
+    EACH_GPU = 8,      /* pixels that share the loads of their channel's numbers */
+    EACH_CPU = 1,      /* where such loads cost next to nothing beside a store */
+    EACH_LANES = 32,   /* with the stores of shaders/lane_stores.glsl: a workgroup costs as much as 4 */
+    EACH_LANES_2 = 16, /* with two stores: more are too much code */
+    LEAST_EACH = 8,    /* pixels that an invocation adds up at least */
+    GROUPS_GPU = 512,  /* workgroups of a sum: enough to fill a large GPU; partials stay few */
+    GROUPS_CPU = 32,   /* enough to keep processor cores even */
     MANY_PARTIALS = 256, /* of a channel; above, more lanes of a GPU total them: all else waits for it */
     MAX_CHUNKS = 512
 };
@@ -219,6 +220,14 @@ static void grid(uint32_t groups[3], const cut *c, uint32_t pixels, uint32_t eac
     groups[2] = over[1];
 }
 
+/* How a backward pass, which reads x or does not, learns where relu gave 0. Without a sum y follows from x,
+ * which saves a tensor; one of 16 bits may have been rounded to 0. */
+static uint32_t mask_of(const strata_caps *caps, const strata_node *n, bool reads_x)
+{
+    if (!has_relu(n)) return 0;
+    return caps->vulkan && reads_x && !has_sum(n) && !any_half(n) ? OF_X : OF_Y;
+}
+
 /* How the kernel that goes element by element is launched for `pixels` of `c`, with `more` defines. */
 typedef struct element_grid {
     cut cut;
@@ -228,12 +237,12 @@ typedef struct element_grid {
 /* The stores of shaders/lane_stores.glsl want whole workgroups of `lanes` neighbours in memory, which may be
  * of several pixels: `across` of them are `rows` pixels, and an invocation goes through `each` times as many.
  * False where that does not come out even. */
-static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels)
+static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels, uint32_t stores)
 {
     uint32_t shared = lanes, over[3];
     while (c->quads % shared) shared /= 2; /* lanes are a power of two */
     const uint32_t rows = lanes / shared;
-    uint32_t each = EACH_LANES;
+    uint32_t each = stores > 1 ? EACH_LANES_2 : EACH_LANES;
     while (each > 1 && pixels % (each * rows)) each /= 2;
     if (pixels % (each * rows) || !strata_grid_whole(over, pixels / (each * rows))) return false;
     c->cols = lanes, c->rows = rows, c->each = each;
@@ -241,15 +250,23 @@ static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels)
     return true;
 }
 
+/* Bits of a workgroup's place that are not 0, for kernels that look each up. */
+static uint32_t place_defines(char *out, size_t size, const cut *c, uint32_t pixels)
+{
+    const bool few = c->across < 1 << 8 && pixels / (c->rows * c->each) < 1 << 16;
+    return few ? (uint32_t)snprintf(out, size, " RUN_BITS=16 ACROSS_BITS=8") : 0;
+}
+
 static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t pixels, bool half,
-                                const char *more)
+                                uint32_t stores, const char *more)
 {
     const uint32_t lanes = half ? 0 : strata_store_lanes(caps);
     element_grid e = { .cut = *c };
     uint32_t n = 0, cols = c->cols;
-    if (lanes && cut_lanes(&e.cut, lanes, pixels)) {
+    if (lanes && cut_lanes(&e.cut, lanes, pixels, stores)) {
         cols = e.cut.rows > 1 ? c->quads : 0; /* 0: the quads of a pixel are whole workgroups */
         n = strata_subgroup_defines(e.defines, caps, true);
+        if (!strata_by_address(caps)) n += place_defines(e.defines + n, sizeof e.defines - n, &e.cut, pixels);
     }
     snprintf(e.defines + n, sizeof e.defines - n, "%sEACH=%u COLS=%u %s", n ? " " : "", e.cut.each, cols,
              more);
@@ -259,7 +276,8 @@ static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t 
 /* The sums of a pass, STATS or BACKWARD_STATS, in slices of pixels. */
 static strata_status sum_up(strata_stream *s, const strata_node *n, const cut *c, strata_pass pass)
 {
-    const bool back = pass == STRATA_BACKWARD_STATS, masked = back && has_relu(n);
+    const bool back = pass == STRATA_BACKWARD_STATS;
+    const uint32_t mask = back ? mask_of(strata_device_caps(strata_stream_device(s)), n, true) : 0;
     const uint32_t variant = strata_op_variant(s, n, pass);
     struct batch_norm_sums_args args = {
         .table = back ? n->kept[TABLE] : (strata_slice) { 0 },
@@ -270,13 +288,13 @@ static strata_status sum_up(strata_stream *s, const strata_node *n, const cut *c
         .rows = c->rows,
         .chunk = c->chunk,
         .chunks = c->chunks,
-        .relu = masked,
+        .relu = mask,
     };
     for (uint32_t first = 0; first < c->pixels; first += c->most) {
         args.pixels = c->pixels - first < c->most ? c->pixels - first : c->most;
         args.first = first / c->chunk;
         args.x = pixels_of(n->in[0]->data, c, first, args.pixels);
-        if (masked) args.y = pixels_of(n->out->data, c, first, args.pixels);
+        if (mask == OF_Y) args.y = pixels_of(n->out->data, c, first, args.pixels);
         if (back) args.dy = pixels_of(n->out->grad, c, first, args.pixels);
         char defines[64];
         snprintf(defines, sizeof defines, "COLS=%u RELU=%u STEP=%d%s", c->cols, args.relu,
@@ -366,7 +384,7 @@ static strata_status normalise(strata_stream *s, const strata_node *n, const cut
         char defines[64];
         snprintf(defines, sizeof defines, "FROZEN=0 RELU=%u SUM=%u DO_DX=0 DO_DZ=0%s", args.relu, args.sum,
                  strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
-        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
+        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), 1, defines);
         args.cols = e.cut.cols, args.rows = e.cut.rows;
         strata_launch how = { .pass = STRATA_FORWARD, .variant = variants[variant], .defines = e.defines };
         grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
@@ -392,24 +410,25 @@ static strata_status denormalise(strata_stream *s, const strata_node *n, const c
         .cols = c->cols,
         .rows = c->rows,
         .frozen = n->frozen_stats,
-        .relu = has_relu(n),
         .do_dx = what_to_do(n, 0),
         .do_dz = what_to_do(n, 1),
     };
     if (args.do_dx == NOTHING && args.do_dz == NOTHING) return STRATA_OK;
     const bool centres = args.do_dx != NOTHING && !args.frozen; /* else neither x nor the sums are read */
+    const uint32_t stores = args.do_dx != NOTHING && args.do_dz != NOTHING ? 2 : 1;
+    args.relu = mask_of(caps, n, centres);
     if (centres) args.coef = strata_slice_part(n->scratch, 0, 2 * row_bytes(c->quads));
     for (uint32_t first = 0; first < c->pixels; first += c->most) {
         args.pixels = c->pixels - first < c->most ? c->pixels - first : c->most;
         if (centres) args.x = pixels_of(n->in[0]->data, c, first, args.pixels);
-        if (args.relu) args.y = pixels_of(n->out->data, c, first, args.pixels);
+        if (args.relu == OF_Y) args.y = pixels_of(n->out->data, c, first, args.pixels);
         if (args.do_dx) args.dx = pixels_of(n->in[0]->grad, c, first, args.pixels);
         if (args.do_dz) args.dz = pixels_of(n->in[1]->grad, c, first, args.pixels);
         args.dy = pixels_of(n->out->grad, c, first, args.pixels);
         char defines[64];
         snprintf(defines, sizeof defines, "FROZEN=%u RELU=%u SUM=0 DO_DX=%u DO_DZ=%u%s", !centres, args.relu,
                  args.do_dx, args.do_dz, strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
-        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
+        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), stores, defines);
         args.cols = e.cut.cols, args.rows = e.cut.rows;
         strata_launch how = { .pass = STRATA_BACKWARD, .variant = variants[variant], .defines = e.defines };
         grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
@@ -447,8 +466,8 @@ static strata_status backward(strata_stream *s, const strata_node *n)
     return denormalise(s, n, &c);
 }
 
-/* Sums over x come before the first y, and sums over x and dy (behind relu, y) before the first dx: all are
- * read twice. */
+/* Sums over x come before the first y, and sums over x and dy (behind a sum and relu, y) before the first dx:
+ * all are read twice. Without a sum y need not be read. */
 static strata_work work(const strata_node *n, strata_pass pass)
 {
     const strata_shape shape = n->in[0]->shape;
@@ -456,7 +475,9 @@ static strata_work work(const strata_node *n, strata_pass pass)
     const double again = n->frozen_stats ? 0 : (double)strata_tensor_bytes(n->in[0]);
     strata_work w = strata_tensor_work(n, pass);
     if (pass == STRATA_FORWARD) w.bytes += again;
-    if (pass == STRATA_BACKWARD) w.bytes += (has_relu(n) ? 3 : 2) * again;
+    const bool follows = has_relu(n) && !has_sum(n) && !n->frozen_stats && !any_half(n);
+    if (pass == STRATA_BACKWARD) w.bytes += (has_relu(n) && !follows ? 3 : 2) * again;
+    if (pass == STRATA_BACKWARD && follows) w.bytes -= (double)strata_tensor_bytes(n->out);
     /* x gain + bias; before it d = x - guess, sums of d and d d; backward sums of dy and dy xhat, then dx. */
     w.flops = elements * (pass == STRATA_EVALUATE || n->frozen_stats ? 2 : pass == STRATA_FORWARD ? 6 : 10);
     w.flops += elements * (has_sum(n) + has_relu(n));
