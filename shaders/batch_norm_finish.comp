@@ -28,6 +28,10 @@ layout(push_constant) uniform Args {
     float eps, momentum;
 };
 
+#ifndef ROWS // lavapipe divides lane by lane
+#define ROWS rows
+#endif
+
 #ifdef LANE_QUAD
 const uint FIRST = 0, NEXT = 1;
 vec4 total_of(vec4 v) { return v; }
@@ -42,7 +46,7 @@ vec4 total_of(vec4 v) { return group_sum4(v); }
 
 vec4 partial(uint part, uint i, uint quad)
 {
-    return sums[partial_at + (part * chunks * rows + i) * quads + quad];
+    return sums[partial_at + (part * chunks * ROWS + i) * quads + quad];
 }
 
 // The partials i, i + NEXT, .. of both parts; those from n on are the last again.
@@ -57,8 +61,8 @@ void load_both(out vec4 each[AHEAD], out vec4 second[AHEAD], uint i, uint n, uin
 // Pixels behind partial i = chunk index * rows + row.
 float pixels_of(uint i)
 {
-    uint each = (chunk + rows - 1) / rows;
-    uint begin = i % rows * each, length = min(chunk, total - i / rows * chunk);
+    uint each = (chunk + ROWS - 1) / ROWS;
+    uint begin = i % ROWS * each, length = min(chunk, total - i / ROWS * chunk);
     return begin < length ? float(min(each, length - begin)) : 0.0;
 }
 
@@ -83,7 +87,7 @@ void describe(uint quad, vec4 mean, vec4 variance)
 
 void stats_finish(uint quad)
 {
-    uint n = chunks * rows;
+    uint n = chunks * ROWS;
     vec4 shift = partial(0, 0, quad), sum = vec4(0.0); // the first partial always has a pixel
     vec4 each[AHEAD], second[AHEAD];
     for (uint i = FIRST; i < n; i += AHEAD * NEXT) {
@@ -112,7 +116,7 @@ void stats_finish(uint quad)
 
 void backward_finish(uint quad)
 {
-    uint n = chunks * rows;
+    uint n = chunks * ROWS;
     vec4 sum = vec4(0.0), moment = vec4(0.0);
     vec4 each[AHEAD], second[AHEAD];
     for (uint i = FIRST; i < n; i += AHEAD * NEXT) {

@@ -26,15 +26,16 @@ const uint OF_Y = 1, OF_X = 2; // what relu may be
 #ifndef RELU
 #define RELU relu
 #endif
-#ifndef COLS
+#ifndef COLS // lavapipe divides lane by lane
 #define COLS cols
+#define ROWS rows
 #endif
 #ifndef STEP
 #define STEP 4 // pixels of a round: all loads before the arithmetic
 #endif
 
 // The pixels of a row are neighbours: a stride of some 1024 bytes between them halves lavapipe's speed.
-uint row_pixels() { return (chunk + rows - 1) / rows; }
+uint row_pixels() { return (chunk + ROWS - 1) / ROWS; }
 uint begin_of(uint row) { return min(gl_WorkGroupID.y * chunk + row * row_pixels(), pixels); }
 uint end_of(uint row)
 {
@@ -43,9 +44,9 @@ uint end_of(uint row)
 
 void leave(uint quad, uint row, vec4 first_sum, vec4 second)
 {
-    uint at = ((first + gl_WorkGroupID.y) * rows + row) * quads + quad;
+    uint at = ((first + gl_WorkGroupID.y) * ROWS + row) * quads + quad;
     partial[at] = first_sum;
-    partial[at + chunks * rows * quads] = second;
+    partial[at + chunks * ROWS * quads] = second;
 }
 
 void stats(uint quad, uint row)

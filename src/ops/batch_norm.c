@@ -52,7 +52,8 @@ static uint32_t prefer(const strata_caps *caps, const strata_node *n, strata_pas
 /* ---- How the work is cut ---------------------------------------------------------------------------- */
 
 enum {
-    GROUP = 64,        /* of the shaders */
+    GROUP = 64,           /* of the shaders */
+    LEAST_GROUP_CPU = 16, /* fewer lanes leave fewer partials, and are a subgroup of 512 bits */
     GRAIN = 16,        /* pixels: of 4 floats at least, so that a part of so many begins aligned; with 16 bits
                          twice as many */
     EACH_GPU = 8,      /* pixels that share the loads of their channel's numbers */
@@ -70,6 +71,7 @@ typedef struct cut {
     uint32_t pixels, quads, cols, rows, chunk, chunks, most; /* most: pixels of one launch, whole chunks */
     uint32_t each;   /* pixels of an invocation that goes element by element */
     uint32_t across; /* workgroups side by side, `cols` quads each */
+    uint32_t group;  /* invocations of a workgroup of a sum */
 } cut;
 
 enum { QUAD_BYTES = 16, TABLE_ROWS = 4 };
@@ -79,7 +81,22 @@ static uint64_t row_bytes(uint32_t quads) { return QUAD_BYTES * (uint64_t)quads;
 /* The scratch holds coef [2, quads], then the partials. */
 static uint64_t coef_bytes(uint32_t quads) { return strata_align(2 * row_bytes(quads)); }
 
-static uint32_t cols_of(uint32_t quads) { return quads < GROUP ? quads : GROUP; }
+static uint32_t cols_of(uint32_t quads, uint32_t group) { return quads < group ? quads : group; }
+static uint32_t across_of(uint32_t quads, uint32_t cols) { return (quads + cols - 1) / cols; }
+
+/* Of the workgroups of sums that leave the fewest lanes idle, the smallest. */
+static uint32_t group_of(const strata_caps *caps, uint32_t quads)
+{
+    uint32_t best = GROUP, best_lanes = 0, best_rows = 0;
+    if (!caps->vulkan || !caps->cpu_type) return GROUP;
+    for (uint32_t group = GROUP; group >= LEAST_GROUP_CPU; group /= 2) {
+        const uint32_t cols = cols_of(quads, group), rows = group / cols,
+                       lanes = group * across_of(quads, cols); /* for so many rows */
+        if (best_rows && (uint64_t)lanes * best_rows > (uint64_t)best_lanes * rows) continue;
+        best = group, best_lanes = lanes, best_rows = rows;
+    }
+    return best;
+}
 
 static uint64_t partial_bytes(uint32_t chunks, uint32_t rows, uint32_t quads)
 {
@@ -98,10 +115,11 @@ static strata_status cut_up(cut *out, const strata_caps *caps, const strata_node
 {
     const strata_shape shape = n->in[0]->shape;
     cut c = { .pixels = (uint32_t)strata_pixels(shape), .quads = strata_lanes(shape.c) / 4 };
-    c.cols = cols_of(c.quads);
+    c.group = group_of(caps, c.quads);
+    c.cols = cols_of(c.quads, c.group);
     c.each = caps->cpu_type ? EACH_CPU : EACH_GPU;
-    c.rows = caps->vulkan ? GROUP / c.cols : 1;
-    c.across = (c.quads + c.cols - 1) / c.cols;
+    c.rows = caps->vulkan ? c.group / c.cols : 1;
+    c.across = across_of(c.quads, c.cols);
     uint32_t wanted = !caps->vulkan ? 1 : (caps->cpu_type ? GROUPS_CPU : GROUPS_GPU) / c.across;
     const uint32_t grain = any_half(n) ? 2 * GRAIN : GRAIN;
     if (wanted == 0) wanted = 1;
@@ -149,7 +167,8 @@ static strata_status infer(strata_builder *b, strata_node *n)
     if (chunks > MAX_CHUNKS) chunks = MAX_CHUNKS;
     n->out->shape = shape;
     n->kept_bytes[TABLE] = TABLE_ROWS * row_bytes(quads);
-    n->scratch_bytes = coef_bytes(quads) + partial_bytes((uint32_t)chunks, GROUP / cols_of(quads), quads);
+    n->scratch_bytes = coef_bytes(quads) +
+                       partial_bytes((uint32_t)chunks, GROUP / cols_of(quads, GROUP), quads);
 
     strata_param like = {
         .kind = STRATA_PARAM_VECTOR,
@@ -262,7 +281,10 @@ static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t 
 {
     const uint32_t lanes = half ? 0 : strata_store_lanes(caps);
     element_grid e = { .cut = *c };
-    uint32_t n = 0, cols = c->cols;
+    e.cut.cols = cols_of(c->quads, GROUP);
+    e.cut.rows = caps->vulkan ? GROUP / e.cut.cols : 1;
+    e.cut.across = across_of(c->quads, e.cut.cols);
+    uint32_t n = 0, cols = e.cut.cols;
     if (lanes && cut_lanes(&e.cut, lanes, pixels, stores)) {
         cols = e.cut.rows > 1 ? c->quads : 0; /* 0: the quads of a pixel are whole workgroups */
         n = strata_subgroup_defines(e.defines, caps, true);
@@ -297,8 +319,8 @@ static strata_status sum_up(strata_stream *s, const strata_node *n, const cut *c
         if (mask == OF_Y) args.y = pixels_of(n->out->data, c, first, args.pixels);
         if (back) args.dy = pixels_of(n->out->grad, c, first, args.pixels);
         char defines[64];
-        snprintf(defines, sizeof defines, "COLS=%u RELU=%u STEP=%d%s", c->cols, args.relu,
-                 variant == LONG ? 16 : 4,
+        snprintf(defines, sizeof defines, "GROUP=%u COLS=%u ROWS=%u RELU=%u STEP=%d%s", c->group, c->cols,
+                 c->rows, args.relu, variant == LONG ? 16 : 4,
                  strata_texels(s, &args, &batch_norm_sums_kernel) ? " TEXEL=1" : "");
         strata_launch how = { .pass = pass,
                               .variant = variants[variant],
@@ -347,12 +369,14 @@ static strata_status finish(strata_stream *s, const strata_node *n, const cut *c
         if (frozen) args.sums = (strata_slice) { 0 };
     }
     const bool many = c->chunks * c->rows > MANY_PARTIALS && caps->max_group >= 256;
-    strata_launch how = { .pass = pass,
-                          .variant = "plain",
-                          .defines = caps->cpu_type ? "LANE_QUAD=1"
-                                     : many         ? "GROUP=256 AHEAD=4"
-                                                    : "AHEAD=4" };
-    strata_grid(how.groups, c->quads, caps->cpu_type ? GROUP : 1);
+    char defines[48];
+    if (caps->cpu_type)
+        snprintf(defines, sizeof defines, "GROUP=%d LANE_QUAD=1 ROWS=%u", LEAST_GROUP_CPU,
+                 c->rows ? c->rows : 1);
+    else
+        snprintf(defines, sizeof defines, "%sAHEAD=4", many ? "GROUP=256 " : "");
+    strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
+    strata_grid(how.groups, c->quads, caps->cpu_type ? LEAST_GROUP_CPU : 1);
     return strata_stream_launch(s, &batch_norm_finish_kernel, &how, &args);
 }
 
