@@ -54,15 +54,15 @@ static uint32_t prefer(const strata_caps *caps, const strata_node *n, strata_pas
 enum {
     GROUP = 64,           /* of the shaders */
     LEAST_GROUP_CPU = 16, /* fewer lanes leave fewer partials, and are a subgroup of 512 bits */
-    GRAIN = 16,        /* pixels: of 4 floats at least, so that a part of so many begins aligned; with 16 bits
+    GRAIN = 16,       /* pixels: of 4 floats at least, so that a part of so many begins aligned; with 16 bits
                          twice as many */
-    EACH_GPU = 8,      /* pixels that share the loads of their channel's numbers */
-    EACH_CPU = 1,      /* where such loads cost next to nothing beside a store */
-    EACH_LANES = 32,   /* with the stores of shaders/lane_stores.glsl: a workgroup costs as much as 4 */
-    EACH_LANES_2 = 16, /* with two stores: more are too much code */
-    LEAST_EACH = 8,    /* pixels that an invocation adds up at least */
-    GROUPS_GPU = 512,  /* workgroups of a sum: enough to fill a large GPU; partials stay few */
-    GROUPS_CPU = 32,   /* enough to keep processor cores even */
+    EACH_GPU = 8,     /* pixels that share the loads of their channel's numbers */
+    EACH_CPU = 1,     /* where such loads cost next to nothing beside a store */
+    EACH_LANES = 16,  /* with the stores of shaders/lane_stores.glsl: a workgroup costs as much as 4, and
+                          more are too much code to compile */
+    LEAST_EACH = 8,   /* pixels that an invocation adds up at least */
+    GROUPS_GPU = 512, /* workgroups of a sum: enough to fill a large GPU; partials stay few */
+    GROUPS_CPU = 32,  /* enough to keep processor cores even */
     MANY_PARTIALS = 256, /* of a channel; above, more lanes of a GPU total them: all else waits for it */
     MAX_CHUNKS = 512
 };
@@ -256,12 +256,12 @@ typedef struct element_grid {
 /* The stores of shaders/lane_stores.glsl want whole workgroups of `lanes` neighbours in memory, which may be
  * of several pixels: `across` of them are `rows` pixels, and an invocation goes through `each` times as many.
  * False where that does not come out even. */
-static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels, uint32_t stores)
+static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels)
 {
     uint32_t shared = lanes, over[3];
     while (c->quads % shared) shared /= 2; /* lanes are a power of two */
     const uint32_t rows = lanes / shared;
-    uint32_t each = stores > 1 ? EACH_LANES_2 : EACH_LANES;
+    uint32_t each = EACH_LANES;
     while (each > 1 && pixels % (each * rows)) each /= 2;
     if (pixels % (each * rows) || !strata_grid_whole(over, pixels / (each * rows))) return false;
     c->cols = lanes, c->rows = rows, c->each = each;
@@ -277,7 +277,7 @@ static uint32_t place_defines(char *out, size_t size, const cut *c, uint32_t pix
 }
 
 static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t pixels, bool half,
-                                uint32_t stores, const char *more)
+                                const char *more)
 {
     const uint32_t lanes = half ? 0 : strata_store_lanes(caps);
     element_grid e = { .cut = *c };
@@ -285,7 +285,7 @@ static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t 
     e.cut.rows = caps->vulkan ? GROUP / e.cut.cols : 1;
     e.cut.across = across_of(c->quads, e.cut.cols);
     uint32_t n = 0, cols = e.cut.cols;
-    if (lanes && cut_lanes(&e.cut, lanes, pixels, stores)) {
+    if (lanes && cut_lanes(&e.cut, lanes, pixels)) {
         cols = e.cut.rows > 1 ? c->quads : 0; /* 0: the quads of a pixel are whole workgroups */
         n = strata_subgroup_defines(e.defines, caps, true);
         if (!strata_by_address(caps)) n += place_defines(e.defines + n, sizeof e.defines - n, &e.cut, pixels);
@@ -408,7 +408,7 @@ static strata_status normalise(strata_stream *s, const strata_node *n, const cut
         char defines[64];
         snprintf(defines, sizeof defines, "FROZEN=0 RELU=%u SUM=%u DO_DX=0 DO_DZ=0%s", args.relu, args.sum,
                  strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
-        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), 1, defines);
+        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
         args.cols = e.cut.cols, args.rows = e.cut.rows;
         strata_launch how = { .pass = STRATA_FORWARD, .variant = variants[variant], .defines = e.defines };
         grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
@@ -439,7 +439,6 @@ static strata_status denormalise(strata_stream *s, const strata_node *n, const c
     };
     if (args.do_dx == NOTHING && args.do_dz == NOTHING) return STRATA_OK;
     const bool centres = args.do_dx != NOTHING && !args.frozen; /* else neither x nor the sums are read */
-    const uint32_t stores = args.do_dx != NOTHING && args.do_dz != NOTHING ? 2 : 1;
     args.relu = mask_of(caps, n, centres);
     if (centres) args.coef = strata_slice_part(n->scratch, 0, 2 * row_bytes(c->quads));
     for (uint32_t first = 0; first < c->pixels; first += c->most) {
@@ -452,7 +451,7 @@ static strata_status denormalise(strata_stream *s, const strata_node *n, const c
         char defines[64];
         snprintf(defines, sizeof defines, "FROZEN=%u RELU=%u SUM=0 DO_DX=%u DO_DZ=%u%s", !centres, args.relu,
                  args.do_dx, args.do_dz, strata_texels(s, &args, &batch_norm_kernel) ? " TEXEL=1" : "");
-        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), stores, defines);
+        const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
         args.cols = e.cut.cols, args.rows = e.cut.rows;
         strata_launch how = { .pass = STRATA_BACKWARD, .variant = variants[variant], .defines = e.defines };
         grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
