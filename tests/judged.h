@@ -1,7 +1,7 @@
 /* What tests of kernels share: which device they run on, and how they tell what the judge said.
  *   STRATA_TEST_DEVICE  as --device; default "auto"
  *   STRATA_TEST_LIMITS  as strata_device_config.limits
- *   STRATA_TEST_QUICK   1: one size for each row
+ *   STRATA_TEST_QUICK   1: one size for each row, and nothing that has little to do with subgroups
  * Subgroup sizes of lavapipe are chosen from outside: LP_NATIVE_VECTOR_WIDTH=128|256|512 gives 4, 8, 16. */
 #ifndef JUDGED_H
 #define JUDGED_H

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The operations again on other devices than the default one: subgroups of 4 and 16 (lavapipe), and with --full every
 # size of every row, and SwiftShader, a second driver with limits of its own.
-#   matrix.sh BUILD [--full]
+#   matrix.sh BUILD [128|512|--full]      the second: vectors of lavapipe in bits; none: both, --full: those and SwiftShader
 set -euo pipefail
 build=$1
-full=${2:-}
+what=${2:-}
+full=$what
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export VK_LAYER_SETTINGS_PATH=$here/sync.txt
 [ "$full" = --full ] || export STRATA_TEST_QUICK=1
@@ -31,8 +32,8 @@ swiftshader() {
     printf '%s\n' "$folder/icd.json"
 }
 
-on 'lavapipe, subgroup 4' LP_NATIVE_VECTOR_WIDTH=128
-on 'lavapipe, subgroup 16' LP_NATIVE_VECTOR_WIDTH=512
+[ "$what" = 512 ] || on 'lavapipe, subgroup 4' LP_NATIVE_VECTOR_WIDTH=128
+[ "$what" = 128 ] || on 'lavapipe, subgroup 16' LP_NATIVE_VECTOR_WIDTH=512
 if [ "$full" = --full ]; then
     build=$(cd "$build" && pwd)
     icd=$(swiftshader) || { echo 'matrix: SwiftShader could not be had (apt-get download chromium-common)' >&2; exit 1; }

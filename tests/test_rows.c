@@ -40,6 +40,13 @@ static void expect(strata_status status)
     if (status != STRATA_OK) fail_msg("%s", strata_message());
 }
 
+/* What has little to do with subgroups is left out, and said to be, where only they are another: it takes
+ * several minutes more (matrix.sh). */
+static void once(void)
+{
+    if (judged_depth() == STRATA_JUDGE_QUICK) skip();
+}
+
 static void test_every_op_has_a_row(void **state)
 {
     (void)state;
@@ -82,6 +89,7 @@ static void close_smaller(strata_judge *j)
 static void test_rows_in_pieces(void **state)
 {
     (void)state;
+    once();
     strata_judge j = smaller("range=16384");
     j.sizes = "N=130 H=8 W=8 C=8 K=13";
     for (const strata_row *row = strata_rows; row->op; row++) expect(strata_judge_row(&j, row));
@@ -318,6 +326,7 @@ static void test_stores_by_address(void **state)
 static void test_winograd_for_gpus(void **state)
 {
     (void)state;
+    once();
     strata_judge j = smaller("subgroup=0");
     j.sizes = "N=9 H=9 W=6 C=70 K=37";
     j.variant = "winograd";
@@ -342,6 +351,7 @@ static strata_device *open_gpu(const char *limits)
 static void test_kernels_for_gpus(void **state)
 {
     (void)state;
+    once();
     static const strata_row rows[] = {
         { "conv2d", "x:N,H,W,C", "out=C kernel=3 pad=1 groups=C", "x", .range = 1, .terms = nine,
           .flags = STRATA_ROW_SPLITS },
@@ -386,6 +396,7 @@ static void test_kernels_for_gpus(void **state)
 static void test_winograd2(void **state)
 {
     (void)state;
+    once();
     static const strata_row far = { "conv2d",   "x:N,H,W,C",   "out=K kernel=3 pad=4,3",  "x",
                                     .range = 1, .terms = nine, .flags = STRATA_ROW_SPLITS };
     static const struct {
@@ -431,6 +442,7 @@ static void test_augmentation(void **state)
 static void test_augmentation_in_pieces(void **state)
 {
     (void)state;
+    once();
     strata_judge j = smaller("range=262144");
     expect(strata_judge_augment(&j));
     close_smaller(&j);
@@ -439,6 +451,7 @@ static void test_augmentation_in_pieces(void **state)
 static void test_reference_gradients(void **state)
 {
     (void)state;
+    once();
     judge.failures = 0;
     for (const strata_row *row = strata_rows; row->op; row++) expect(strata_judge_differences(&judge, row));
     assert_int_equal(judge.failures, 0);
@@ -457,6 +470,7 @@ static void test_updates(void **state)
 static void test_every_kernel_ran(void **state)
 {
     (void)state;
+    once();
     DIR *d = opendir(SOURCE_DIR "/shaders");
     assert_non_null(d);
     int missing = 0;
