@@ -271,7 +271,9 @@ holds run/recipe.yaml 'loss: "sigmoid"'
 absent run/confusion.csv
 expect 0 "" "$strata" evaluate run --device cpu --per-class --json
 json out
-expect 2 "a confusion matrix is of one label an image" "$strata" evaluate run --device cpu --confusion c.csv
+# What has no matrix is refused before a device is asked for, and before any image is looked at.
+expect 2 "^strata: --confusion c.csv: a confusion matrix is of one label an image, labelled has any number$" \
+  "$strata" evaluate run --device none-such --confusion c.csv
 absent c.csv
 expect 0 "" "$strata" predict run labelled/one.png --device cpu --threshold 0
 [ "$(wc -l < out)" = 2 ] || fail "not every label is above 0: $(cat out)"

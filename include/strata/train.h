@@ -190,17 +190,26 @@ STRATA_API strata_status strata_run(const strata_recipe *recipe, const char *com
 STRATA_API strata_status strata_resume(const char *run_dir, const char *device,
                                        const strata_observer *observer);
 
+/* How weights are evaluated; all-zero is valid. */
+typedef struct strata_evaluate_config {
+    const strata_recipe *recipe; /* keys that override what the run recorded (batch, device, ...); may be NULL
+                                    for a run folder; a weights file wants the model's where it has none */
+    const strata_observer *observer; /* its event is given a note, and one more where classes have other names
+                                        than the run's; may be NULL */
+    const char *confusion; /* a file that the score's confusion matrix will be written to: what stands in its
+                              way is told before the work; NULL: none is wanted */
+} strata_evaluate_config;
+
 /* Evaluate a run folder's weights (best where there are, else last) or a weights file on a data set's
  * validation part.
- *   what      a run folder, or a weights file; the latter with the recipe's model keys
- *   data      as `strata train DATA`; NULL: the run's own
- *   recipe    keys that override what the run recorded (batch, device, ...); may be NULL for a run folder
- *   observer  its event is given a note, and one more where classes have other names than the run's; may be
- *             NULL
+ *   what    a run folder, or a weights file
+ *   data    as `strata train DATA`; NULL: the run's own
+ *   config  NULL: all defaults
  * Owner:  caller; release with strata_score_free. On failure *out is zeroed.
- * Errors: STRATA_FILE, STRATA_BAD_SHAPE where network and data do not fit, those of strata_device_open. */
+ * Errors: STRATA_FILE, STRATA_BAD_SHAPE where network and data do not fit, STRATA_BAD_ARG where a confusion
+ *         matrix is wanted of images with any number of labels, those of strata_device_open. */
 STRATA_API strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
-                                         const strata_recipe *recipe, const strata_observer *observer);
+                                         const strata_evaluate_config *config);
 
 /* The most likely classes of a picture. */
 typedef struct strata_guess {

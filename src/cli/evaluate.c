@@ -105,9 +105,11 @@ static strata_status run(cli_arguments *a)
     const bool quiet = cli_option_given(a, "quiet") != NULL,
                classes = cli_option_given(a, "per-class") != NULL;
     const strata_observer observer = { .event = quiet ? NULL : tell };
+    const strata_evaluate_config config = { .recipe = a->recipe,
+                                            .observer = &observer,
+                                            .confusion = confusion };
     STRATA_TRY(cli_check_output());
-    if (confusion) STRATA_TRY(strata_file_check(confusion));
-    STRATA_TRY(strata_evaluate(&score, a->word[0], a->n_words > 1 ? a->word[1] : NULL, a->recipe, &observer));
+    STRATA_TRY(strata_evaluate(&score, a->word[0], a->n_words > 1 ? a->word[1] : NULL, &config));
     strata_status status = confusion ? strata_score_confusion(&score, confusion) : STRATA_OK;
     if (cli_option_given(a, "json")) {
         print_json(&score, classes);

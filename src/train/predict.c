@@ -51,9 +51,19 @@ static void tell_classes(const strata_observer *o, const weights_source *s, cons
     }
 }
 
-strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
-                              const strata_recipe *recipe, const strata_observer *observer)
+/* Better now than after the work. */
+static strata_status check_confusion(const char *path, const strata_data *d)
 {
+    if (!path || !d->valid.targets) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG,
+                       "--confusion %s: a confusion matrix is of one label an image, %s has any number", path,
+                       d->name);
+}
+
+strata_status strata_evaluate(strata_score *out, const char *what, const char *data,
+                              const strata_evaluate_config *config)
+{
+    const strata_evaluate_config none = { 0 }, *c = config ? config : &none;
     strata_status status = STRATA_OK;
     weights_source s = { 0 };
     strata_data *set = NULL;
@@ -61,10 +71,11 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     engine e = { 0 };
     strata_augment augment;
     *out = (strata_score) { 0 };
-    STRATA_TRY(source_open(&s, what, recipe));
+    if (c->confusion) STRATA_TRY(strata_file_check(c->confusion));
+    STRATA_TRY(source_open(&s, what, c->recipe));
     if (!data || !*data)
         data = s.data;
-    else if (!recipe || !strata_recipe_is_set(recipe, "labels"))
+    else if (!c->recipe || !strata_recipe_is_set(c->recipe, "labels"))
         STRATA_GO(strata_recipe_set(s.recipe, "labels", "")); /* the run's are of its own pictures */
     if (!*data)
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say what it was trained on: name the data", what));
@@ -76,12 +87,13 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
         STRATA_GO(strata_fail(STRATA_FILE, "%s has no validation part: give it a folder, or --valid-fraction",
                               data));
     STRATA_GO(fit_data(&s, set));
+    STRATA_GO(check_confusion(c->confusion, set));
     STRATA_GO(recipe_loss(s.recipe, set));
     uint32_t batch = (uint32_t)recipe_number(s.recipe, "batch");
     STRATA_GO(score_augment(&augment, set, s.recipe));
     STRATA_GO(source_engine(&e, &device, &s, batch, &augment));
-    tell(observer, device, s.weights);
-    tell_classes(observer, &s, set);
+    tell(c->observer, device, s.weights);
+    tell_classes(c->observer, &s, set);
     const strata_batcher batcher = score_batcher(set, true, s.recipe, batch);
     const grade_rule rule = grade_rule_of(s.recipe);
     STRATA_GO(score_set(out, &e, &batcher, &rule));
