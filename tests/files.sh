@@ -203,7 +203,29 @@ expect 0 "" "$strata" evaluate before.safetensors twins --valid-fraction 0.5 --d
 cmp -s out named.json || fail "weights without valid-by: $(cat out named.json)"
 expect 0 "" "$strata" evaluate bypath/checkpoints/last.safetensors twins --valid-fraction 0.5 --device cpu --json
 [ "$(grep -o '"images": [0-9]*' out)" != "$(grep -o '"images": [0-9]*' named.json)" ] || fail "evaluated alike: $(cat out named.json)"
-rm -r byname bypath again
+# What is scored is what was held out, by a run and by its weights alone; another part, and one of which nobody
+# says whether it was, are told.
+drawn="seed 7, valid-fraction 0.4, valid-by path"
+expect 0 "" "$strata" train twins --device cpu --model small-cnn --size 8 --batch 2 --valid-fraction 0.4 --seed 7 --steps 2 --run-dir parted
+of_run=parted/checkpoints/best.safetensors
+expect 0 "" "$strata" evaluate parted --device cpu
+holds out "^part    of twins, drawn as in training: $drawn$"
+holds out "^images  $(grep -oE '"valid": [0-9]+' parted/run.json | grep -oE '[0-9]+')$"
+mv out parted.out
+expect 0 "" "$strata" evaluate $of_run twins --device cpu
+cmp -s out parted.out || fail "of a run is scored: $(cat parted.out), of its weights: $(cat out)"
+expect 0 "" "$strata" evaluate $of_run twins --device cpu --seed 8 --json
+json out
+holds out '"part": "drawn-otherwise", "part_text": "of twins, drawn by seed 8, valid-fraction 0.4, .*; in training by seed 7, '
+expect 0 "" "$strata" inspect $of_run
+holds out '^seed +7$'
+sed 's/"valid-fraction":"0.4"/"valid-fractiox":"0.4"/' $of_run > before.safetensors
+cmp -s before.safetensors $of_run && fail "no valid-fraction in the weights"
+expect 0 "" "$strata" evaluate before.safetensors twins --device cpu
+holds out '^part    of twins, drawn by .*; the weights do not say how in training: some may have been trained on$'
+expect 0 "" "$strata" evaluate run --device cpu # pictures/valid
+holds out '^part    the validation part of pictures$'
+rm -r byname bypath again parted
 mv twins/c twins/$'c\nd'
 expect 4 "twins: the name of the class 'c..' has a line break: name its folder anew" "$strata" train twins "${named[@]}" \
   --steps 2 --run-dir none

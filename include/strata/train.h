@@ -105,9 +105,19 @@ typedef struct strata_average {
     double precision, recall, f_beta;
 } strata_average;
 
+/* Which images were scored. */
+typedef enum strata_scored {
+    STRATA_SCORED_OWN,      /* what the data itself has for validation */
+    STRATA_SCORED_HELD_OUT, /* drawn as in training: those that it held out, where the data is the same */
+    STRATA_SCORED_OTHER,    /* drawn otherwise: some may have been trained on */
+    STRATA_SCORED_UNKNOWN   /* drawn, and the weights do not say how they were in training: likewise */
+} strata_scored;
+
 /* What weights are worth on a set of images, each counted once. */
 typedef struct strata_score {
     uint64_t images;
+    strata_scored part; /* of strata_evaluate; in words: */
+    const char *part_text;
     double loss;       /* mean, in nats; with the label smoothing of the run or the file */
     double top1, top5; /* share of images with a label of theirs among the 1 and 5 likeliest classes */
     bool sets; /* the loss is sigmoid: predicted are all classes whose probability is above `threshold`;

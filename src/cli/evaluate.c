@@ -47,7 +47,12 @@ static void class_json(const strata_class_score *c)
 
 static void print_json(const strata_score *s, bool per_class)
 {
+    static const char *const parts[] = { "own", "drawn-as-in-training", "drawn-otherwise", "drawn" };
     printf("{\"images\": %" PRIu64, s->images);
+    cli_json_key("part", false);
+    cli_json_text(parts[s->part]);
+    cli_json_key("part_text", false);
+    cli_json_text(s->part_text);
     number("loss", s->loss, false);
     number("top1", s->top1, false);
     number("top5", s->top5, false);
@@ -70,9 +75,10 @@ static void print_json(const strata_score *s, bool per_class)
 static void print(const strata_score *s)
 {
     const double n = (double)s->images;
-    printf("images  %" PRIu64 "\nloss    %.6f\ntop1    %.2f %% (%.0f right)\ntop5    %.2f %% (%.0f right)\n",
-           s->images, isnan(s->loss) ? NAN : s->loss /* without a sign */, 100 * s->top1, round(s->top1 * n),
-           100 * s->top5, round(s->top5 * n));
+    printf("images  %" PRIu64
+           "\npart    %s\nloss    %.6f\ntop1    %.2f %% (%.0f right)\ntop5    %.2f %% (%.0f right)\n",
+           s->images, s->part_text, isnan(s->loss) ? NAN : s->loss /* without a sign */, 100 * s->top1,
+           round(s->top1 * n), 100 * s->top5, round(s->top5 * n));
     printf("F%-7gmacro %.2f %%, micro %.2f %%, samples %.2f %%", s->beta, 100 * s->macro.f_beta,
            100 * s->micro.f_beta, 100 * s->samples_f_beta);
     if (s->sets) printf(" (above %g)", s->threshold);
@@ -149,8 +155,11 @@ const cli_command cli_evaluate = {
         "(macro), of all counts together (micro) and averaged over images (samples: with --threshold 0.2 "
         "--beta 2 fastai v1's fbeta); mean average precision. With the loss sigmoid every class above "
         "--threshold counts as predicted, else the likeliest alone. Classes without images and predictions "
-        "are left out of means. Every image counts exactly once, whatever the batch. Keys of the recipe that "
-        "are given win over those that the run or the file recorded.",
+        "are left out of means. Every image counts exactly once, whatever the batch. Where no folder and no "
+        "column has a part for validation, it is drawn as in training if the run or the file says how (one "
+        "written by an earlier strata may not): `part` tells which images were scored, and if some may have "
+        "been trained on. Keys of the recipe that are given win over those that the run or the file "
+        "recorded.",
     .options = options,
     .keys = "labels stored-size normalize fit filter background max-pixels valid-fraction valid-by "
             "data-threads seed "

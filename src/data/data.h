@@ -36,6 +36,7 @@ struct strata_data {               /* see strata/data.h */
     const struct image_file *file[2]; /* [n] of train and of valid: where each image is from; NULL: no file */
     const strata_skipped *skipped;    /* [n_skipped] */
     uint32_t n_skipped;
+    bool drawn;        /* the config parts the images: nothing else does */
     const char *lost;  /* why the first picture of the validation part was left out; NULL: none was */
     const char *cache; /* see strata_data_info */
     const char *uncached; /* why a set that wanted a cache file is in memory without one; NULL: else */

@@ -235,6 +235,7 @@ static const char *valid_part(const char *folder)
 static void draw_parts(image_list *l, const strata_data_config *config)
 {
     const double share = config->valid_fraction > 0 ? config->valid_fraction : 0.2;
+    l->drawn = true;
     for (uint32_t i = 0; i < l->n && config->valid_fraction >= 0; i++)
         l->file[i].valid = drawn_for_validation(&l->file[i], config, share);
 }

@@ -28,6 +28,7 @@ typedef struct image_list {
     const char **class_name; /* [classes], sorted likewise */
     uint32_t classes;
     bool many;             /* a picture has any number of labels */
+    bool drawn;            /* no folder and no column says which are for validation */
     const char *labels;    /* the CSV they are from, which is no other file; NULL: folders are classes */
     strata_skipped *other; /* [n_other] files of types that are not read, one row for each ending, and a row
                               of those that the CSV does not name */

@@ -282,6 +282,7 @@ strata_status pictures_load(strata_data *data, const char *folder, const strata_
         data->train.classes = data->valid.classes = l.classes;
         l.class_name = NULL;
         data->scale = 255;
+        data->drawn = l.drawn;
         status = fill(data, &l, config);
     }
     data->owned.arena = l.arena; /* which holds the names, the files and what was skipped */

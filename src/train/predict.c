@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "train/dataset.h"
 #include "train/recipe.h"
 #include "train/score.h"
@@ -49,6 +50,33 @@ static void tell_classes(const strata_observer *o, const weights_source *s, cons
         note(o, line);
         return;
     }
+}
+
+/* Which images these are, and whether the network may have seen them. */
+static strata_status say_part(strata_score *out, const weights_source *s, const strata_data *d)
+{
+    strata_text t = { 0 };
+    const char *draw = source_draw(out->memory, s->recipe);
+    if (!draw) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its score", d->name);
+    out->part = !d->drawn                     ? STRATA_SCORED_OWN
+                : !*s->drawn                  ? STRATA_SCORED_UNKNOWN
+                : strcmp(draw, s->drawn) == 0 ? STRATA_SCORED_HELD_OUT
+                                              : STRATA_SCORED_OTHER;
+    if (out->part == STRATA_SCORED_OWN)
+        strata_text_format(&t, "the validation part of %s", d->name);
+    else if (out->part == STRATA_SCORED_HELD_OUT)
+        strata_text_format(&t, "of %s, drawn as in training: %s", d->name, draw);
+    else if (out->part == STRATA_SCORED_OTHER)
+        strata_text_format(&t, "of %s, drawn by %s; in training by %s: some may have been trained on",
+                           d->name, draw, s->drawn);
+    else
+        strata_text_format(&t,
+                           "of %s, drawn by %s; the weights do not say how in training: some may have been "
+                           "trained on",
+                           d->name, draw);
+    out->part_text = t.failed ? NULL : strata_arena_text(out->memory, t.s);
+    strata_text_free(&t);
+    return out->part_text ? STRATA_OK : strata_fail(STRATA_NO_MEMORY, "%s: no memory for its score", d->name);
 }
 
 /* Better now than after the work. */
@@ -97,6 +125,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     const strata_batcher batcher = score_batcher(set, true, s.recipe, batch);
     const grade_rule rule = grade_rule_of(s.recipe);
     STRATA_GO(score_set(out, &e, &batcher, &rule));
+    STRATA_GO(say_part(out, &s, set));
     STRATA_GO(source_complaints(device, s.recipe));
 done:
     if (status != STRATA_OK) strata_score_free(out);

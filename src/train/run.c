@@ -362,6 +362,7 @@ static void describe_pixels(run *r)
     snprintf(t->normalize, sizeof t->normalize, "%s", *given ? given : text.s ? text.s : "");
     strata_text_free(&text);
     t->class_names = r->feed.batcher.set.class_names;
+    t->drawn = r->data->drawn;
 }
 
 /* What a plateau is looked for in must be measured. */

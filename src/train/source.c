@@ -23,6 +23,25 @@ static const char *const model_keys[] = { "model",           "stem",      "head"
                                           "stored-size",     "valid-by" };
 enum { MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
+/* Noted beside valid-by where they decided what the network has not seen. */
+static const char *const draw_keys[] = { "seed", "valid-fraction" };
+enum { DRAW_KEYS = sizeof draw_keys / sizeof *draw_keys };
+
+static const char *keep(strata_arena *arena, strata_text *t)
+{
+    const char *copy = t->failed ? NULL : strata_arena_text(arena, t->s ? t->s : "");
+    strata_text_free(t);
+    return copy;
+}
+
+const char *source_draw(strata_arena *arena, const strata_recipe *r)
+{
+    strata_text t = { 0 };
+    strata_text_format(&t, "seed %.17g, valid-fraction %.9g, valid-by %s", recipe_number(r, "seed"),
+                       recipe_number(r, "valid-fraction"), strata_recipe_get(r, "valid-by"));
+    return keep(arena, &t);
+}
+
 /* How pixels were scaled is known to the weights: a recipe may leave it to the data. */
 static strata_status take_scale(weights_source *s)
 {
@@ -126,7 +145,8 @@ static strata_status read_run(weights_source *s, const char *folder)
         return strata_fail(STRATA_FILE, "%s: the run has not got as far as its data", folder);
     STRATA_TRY(strata_recipe_load(s->recipe, recipe));
     s->data = strata_arena_text(&s->arena, strata_recipe_get(s->recipe, "data"));
-    if (!s->data) return no_memory(folder);
+    s->drawn = source_draw(&s->arena, s->recipe);
+    if (!s->data || !s->drawn) return no_memory(folder);
     STRATA_TRY(run_weights(&s->weights, &s->arena, folder));
     return take_scale(s);
 }
@@ -149,6 +169,17 @@ static strata_status split_names(weights_source *s, const char *text)
     return STRATA_OK;
 }
 
+static strata_status read_draw(weights_source *s, const strata_weights_file *f)
+{
+    for (int i = 0; i < DRAW_KEYS; i++) {
+        const char *value = strata_weights_note(f, draw_keys[i]);
+        if (!value) return STRATA_OK;
+        STRATA_TRY(strata_recipe_set(s->recipe, draw_keys[i], value));
+    }
+    s->drawn = source_draw(&s->arena, s->recipe);
+    return s->drawn ? STRATA_OK : no_memory(s->weights);
+}
+
 static strata_status read_notes(weights_source *s, const strata_weights_file *f)
 {
     for (int i = 0; i < MODEL_KEYS; i++) {
@@ -162,6 +193,7 @@ static strata_status read_notes(weights_source *s, const strata_weights_file *f)
     s->task = (strata_task) { h, w, c, classes ? (uint32_t)strtoul(classes, NULL, 10) : 0, 0, 0 };
     if (names && !strata_weights_note(f, "valid-by")) /* of a run before there was a choice */
         STRATA_TRY(strata_recipe_set(s->recipe, "valid-by", "name"));
+    STRATA_TRY(read_draw(s, f));
     return names ? split_names(s, names) : STRATA_OK;
 }
 
@@ -169,7 +201,7 @@ static strata_status read_weights(weights_source *s, const char *path)
 {
     strata_weights_file *f = NULL;
     s->weights = strata_arena_text(&s->arena, path);
-    s->data = "";
+    s->data = s->drawn = "";
     if (!s->weights) return no_memory(path);
     STRATA_TRY(strata_weights_open(&f, path));
     strata_status status = read_notes(s, f);
@@ -241,18 +273,11 @@ strata_status source_complaints(const strata_device *device, const strata_recipe
     return strata_fail(STRATA_CHECK_FAILED, "the validation layer complains: %s", first);
 }
 
-static const char *keep(strata_arena *arena, strata_text *t)
-{
-    const char *copy = t->failed ? NULL : strata_arena_text(arena, t->s ? t->s : "");
-    strata_text_free(t);
-    return copy;
-}
-
 struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, const char *normalize,
                                  const char *const *names, uint32_t *n)
 {
     strata_text image = { 0 }, classes = { 0 }, list = { 0 };
-    strata_note *notes = strata_arena_take(arena, (MODEL_KEYS + 4) * sizeof *notes);
+    strata_note *notes = strata_arena_take(arena, (MODEL_KEYS + DRAW_KEYS + 4) * sizeof *notes);
     *n = 0;
     if (!notes) return NULL;
     notes[(*n)++] = (strata_note) { "format", "pt" }; /* what other readers look for */
@@ -264,6 +289,8 @@ struct strata_note *source_notes(strata_arena *arena, const strata_trainer *t, c
         if (slash) value = slash + 1; /* weights are the same wherever the model's file lies */
         if (*value) notes[(*n)++] = (strata_note) { model_keys[i], value };
     }
+    for (int i = 0; i < DRAW_KEYS && t->drawn; i++)
+        notes[(*n)++] = (strata_note) { draw_keys[i], strata_recipe_get(t->recipe, draw_keys[i]) };
     strata_text_format(&image, "%ux%ux%u", (unsigned)t->task.h, (unsigned)t->task.w, (unsigned)t->task.c);
     strata_text_format(&classes, "%u", (unsigned)t->task.classes);
     notes[(*n)++] = (strata_note) { "image", keep(arena, &image) };

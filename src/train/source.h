@@ -14,6 +14,7 @@ typedef struct weights_source {
     strata_task task;               /* h, w, c, classes; 0 where nobody said */
     const char *const *class_names; /* [task.classes]; NULL where nobody said */
     const char *data;               /* what the run trained on; "" where nobody said */
+    const char *drawn;              /* source_draw of its training; "" where nobody said */
 } weights_source;
 
 /* Owner: caller; release with source_close.
@@ -21,6 +22,10 @@ typedef struct weights_source {
  * Errors: STRATA_FILE naming the folder or file and what it lacks. */
 strata_status source_open(weights_source *out, const char *what, const strata_recipe *given);
 void source_close(weights_source *s);
+
+/* What a recipe draws a validation part by, where the data has none: "seed 1, valid-fraction 0.2, valid-by
+ * path". Owner: `arena`. NULL without memory. */
+const char *source_draw(strata_arena *arena, const strata_recipe *recipe);
 
 /* Open the network of a source on the device its recipe names and load the weights, for evaluation of
  * `images` at once, which come as stored pixels that `augment` says how to take. */

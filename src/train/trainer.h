@@ -62,6 +62,7 @@ struct strata_trainer {
     engine main, tail;                 /* tail: for a smaller last batch, opened when one comes */
     char normalize[TRAINER_NORMALIZE]; /* how its pixels were scaled, for the metadata; "": nobody said */
     const char *const *class_names;    /* [task.classes] likewise, borrowed; NULL */
+    bool drawn;                        /* likewise: its seed and valid-fraction say what it is not shown */
     strata_rates *rates;
     strata_group_rate *group; /* [n_groups] of the step that was begun last */
     double momentum;
