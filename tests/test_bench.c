@@ -4,6 +4,7 @@
 #include "rig.h"
 
 #include "core/clock.h"
+#include "core/file.h"
 #include "ops/op.h"
 #include "graph/place.h"
 #include "limits.args.h"
@@ -237,6 +238,39 @@ static void work_is_what_shapes_say(void **state)
     strata_recipe_close(r);
 }
 
+/* A relu behind a convolution masks the gradient that both backward passes read, in a pass of its own. By
+ * hand: 4 images of 8x8x1, stored as 4 channels, to 5, stored as 8; 256 pixels. */
+static void a_mask_is_no_pass_of_weights(void **state)
+{
+    (void)state;
+    static const char path[] = "./bench-masked.yaml",
+                      text[] = "name: masked\nimage: [8, 8, 1]\nclasses: 10\nlayers:\n"
+                               "  - {op: conv2d, name: conv, out: 5, kernel: 3, pad: 1}\n"
+                               "  - {op: relu}\n"
+                               "  - {op: conv2d, name: next, out: 5, kernel: 3, pad: 1}\n"
+                               "  - {op: flatten}\n"
+                               "  - {op: linear, name: fc, out: $classes}\n";
+    strata_recipe *r = NULL;
+    const strata_bench *b = NULL;
+    const double w = 9 * 4 * 8 + 8, macs = 2.0 * 256 * 9 * 5, relu = 256 * 5;
+    OK(strata_file_write(path, text, strlen(text)));
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "device", device_name()));
+    OK(strata_recipe_set(r, "model", path));
+    OK(strata_recipe_set(r, "batch", "4"));
+    OK(strata_bench_open(&b, &(strata_bench_config) { .recipe = r, .h = 8, .w = 8, .c = 1, .steps = 2 }));
+    check_line(line(b, "conv", "FORWARD", "train"), macs + relu, 4 * (256 * 4 + 256 * 8 + w));
+    check_line(line(b, "conv", "BACKWARD", "train"), relu, 4 * (3 * 256 * 8));
+    check_line(line(b, "conv", "BACKWARD_W", "train"), macs, 4 * (256 * 4 + 256 * 8 + w));
+    assert_int_equal(line(b, "conv", "BACKWARD", "train")->launches, 1);
+    for (uint32_t i = 0; i < b->n_lines; i++) /* nobody else has one */
+        assert_true(strcmp(b->line[i].op, "conv2d") != 0 || strcmp(b->line[i].pass, "BACKWARD") != 0 ||
+                    strcmp(b->line[i].node, "conv") == 0);
+    strata_bench_close(b);
+    strata_recipe_close(r);
+    remove(path);
+}
+
 static const strata_bench *open_bench(const strata_recipe *r)
 {
     const strata_bench *b = NULL;
@@ -357,6 +391,7 @@ int main(void)
         cmocka_unit_test(times_of_a_device),
         cmocka_unit_test(times_of_the_reference),
         cmocka_unit_test(work_is_what_shapes_say),
+        cmocka_unit_test(a_mask_is_no_pass_of_weights),
         cmocka_unit_test(a_share_is_none_below_zero),
         cmocka_unit_test(a_share_is_of_the_least_step),
         cmocka_unit_test(wrong_names_are_told_before_the_rounds),

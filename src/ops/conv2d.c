@@ -91,9 +91,15 @@ strata_work conv2d_work(const strata_node *n, strata_pass pass)
     w.flops = 2.0 * n->out->shape.n * z.pixels * z.taps * z.depth * z.width * z.groups;
     const conv2d_options *o = n->options;
     if (o->norm) w.flops += (n->n_in > 1 ? 3.0 : 2.0) * n->out->shape.n * z.pixels * o->out;
+    const double out = (double)strata_tensor_bytes(n->out);
+    const double relu = (double)n->out->shape.n * z.pixels * o->out;
+    if (pass == STRATA_BACKWARD) /* the mask of both gradients' dy: y, dy and back */
+        return o->relu ? (strata_work) { relu, 3 * out } : (strata_work) { 0 };
     if (!o->relu || pass == STRATA_BACKWARD_X) return w;
-    w.flops += (double)n->out->shape.n * z.pixels * o->out;
-    if (pass == STRATA_BACKWARD_W) w.bytes += 2.0 * (double)strata_tensor_bytes(n->out); /* masked first */
+    if (pass == STRATA_BACKWARD_W)
+        w.bytes -= out; /* which the mask reads */
+    else
+        w.flops += relu;
     return w;
 }
 

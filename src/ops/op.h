@@ -220,8 +220,8 @@ struct strata_op {
     strata_work (*work)(const strata_node *n, strata_pass pass);
 };
 
-/* The work of a pass of a planned node. An op has either BACKWARD or BACKWARD_X and BACKWARD_W; what it lacks
- * is no work. */
+/* The work of a pass of a planned node. An op has either BACKWARD or BACKWARD_X and BACKWARD_W, and before
+ * those perhaps BACKWARD, what both of them need: the mask of a relu. What it lacks is no work. */
 strata_work strata_node_work(const strata_node *n, strata_pass pass);
 
 /* What an op's `work` begins with. Bytes of the node's tensors that the pass touches: inputs and output

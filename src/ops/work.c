@@ -69,8 +69,7 @@ static bool split(const strata_op *op) { return op->split_backward; }
 strata_work strata_node_work(const strata_node *n, strata_pass pass)
 {
     const bool parts = pass == STRATA_BACKWARD_X || pass == STRATA_BACKWARD_W;
-    if (n->op->view || (parts && !split(n->op)) || (pass == STRATA_BACKWARD && split(n->op)))
-        return (strata_work) { 0 };
+    if (n->op->view || (parts && !split(n->op))) return (strata_work) { 0 };
     if (n->op->work) return n->op->work(n, pass);
     strata_work w = strata_tensor_work(n, pass);
     w.flops = elements(n->out);
@@ -84,7 +83,6 @@ strata_pass strata_node_pass(const strata_node *n, strata_pass launch)
     switch (launch) {
     case STRATA_STATS:
     case STRATA_STATS_FINISH: return STRATA_FORWARD;
-    case STRATA_BACKWARD:
     case STRATA_BACKWARD_STATS:
     case STRATA_BACKWARD_FINISH:
     case STRATA_REDUCE: return split(n->op) ? STRATA_BACKWARD_W : STRATA_BACKWARD;
