@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "check/bench.h"
+#include "ops/conv2d.h"
 
 #define OK(e)                                                                                                \
     do {                                                                                                     \
@@ -129,8 +130,39 @@ static void slices_go_on_with_the_same_sums(void **state)
         }
 }
 
+/* Every pixel is in one chunk, as the shaders count them, and all chunks but an image's last are of whole
+ * grains. */
+static void check_cut(uint32_t images, uint32_t pixels, uint32_t wanted, uint32_t grain)
+{
+    const conv2d_chunks c = conv2d_cut(images, pixels, wanted, grain);
+    uint32_t next = 0, short_ones = 0;
+    assert_true(c.count >= 1 && c.count <= wanted);
+    for (uint32_t z = 0; z < c.count; z++) {
+        const uint32_t first = z / c.parts * c.span + z % c.parts * c.chunk,
+                       whole = (z / c.parts + 1) * c.span;
+        uint32_t end = first + c.chunk < whole ? first + c.chunk : whole;
+        if (end > images * pixels) end = images * pixels;
+        assert_true(first == next && end > first);
+        next = end;
+        short_ones += (end - first) % grain != 0;
+    }
+    assert_int_equal(next, images * pixels);
+    assert_true(wanted < images || short_ones <= images);
+}
+
+static void chunks_are_whole_rounds(void **state)
+{
+    (void)state;
+    for (uint32_t images = 1; images <= 64; images *= 4)
+        for (uint32_t side = 1; side <= 28; side += 3)
+            for (uint32_t wanted = 1; wanted <= 400; wanted += 13)
+                for (uint32_t grain = 4; grain <= 8; grain *= 2)
+                    check_cut(images, side * side, wanted, grain);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(slices_go_on_with_the_same_sums) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(slices_go_on_with_the_same_sums),
+                                        cmocka_unit_test(chunks_are_whole_rounds) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ uint32_t conv2d_most_bias_chunks(const strata_node *n)
     return clamp((uint64_t)n->out->shape.n * conv2d_size_of(n).pixels / 128, MOST_CHUNKS);
 }
 
-conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted)
+conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted, uint32_t grain)
 {
     conv2d_chunks c = { .images = 1, .parts = 1 };
     if (wanted < images) {
@@ -76,7 +76,7 @@ conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted)
     }
     c.span = pixels;
     c.chunk = (pixels + wanted / images - 1) / (wanted / images);
-    c.chunk = (c.chunk + 3) / 4 * 4; /* kernels take 4 pixels at a time */
+    c.chunk = (c.chunk + grain - 1) / grain * grain;
     c.parts = (pixels + c.chunk - 1) / c.chunk;
     c.count = images * c.parts;
     return c;

@@ -52,8 +52,11 @@ typedef struct conv2d_chunks {
     uint32_t images;                    /* of a span */
 } conv2d_chunks;
 
-/* At most `wanted` (at least 1) chunks of `images` images. */
-conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted);
+enum { CONV2D_GRAIN = 4 }; /* pixels that the direct kernels take at a time */
+
+/* At most `wanted` (at least 1) chunks of `images` images, each but the last of an image of whole grains, so
+ * that one round at most is not full. */
+conv2d_chunks conv2d_cut(uint32_t images, uint32_t pixels, uint32_t wanted, uint32_t grain);
 
 /* A run of images of such a sum, as one launch takes it. */
 typedef struct conv2d_run {

@@ -230,7 +230,7 @@ strata_status conv2d_backward_w(strata_stream *s, const strata_node *n)
     const conv2d_variant v = strata_op_variant(s, n, STRATA_BACKWARD_W);
     if (v == CONV2D_WINOGRAD) return conv2d_winograd_backward_w(s, n);
     if (v == CONV2D_WINOGRAD2) return conv2d_winograd2_backward_w(s, n);
-    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, conv2d_weight_chunks(caps, n, v));
+    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, conv2d_weight_chunks(caps, n, v), CONV2D_GRAIN);
     const strata_slice whole = n->param[CONV2D_WEIGHT]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
@@ -282,7 +282,7 @@ strata_status conv2d_backward_bias(strata_stream *s, const strata_node *n)
     const uint64_t room = caps->max_range / (4 * (uint64_t)z.cols);
     uint32_t wanted = caps->vulkan ? conv2d_most_bias_chunks(n) : 1;
     if (wanted > room) wanted = room ? (uint32_t)room : 1;
-    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, wanted);
+    const conv2d_chunks c = conv2d_cut(y.n, z.pixels, wanted, CONV2D_GRAIN);
     const strata_slice whole = n->param[CONV2D_BIAS]->grad, to = c.count == 1 ? whole : n->scratch;
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));

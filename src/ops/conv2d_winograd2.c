@@ -13,7 +13,7 @@
 
 enum { /* of the shaders */
        POINTS = 16,
-       ROUND = 8,   /* terms of a sum */
+       ROUND = 8,   /* terms of a sum: channels, or tiles */
        LINE = 8,    /* quads: the columns of a workgroup, or its rows where they are channels */
        TILES = 32,  /* its rows where they are tiles */
        BLOCK = 8,   /* rows and columns of an invocation */
@@ -208,7 +208,7 @@ strata_status conv2d_winograd2_backward_w(strata_stream *s, const strata_node *n
     const winograd2 g = winograd2_of(n, STRATA_BACKWARD_W);
     const uint64_t floats = conv2d_size_of(n).floats;
     const strata_caps *caps = strata_device_caps(strata_stream_device(s));
-    const conv2d_chunks c = conv2d_cut(g.to.n, g.tiles_h * g.tiles_w, chunks_of(caps, n, &g));
+    const conv2d_chunks c = conv2d_cut(g.to.n, g.tiles_h * g.tiles_w, chunks_of(caps, n, &g), ROUND);
     const strata_slice whole = n->param[CONV2D_WEIGHT]->grad;
     struct winograd2_args a = args_of(&g, (int32_t)o->pad[0], (int32_t)o->pad[1]);
     a.span = c.span, a.parts = c.parts, a.chunk = c.chunk;
