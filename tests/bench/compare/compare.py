@@ -70,7 +70,9 @@ class Side:
         self.why = ""
         self.turns = []  # (seconds, processor seconds) of one step in each round
         self.strata = strata  # is it what the others are compared with?
-        full = dict(os.environ, OMP_NUM_THREADS=str(len(options.cores)), **(env or {}))
+        # OpenBLAS is to take the kernels that it would: some machines name an older processor's for all programs.
+        own = {key: value for key, value in os.environ.items() if not key.startswith("OPENBLAS_")}
+        full = dict(own, OMP_NUM_THREADS=str(len(options.cores)), **(env or {}))
         self.errors = tempfile.TemporaryFile(mode="w+")
         try:
             self.process = subprocess.Popen(
