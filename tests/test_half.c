@@ -114,6 +114,8 @@ static void copy(strata_slice x, strata_slice zero, strata_slice y)
     strata_grid(how.groups, args.image_quads, STRATA_GROUP);
     OK(strata_stream_open(&s, device));
     OK(strata_stream_launch(s, &add_kernel, &how, &args));
+    const char *halves = x.half || zero.half || y.half ? "DO_DX0=0 DO_DX1=0 HALF=" : "DO_DX0=0 DO_DX1=0";
+    assert_memory_equal(strata_stream_recorded(s, 0)->defines, halves, strlen(halves));
     OK(strata_stream_end(s));
     OK(strata_stream_run(s));
     strata_stream_close(s);
@@ -158,6 +160,7 @@ static void test_a_kernel_that_knows_none_is_refused(void **state)
     const strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = "" };
     OK(strata_stream_open(&s, device));
     OK(strata_stream_launch(s, &sgd_kernel, &how, &args));
+    assert_string_equal(strata_stream_recorded(s, 0)->defines, "HALF=64"); /* bit 6 */
     if (strata_device_caps(device)->vulkan) {
         assert_int_equal(strata_stream_end(s), STRATA_BAD_SHADER);
         if (!strstr(strata_message(), "no floats of 16 bits in binding 6, trust"))

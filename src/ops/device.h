@@ -40,12 +40,14 @@ strata_status strata_device_fill_all(strata_device *d, const strata_slice *to, u
 
 typedef struct strata_stream strata_stream;
 
+enum { STRATA_MAX_DEFINES = 199 };
+
 typedef struct strata_launch {
     strata_pass pass;
     const char *variant; /* static text; its name in run.json and doctor */
-    const char *defines; /* "TILE=64 SG=8", "" for none, at most 119 characters; PASS and HALF are added; read
-                           before the call returns. Where a device has several subgroup sizes, SG asks for
-                           that one */
+    const char *defines; /* "TILE=64 SG=8", "" for none, at most STRATA_MAX_DEFINES characters; PASS and HALF
+                           are added; read before the call returns. Where a device has several subgroup
+                           sizes, SG asks for that one */
     uint32_t groups[3];  /* workgroups; 0 counts as 1. The CPU reference does not look at it */
     uint32_t split;      /* partial sums that it makes of each sum, for the record; 0 counts as 1 */
 } strata_launch;
@@ -87,7 +89,7 @@ bool strata_device_tells_time(const strata_device *d);
 /* What was recorded, launch by launch; borrowed until the stream closes. NULL past the end. */
 typedef struct strata_recorded {
     const char *label, *stem, *variant;
-    char defines[200];
+    char defines[STRATA_MAX_DEFINES + 24]; /* HALF among them */
     strata_pass pass;
     uint32_t groups[3], split;
 } strata_recorded;

@@ -109,22 +109,22 @@ static strata_status fill(strata_stream *s, stream_launch *l, const strata_launc
 {
     const strata_args_layout *layout = l->kernel->layout;
     const size_t bytes = layout->push_at + layout->push_bytes;
-    char defines[248], halves[24] = "";
     const uint32_t half = halves_of(layout, args);
+    const char *given = how->defines ? how->defines : "";
+    char defines[48 + sizeof l->recorded.defines], halves[24] = "";
+    if (strlen(given) > STRATA_MAX_DEFINES)
+        return strata_fail(STRATA_BAD_ARG, "%s: defines of %zu characters, at most %d: \"%s\"", layout->stem,
+                           strlen(given), STRATA_MAX_DEFINES, given);
     l->recorded = (strata_recorded) { .label = s->label,
                                       .stem = layout->stem,
                                       .variant = how->variant ? how->variant : "plain",
                                       .pass = how->pass,
                                       .split = how->split ? how->split : 1 };
     for (int i = 0; i < 3; i++) l->recorded.groups[i] = how->groups[i] ? how->groups[i] : 1;
-    const char *given = how->defines ? how->defines : "";
-    if ((size_t)snprintf(l->recorded.defines, sizeof l->recorded.defines, "%s", given) >=
-        sizeof l->recorded.defines)
-        return strata_fail(STRATA_BAD_ARG, "%s: defines of %zu characters, at most %zu: \"%s\"", layout->stem,
-                           strlen(given), sizeof l->recorded.defines - 1, given);
-    if (half) snprintf(halves, sizeof halves, " HALF=%u", (unsigned)half);
-    snprintf(defines, sizeof defines, "PASS=%s%s%s%s", strata_pass_name(how->pass), *given ? " " : "", given,
-             halves);
+    if (half) snprintf(halves, sizeof halves, "%sHALF=%u", *given ? " " : "", (unsigned)half);
+    snprintf(l->recorded.defines, sizeof l->recorded.defines, "%s%s", given, halves);
+    snprintf(defines, sizeof defines, "PASS=%s%s%s", strata_pass_name(how->pass),
+             *l->recorded.defines ? " " : "", l->recorded.defines);
     void *copy = strata_arena_take(&s->arena, bytes ? bytes : 1);
     l->defines = strata_arena_text(&s->arena, defines);
     if (!copy || !l->defines)
