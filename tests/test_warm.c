@@ -16,6 +16,7 @@
 #include <volk.h>
 
 #include "core/thread.h"
+#include "limits.args.h"
 #include "selftest.args.h" /* made from the shader by the build */
 #include "train/trainer.h"
 #include "vulkan/kernel.h"
@@ -189,6 +190,51 @@ static void equal_modules_have_one_pipeline(void **state)
     strata_gpu_close(g);
 }
 
+/* Copy `bytes` of a block of its own; the kernel reads them as texels. */
+static void copy_texels(strata_gpu *g, uint32_t bytes)
+{
+    strata_block from, to;
+    strata_gpu_recording *r;
+    assert_int_equal(strata_gpu_block_open(&from, g, bytes, STRATA_MEMORY_DEVICE), STRATA_OK);
+    assert_int_equal(strata_gpu_block_open(&to, g, bytes, STRATA_MEMORY_DEVICE), STRATA_OK);
+    const struct limits_args args = { .x = { &from, 0, bytes, false },
+                                      .y = { &to, 0, bytes, false },
+                                      .n = bytes / 16 };
+    const uint32_t groups = (bytes / 16 + 63) / 64;
+    const strata_gpu_launch launch = {
+        &limits_layout, "PASS=FORWARD TEXEL=1", NULL, &args, { groups, 1, 1 }
+    };
+    assert_int_equal(strata_gpu_record(&r, g, &launch, 1), STRATA_OK);
+    assert_int_equal(strata_gpu_run(g, r), STRATA_OK);
+    strata_gpu_recording_close(r);
+    strata_gpu_block_close(&from, g);
+    strata_gpu_block_close(&to, g);
+}
+
+/* Copies of all these sizes leave the code of one. Mesa has written it when its device is closed. */
+static void views_share_code(void **state)
+{
+    (void)state;
+    static const uint32_t bytes[] = { 256, 4096, 65536, 16, 65536 + 256, 65536 - 512, 131072 };
+    char folder[] = "/tmp/strata-views-XXXXXX";
+    bool compiles_late = false;
+    uint32_t first = 0;
+    use_folder(folder, 1);
+    for (uint32_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        strata_gpu *g;
+        const strata_gpu_config config = { .name = getenv("STRATA_TEST_DEVICE"), .ceiling = &none };
+        assert_int_equal(strata_gpu_open(&g, &config), STRATA_OK);
+        compiles_late = g->physical.compiles_at_launch;
+        copy_texels(g, bytes[i]);
+        strata_gpu_close(g);
+        look(folder);
+        if (i == 0) first = codes;
+        if (compiles_late && !one_file) assert_int_equal(codes, first);
+    }
+    nftw(folder, erase, 16, FTW_DEPTH | FTW_PHYS);
+    if (!compiles_late) skip();
+}
+
 /* What is recorded later does not hold up what runs now. */
 static void later_recordings_wait(void **state)
 {
@@ -257,6 +303,7 @@ int main(void)
     unsetenv("LP_NATIVE_VECTOR_WIDTH"); /* so that Mesa 25 may compile on several threads */
     const struct CMUnitTest tests[] = { cmocka_unit_test(equal_modules_have_one_pipeline),
                                         cmocka_unit_test(later_recordings_wait),
+                                        cmocka_unit_test(views_share_code),
                                         cmocka_unit_test(launches_find_what_was_compiled_ahead),
                                         cmocka_unit_test(not_without_a_cache_of_mesas),
                                         cmocka_unit_test(widths_that_compile_alone) };

@@ -66,7 +66,7 @@ struct strata_gpu {
     uint64_t held;                         /* bytes of all blocks */
 };
 
-enum { GPU_DUMMIES = 256 };
+enum { GPU_DUMMIES = 256, GPU_VIEW_MORE = 256 }; /* the second in bytes */
 
 /* ---- instance.c */
 strata_status gpu_instance_open(gpu_instance *out, bool validate);
@@ -84,7 +84,6 @@ void gpu_unlock(void);
 
 /* ---- memory.c */
 VkBuffer gpu_block_buffer(const strata_block *b);
-uint64_t gpu_block_room(const strata_block *b); /* bytes of the buffer */
 /* Where the buffer begins for shaders; only where caps.addresses. */
 uint64_t gpu_block_address(const strata_gpu *g, const strata_block *b);
 

@@ -11,7 +11,7 @@ struct gpu_memory {
     VkBuffer buffer;
     VkDeviceMemory memory;
     void *mapped;
-    uint64_t room; /* bytes of the buffer: those asked for, rounded up */
+    uint64_t room; /* bytes: those asked for, rounded up */
     bool coherent;
     gpu_memory *next; /* of strata_gpu.not_coherent */
 };
@@ -23,7 +23,6 @@ enum {
 
 static gpu_memory *memory_of(const strata_block *b) { return b->device; }
 VkBuffer gpu_block_buffer(const strata_block *b) { return memory_of(b)->buffer; }
-uint64_t gpu_block_room(const strata_block *b) { return memory_of(b)->room; }
 
 uint64_t gpu_block_address(const strata_gpu *g, const strata_block *b)
 {
@@ -120,6 +119,15 @@ static strata_status allocate(gpu_memory *m, strata_gpu *g, uint64_t bytes, stra
     return STRATA_OK;
 }
 
+/* Bytes of a buffer behind its `room`: where views are made alike (bound in recording.c) the longest stays
+ * inside, and no buffer's size is a power of two. */
+static uint64_t behind(const strata_gpu *g, uint64_t room)
+{
+    const uint64_t all = room + GPU_VIEW_MORE;
+    if (!g->physical.compiles_at_launch) return 0;
+    return (all & (all - 1)) == 0 ? 2 * GPU_VIEW_MORE : GPU_VIEW_MORE;
+}
+
 static strata_status make_block(gpu_memory *m, strata_gpu *g, uint64_t bytes, strata_memory_kind kind)
 {
     VkBufferUsageFlags usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
@@ -134,7 +142,7 @@ static strata_status make_block(gpu_memory *m, strata_gpu *g, uint64_t bytes, st
     if (m->room == 0) m->room = 256;
     VkResult r = g->vk.vkCreateBuffer(g->device,
                                       &(VkBufferCreateInfo) { .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
-                                                              .size = m->room,
+                                                              .size = m->room + behind(g, m->room),
                                                               .usage = usage },
                                       NULL, &m->buffer);
     if (r == VK_ERROR_OUT_OF_DEVICE_MEMORY) return no_memory(g, bytes, 0, "");

@@ -71,7 +71,19 @@ static strata_status open_pools(strata_gpu_recording *r, const gpu_kernel *const
 
 /* ---- One launch ---------------------------------------------------------------------------------- */
 
-/* Whole texels of 16 or 8 bytes: rounded up, the view stays inside the block. */
+/* What binding `i` of a launch takes of its block. Lavapipe before Mesa 25 compiles a kernel for its texel
+ * views, in what a texture could have there: is the size of the buffer a power of two (no block's is), and
+ * are bits 8 to 15 of the view's size, a texture's levels, 0? A view of such a size goes on behind its
+ * tensor, where nobody looks, so each kernel is compiled once. */
+static strata_slice bound(const strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l, uint32_t i)
+{
+    strata_slice s = ((const strata_slice *)l->args)[i]; /* the struct begins with them, in binding order */
+    if (k->block.binding[i].kind != SPIRV_TEXEL || !s.block) return s;
+    s.bytes = (s.bytes + 15) / 16 * 16; /* whole texels of 16 or 8 bytes, inside the block */
+    if (g->physical.compiles_at_launch && (s.bytes & 0xff00) == 0) s.bytes += GPU_VIEW_MORE;
+    return s;
+}
+
 static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strata_slice s)
 {
     const strata_gpu *g = r->gpu;
@@ -80,7 +92,7 @@ static strata_status make_view(VkBufferView *out, strata_gpu_recording *r, strat
                                           .format = s.half ? VK_FORMAT_R16G16B16A16_SFLOAT
                                                            : VK_FORMAT_R32G32B32A32_SFLOAT,
                                           .offset = s.offset,
-                                          .range = (s.bytes + 15) / 16 * 16 };
+                                          .range = s.bytes };
     GPU_TRY(g->vk.vkCreateBufferView(g->device, &info, NULL, &r->view[r->n_views]));
     *out = r->view[r->n_views++];
     return STRATA_OK;
@@ -98,7 +110,6 @@ static strata_slice next_dummy(strata_gpu_recording *r)
 static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const strata_gpu_launch *l)
 {
     const strata_gpu *g = r->gpu;
-    const strata_slice *slice = l->args; /* the struct begins with its slices, in binding order */
     VkDescriptorBufferInfo info[STRATA_MAX_BINDINGS];
     VkWriteDescriptorSet write[STRATA_MAX_BINDINGS];
     VkBufferView view[STRATA_MAX_BINDINGS];
@@ -109,7 +120,8 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
                                               .pSetLayouts = &k->set_layout };
     GPU_TRY(g->vk.vkAllocateDescriptorSets(g->device, &one, &set));
     for (uint32_t i = 0; i < l->layout->n_slices; i++) {
-        const strata_slice s = slice[i].block ? slice[i] : next_dummy(r);
+        const strata_slice *slice = (const strata_slice *)l->args + i, taken = bound(g, k, l, i),
+                           s = taken.block ? taken : next_dummy(r);
         info[i] = (VkDescriptorBufferInfo) { gpu_block_buffer(s.block), s.offset, s.bytes };
         write[i] = (VkWriteDescriptorSet) { .sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
                                             .dstSet = set,
@@ -118,7 +130,7 @@ static strata_status bind(strata_gpu_recording *r, const gpu_kernel *k, const st
                                             .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
                                             .pBufferInfo = &info[i] };
         if (k->block.binding[i].kind != SPIRV_TEXEL) continue;
-        STRATA_TRY(check_texels(g, l, k->block.binding[i].name, s));
+        if (slice->block) STRATA_TRY(check_texels(g, l, k->block.binding[i].name, *slice));
         STRATA_TRY(make_view(&view[i], r, s));
         write[i].descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER;
         write[i].pTexelBufferView = &view[i];
@@ -176,6 +188,16 @@ static void tell_time(strata_gpu_recording *r, uint32_t i)
     g->vk.vkCmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->times, i);
 }
 
+/* Is there a barrier before a launch? */
+static strata_status add_hazards(hazard_list *hazards, bool *barrier, const strata_gpu *g,
+                                 const gpu_kernel *k, const strata_gpu_launch *l)
+{
+    strata_slice slice[STRATA_MAX_BINDINGS];
+    for (uint32_t i = 0; i < l->layout->n_slices; i++) slice[i] = bound(g, k, l, i);
+    if (hazard_add(hazards, barrier, slice, l->layout->n_slices, l->layout->writes)) return STRATA_OK;
+    return strata_fail(STRATA_NO_MEMORY, "the ranges of a launch of %s", l->layout->stem);
+}
+
 static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const *kernel,
                                 const strata_gpu_launch *launch, uint32_t n, hazard_list *hazards)
 {
@@ -193,9 +215,7 @@ static strata_status record_all(strata_gpu_recording *r, const gpu_kernel *const
     tell_time(r, 0);
     for (uint32_t i = 0; i < n; i++) {
         bool barrier;
-        if (!hazard_add(hazards, &barrier, launch[i].args, launch[i].layout->n_slices,
-                        launch[i].layout->writes))
-            return strata_fail(STRATA_NO_MEMORY, "the ranges of %u launches", n);
+        STRATA_TRY(add_hazards(hazards, &barrier, g, kernel[i], &launch[i]));
         /* A memory barrier also where only a read comes before a write and an execution barrier would do:
          * so nothing written before it need be remembered. */
         if (barrier) gpu_barrier(g, r->commands, compute, VK_ACCESS_SHADER_WRITE_BIT, compute, uses);

@@ -19,10 +19,8 @@ typedef union arguments {
 
 struct warm_job {
     const gpu_kernel *kernel;
-    uint32_t views;  /* views_of */
     arguments args;  /* of its first launch; of a slice only `half` and whether there is a block still hold */
     uint64_t number; /* of its first recording */
-    bool again;      /* noted with other views before: from Mesa 25 on the same code, so not both at once */
     bool done;
 };
 
@@ -33,10 +31,7 @@ typedef struct jobs {
     atomic_uint next;
 } jobs;
 
-static void name_of(char out[48], const gpu_kernel *k, uint32_t views)
-{
-    snprintf(out, 48, "compiled-%016" PRIx64 "-%08x", k->hash, views);
-}
+static void name_of(char out[48], const gpu_kernel *k) { snprintf(out, 48, "compiled-%016" PRIx64, k->hash); }
 
 /* Mesa's own ways to say it. */
 static bool mesa_keeps_shaders(void)
@@ -48,36 +43,14 @@ static bool mesa_keeps_shaders(void)
 
 /* ---- One kernel ---------------------------------------------------------------------------------- */
 
-/* Before Mesa 25 code is compiled for the texel views of a launch, in what a texture could have there: two
- * bits of each binding say whether the size of the buffer is a power of two, and whether bits 8 to 15 of the
- * view's size, the levels of a texture, are 0. */
-enum { ROUND_BUFFER = 1, NO_LEVELS = 2 };
-
-static uint32_t views_of(const gpu_kernel *k, const strata_gpu_launch *l)
-{
-    const strata_slice *slice = l->args;
-    uint32_t views = 0;
-    for (uint32_t i = 0; i < k->block.n_bindings; i++) {
-        if (k->block.binding[i].kind != SPIRV_TEXEL || !slice[i].block) continue;
-        const uint64_t room = gpu_block_room(slice[i].block);
-        if ((room & (room - 1)) == 0) views |= (uint32_t)ROUND_BUFFER << 2 * i;
-        if (((slice[i].bytes + 15) / 16 * 16 & 0xff00) == 0) views |= (uint32_t)NO_LEVELS << 2 * i;
-    }
-    return views;
-}
-
 /* Arguments of the same kind in memory of `g`. The push constants stay: Mesa compiles some kernels for their
  * values. */
-static void stand_in(arguments *out, const strata_gpu *g, const strata_block *odd, const warm_job *j)
+static void stand_in(arguments *out, const strata_gpu *g, const warm_job *j)
 {
     *out = j->args;
-    for (uint32_t i = 0; i < j->kernel->layout->n_slices; i++) {
-        if (!out->slice[i].block) continue;
-        const uint32_t view = j->views >> 2 * i;
-        out->slice[i] = (strata_slice) { .block = view & ROUND_BUFFER ? &g->dummy : odd,
-                                         .bytes = view & NO_LEVELS ? 16 : 256,
-                                         .half = out->slice[i].half };
-    }
+    for (uint32_t i = 0; i < j->kernel->layout->n_slices; i++)
+        if (out->slice[i].block)
+            out->slice[i] = (strata_slice) { &g->dummy, 0, STRATA_ALIGN, out->slice[i].half };
 }
 
 /* Launch no workgroup of it: the driver compiles before it looks at their number. */
@@ -93,14 +66,11 @@ static strata_status launch_none(strata_gpu *g, const gpu_kernel *k, const argum
 
 static void work_on(jobs *all, strata_gpu *g)
 {
-    strata_block odd = { 0 };
-    if (gpu_block_open_private(&odd, g, 3 * STRATA_ALIGN, STRATA_MEMORY_DEVICE) == STRATA_OK)
-        for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
-            arguments args;
-            stand_in(&args, g, &odd, &all->job[i]);
-            all->job[i].done = launch_none(g, all->job[i].kernel, &args) == STRATA_OK;
-        }
-    strata_gpu_block_close(&odd, g);
+    for (uint32_t i; (i = atomic_fetch_add(&all->next, 1)) < all->n;) {
+        arguments args;
+        stand_in(&args, g, &all->job[i]);
+        all->job[i].done = launch_none(g, all->job[i].kernel, &args) == STRATA_OK;
+    }
 }
 
 /* ---- All of them ----------------------------------------------------------------------------------- */
@@ -144,7 +114,6 @@ static void work(void *context, uint32_t device)
 static int slower_first(const void *a, const void *b)
 {
     const warm_job *x = a, *y = b;
-    if (x->again != y->again) return x->again ? 1 : -1;
     return x->kernel->seconds < y->kernel->seconds ? 1 : x->kernel->seconds > y->kernel->seconds ? -1 : 0;
 }
 
@@ -182,7 +151,7 @@ void warm_kernels(strata_gpu *g, uint64_t number)
         qsort(c.all.job, c.all.n, sizeof *c.all.job, slower_first);
         strata_thread_for_on(devices, devices, work, &c);
         for (uint32_t i = 0; i < c.all.n; i++) {
-            name_of(name, c.all.job[i].kernel, c.all.job[i].views);
+            name_of(name, c.all.job[i].kernel);
             if (c.all.job[i].done) cache_keep_verdict(g, name, 1);
         }
         g->warming = false;
@@ -192,30 +161,25 @@ void warm_kernels(strata_gpu *g, uint64_t number)
 
 /* ---- The list ------------------------------------------------------------------------------------ */
 
-static bool noted(bool *again, const strata_gpu *g, const gpu_kernel *k, uint32_t views)
+static bool noted(const strata_gpu *g, const gpu_kernel *k)
 {
-    *again = false;
-    for (uint32_t i = 0; i < g->n_to_warm; i++) {
-        if (g->to_warm[i].kernel->hash != k->hash) continue;
-        if (g->to_warm[i].views == views) return true;
-        *again = true;
-    }
+    for (uint32_t i = 0; i < g->n_to_warm; i++)
+        if (g->to_warm[i].kernel->hash == k->hash) return true;
     return false;
 }
 
 static void note(strata_gpu *g, const gpu_kernel *k, const strata_gpu_launch *l, uint64_t number)
 {
     char name[48];
-    bool again;
-    const uint32_t views = views_of(k, l), bytes = l->layout->push_at + l->layout->push_bytes;
-    if (noted(&again, g, k, views) || bytes > sizeof(arguments)) return;
-    name_of(name, k, views);
+    const uint32_t bytes = l->layout->push_at + l->layout->push_bytes;
+    if (noted(g, k) || bytes > sizeof(arguments)) return;
+    name_of(name, k);
     if (cache_verdict(g, name) >= 0) return;
     warm_job *more = realloc(g->to_warm, (g->n_to_warm + 1) * sizeof *more);
     if (!more) return;
     g->to_warm = more;
     more += g->n_to_warm++;
-    *more = (warm_job) { .kernel = k, .views = views, .number = number, .again = again };
+    *more = (warm_job) { .kernel = k, .number = number };
     memcpy(&more->args, l->args, bytes);
 }
 
