@@ -498,6 +498,25 @@ wait $process 2> /dev/null
 expect 0 "resume after step" "$strata" train --resume busy --progress none
 absent busy/run.lock
 
+# So is one that is only just begun: it has a lock, and perhaps its recipe.
+if command -v flock > /dev/null; then
+  for begun in begun/run.lock "begun/run.lock begun/recipe.yaml"; do
+    mkdir begun
+    touch $begun
+    flock -o begun/run.lock sleep 10 &
+    process=$!
+    until ! flock -n begun/run.lock true; do sleep 0.02; done
+    for more in "" --overwrite; do
+      expect 4 "^strata: begun: another strata writes this run" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir begun $more
+    done
+    kill $process
+    wait $process 2> /dev/null
+    expect 2 "--run-dir begun holds files and no run" "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir begun
+    [ -e begun/run.lock ] || fail "a folder that is no run was changed"
+    rm -r begun
+  done
+fi
+
 # ---- A full disk: no file may grow beyond a limit; ignored SIGXFSZ makes that an error of write ----
 for blocks in 1 4 8 24; do # of 1024 bytes
   rm -rf run

@@ -59,6 +59,17 @@ bool strata_lock_take(strata_lock *lock, const char *path, long *holder)
     return true;
 }
 
+bool strata_lock_held(const char *path, long *holder)
+{
+    *holder = 0;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    const bool held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (held) *holder = read_number(fd);
+    close(fd);
+    return held;
+}
+
 void strata_lock_release(strata_lock *lock)
 {
     if (lock->path) {

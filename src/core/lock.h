@@ -17,6 +17,9 @@ typedef struct strata_lock { /* zeroed holds nothing */
  * Returns: false: another has it. */
 bool strata_lock_take(strata_lock *lock, const char *path, long *holder);
 
+/* Does another process hold it? *holder as above. Makes nothing, changes nothing and keeps nobody out. */
+bool strata_lock_held(const char *path, long *holder);
+
 /* Remove the file and let it go. One that holds nothing is allowed. */
 void strata_lock_release(strata_lock *lock);
 

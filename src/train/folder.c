@@ -53,18 +53,35 @@ static void set_text(json_t *o, const char *key, const char *value)
 
 /* ---- Making and opening ------------------------------------------------------------------------ */
 
+static strata_status is_anothers(const char *path, long process)
+{
+    char number[48] = "";
+    if (process > 0) snprintf(number, sizeof number, ", process %ld,", process);
+    return strata_fail(STRATA_FILE, "%s: another strata%s writes this run: wait for it, or stop it", path,
+                       number);
+}
+
 /* Two processes that write one run would leave a mixture of both. */
 static strata_status lock(run_folder *f)
 {
     long other;
-    char *path = folder_file(f, "run.lock"), number[48] = "";
+    char *path = folder_file(f, "run.lock");
     if (!path) return no_memory();
     const bool got = strata_lock_take(&f->lock, path, &other);
     free(path);
-    if (got) return STRATA_OK;
-    if (other > 0) snprintf(number, sizeof number, ", process %ld,", other);
-    return strata_fail(STRATA_FILE, "%s: another strata%s writes this run: wait for it, or stop it", f->path,
-                       number);
+    return got ? STRATA_OK : is_anothers(f->path, other);
+}
+
+/* Of a folder that is no run, or not yet: nothing is changed in it. */
+static strata_status check_begun(const char *path)
+{
+    const run_folder f = { .path = (char *)(uintptr_t)path };
+    long other;
+    char *file = folder_file(&f, "run.lock");
+    if (!file) return no_memory();
+    const bool held = strata_lock_held(file, &other);
+    free(file);
+    return held ? is_anothers(path, other) : STRATA_OK;
 }
 
 /* As `lock`, and let it go again. */
@@ -172,6 +189,7 @@ strata_status folder_check(const strata_recipe *r)
     const bool overwrite = recipe_flag(r, "overwrite");
     bool run = false;
     STRATA_TRY(is_run(&run, path));
+    if (!run) STRATA_TRY(check_begun(path));
     if (!run)
         return strata_fail(STRATA_BAD_ARG, "--run-dir %s holds files and no run%s: name another", path,
                            overwrite ? ", which is all that --overwrite replaces" : "");
