@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/file.h"
 #include "core/items.h"
 #include "core/thread.h"
 
@@ -101,6 +102,8 @@ strata_status strata_device_open(strata_device **out, const strata_device_config
         return strata_fail(STRATA_BAD_ARG,
                            "device: wanted auto, cpu, a number or part of a name, came nothing");
     STRATA_TRY(read_limits(&ceiling, c->limits));
+    if (c->shader_dir && !strata_folder_exists(c->shader_dir))
+        return strata_fail(STRATA_FILE, "--shader-dir %s: there is no such folder", c->shader_dir);
     strata_device *d = calloc(1, sizeof *d);
     if (!d) return strata_fail(STRATA_NO_MEMORY, "the record of a device");
     if (names_reference(c->name)) {
