@@ -1,32 +1,11 @@
 /* Which tensors lie over others that are read no more, and that it changes nothing but memory. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "net.h"
 
-#include <cmocka.h>
-
-#include "core/random.h"
 #include "graph/fuse.h"
 #include "graph/lives.h"
 #include "graph/order.h"
 
 enum { BATCH = 16, SIDE = 16, CHANNELS = 6, CLASSES = 5, STEPS = 2 };
-
-#define OK(e)                                                                                                \
-    do {                                                                                                     \
-        strata_status ok_status = (e);                                                                       \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
-    } while (0)
-
-static const char *device_name(void)
-{
-    const char *name = getenv("STRATA_TEST_DEVICE");
-    return name && *name ? name : "auto";
-}
 
 /* ---- Graphs whose maps are all of one size -------------------------------------------------------- */
 
@@ -267,13 +246,6 @@ static void norms_lie_over_what_they_need_no_more(void **state)
     strata_graph_close(g);
 }
 
-static uint32_t node_of(const strata_plan *p, const char *name)
-{
-    uint32_t k = 0;
-    while (strcmp(p->node[k]->name, name) != 0) k++;
-    return k;
-}
-
 /* Who is computed again reads its inputs again: then, and not before, its output lies over them. */
 static void what_is_computed_again_is_kept_for_it(void **state)
 {
@@ -284,13 +256,13 @@ static void what_is_computed_again_is_kept_for_it(void **state)
     end(g, put(g, "conv2d", "conv4", put(g, "relu", "relu3", x)));
     strata_plan p = open_lives(g, &training);
     assert_false(meet(&p, LIVES_DATA, "gelu", "conv"));
-    p.order->cut[node_of(&p, "relu3")] = true;
+    p.order->cut[place_of(&p, "relu3")] = true;
     order_make(&p);
     assert_true(meet(&p, LIVES_DATA, "gelu", "conv")); /* which is made again for gelu's backward pass */
     assert_false(meet(&p, LIVES_AGAIN, "gelu", "conv"));
     assert_true(meet(&p, LIVES_DATA, "relu", "conv2"));
     assert_true(meet(&p, LIVES_AGAIN, "relu", "conv2"));
-    p.order->cut[node_of(&p, "conv2")] = true;
+    p.order->cut[place_of(&p, "conv2")] = true;
     order_make(&p);
     assert_false(meet(&p, LIVES_DATA, "relu", "conv2")); /* kept, for relu made again of it */
     assert_int_equal(home(&p, LIVES_AGAIN, "relu"), home(&p, LIVES_DATA, "conv2"));
@@ -315,22 +287,10 @@ static void gradients_lie_over_where_one_node_writes_them(void **state)
 
 /* ---- The same bits -------------------------------------------------------------------------------- */
 
-typedef struct net {
-    strata_graph *graph;
-    strata_device *device;
-    strata_plan *plan;
-    strata_ring *ring;
-} net;
-
 static uint32_t below(uint32_t *state, uint32_t n)
 {
     *state = *state * 1664525u + 1013904223u;
     return (*state >> 8) % n;
-}
-
-static float uniform(uint32_t i, uint32_t stream)
-{
-    return 2 * strata_uniform(strata_philox(i, stream, 0, 0, 9, STRATA_RANDOM_TEST).v[0]) - 1;
 }
 
 /* Nodes that take the last tensor, or any other; what nobody took is summed up at the end. */
@@ -375,16 +335,6 @@ static void open_net(net *n, strata_graph *g, const strata_device_config *device
     }
 }
 
-static void close_net(net *n)
-{
-    const char *first = "";
-    if (strata_device_complaints(n->device, &first)) fail_msg("validation: %s", first);
-    strata_ring_close(n->ring);
-    strata_plan_close(n->plan);
-    strata_graph_close(n->graph);
-    strata_device_close(n->device);
-}
-
 /* A step, or an evaluation, waited for. out: losses and logits. */
 static void run(net *n, uint32_t number, bool train, float out[BATCH + BATCH * CLASSES])
 {
@@ -393,16 +343,7 @@ static void run(net *n, uint32_t number, bool train, float out[BATCH + BATCH * C
     const char *result;
     char *in;
     OK(strata_ring_begin(n->ring, (void **)&in));
-    *(strata_step_values *)(void *)(in + p->in_step) = (strata_step_values) { .step = number };
-    for (uint32_t i = 0; i < n->graph->n_rows; i++)
-        ((strata_rate *)(void *)(in + p->in_rates))[i] = (strata_rate) { 0.05f, 0.9f, 0, 0,
-                                                                         0.01f, 1,    1, STRATA_RATE_ACTIVE };
-    for (uint32_t i = 0; i < BATCH; i++) {
-        ((int32_t *)(void *)(in + p->in_target))[i] = (int32_t)((i + number) % CLASSES);
-        ((float *)(void *)(in + p->in_weights))[i] = 1.0f / BATCH;
-    }
-    for (uint32_t i = 0; i < BATCH * SIDE * SIDE * 8; i++)
-        ((float *)(void *)(in + p->in_pixels))[i] = i % 8 < CHANNELS ? uniform(i, 100 + number) : NAN;
+    put_step(n, in, number, CLASSES);
     OK(train ? strata_plan_submit_train(p, n->ring, false, STRATA_UPDATE)
              : strata_plan_submit_evaluate(p, n->ring));
     OK(strata_ring_begin(n->ring, (void **)&in));

@@ -1,35 +1,12 @@
 /* The plan: memory reuse, barriers, rows of the rates table, micro-batches, frozen prefixes. Each test
  * compares the bits of two ways that must agree, or a device with the reference. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "net.h"
 
-#include <cmocka.h>
-
-#include "core/random.h"
 #include "core/thread.h"
-#include "graph/plan.h"
 
 enum { BATCH = 6, SIDE = 9, CHANNELS = 3, CLASSES = 5, STEPS = 4 };
 
-#define OK(e)                                                                                                \
-    do {                                                                                                     \
-        strata_status ok_status = (e);                                                                       \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
-    } while (0)
-
 /* ---- A network with a residual, an odd number of channels, batch norm and dropout ------------- */
-
-typedef struct net {
-    strata_graph *graph;
-    strata_device *device;
-    strata_plan *plan;
-    strata_ring *ring;
-} net;
 
 static strata_tensor *add(strata_graph *g, const char *op, const char *name, strata_tensor *const *in,
                           uint32_t n, const strata_setting *settings, uint32_t n_settings)
@@ -78,11 +55,6 @@ static strata_graph *make_shortcut(void)
     return g;
 }
 
-static float uniform(uint32_t i, uint32_t stream)
-{
-    return 2 * strata_uniform(strata_philox(i, stream, 0, 0, 7, STRATA_RANDOM_TEST).v[0]) - 1;
-}
-
 static void set_params(strata_plan *p)
 {
     for (uint32_t i = 0; i < p->graph->n_params; i++) {
@@ -111,22 +83,6 @@ static void open_net(net *n, const char *device, uint32_t images, bool dropout,
                      const strata_plan_config *config)
 {
     open_graph(n, make_graph(images, dropout), device, config);
-}
-
-static void close_net(net *n)
-{
-    const char *first = "";
-    if (strata_device_complaints(n->device, &first)) fail_msg("validation: %s", first);
-    strata_ring_close(n->ring);
-    strata_plan_close(n->plan);
-    strata_graph_close(n->graph);
-    strata_device_close(n->device);
-}
-
-static const char *device_name(void)
-{
-    const char *name = getenv("STRATA_TEST_DEVICE");
-    return name && *name ? name : "auto";
 }
 
 /* One micro-batch: images first .. first + n of the step's BATCH; `alter` may change the table. */
@@ -403,13 +359,6 @@ static void threads_change_no_bit(void **state)
     if (name) fail_msg("%s differs", name);
     close_net(&one);
     close_net(&many);
-}
-
-static uint32_t place_of(const strata_plan *p, const char *name)
-{
-    uint32_t k = 0;
-    while (strcmp(p->node[k]->name, name) != 0) k++;
-    return k;
 }
 
 /* The shortcut of a block that halves its images sees a quarter of the pixels: backward it adds to what the

@@ -1,36 +1,8 @@
 /* One network, run in several ways: with and without fused nodes, with activations kept or computed again.
  * Each way gives the numbers of the others, for every frozen prefix. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "core/random.h"
-#include "graph/plan.h"
+#include "net.h"
 
 enum { BATCH = 4, SIDE = 24, CHANNELS = 3, CLASSES = 5, STEPS = 3 };
-
-#define OK(e)                                                                                                \
-    do {                                                                                                     \
-        strata_status ok_status = (e);                                                                       \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
-    } while (0)
-
-static const char *device_name(void)
-{
-    const char *name = getenv("STRATA_TEST_DEVICE");
-    return name && *name ? name : "auto";
-}
-
-static float uniform(uint32_t i, uint32_t stream)
-{
-    return 2 * strata_uniform(strata_philox(i, stream, 0, 0, 9, STRATA_RANDOM_TEST).v[0]) - 1;
-}
 
 /* ---- A small ResNet: an identity shortcut and one with a convolution and a norm of its own ------- */
 
@@ -133,13 +105,6 @@ static strata_graph *sums_in_norms_net(void)
     return g;
 }
 
-typedef struct net {
-    strata_graph *graph;
-    strata_device *device;
-    strata_plan *plan;
-    strata_ring *ring;
-} net;
-
 static const char *limits; /* of the device that is opened next; NULL: its own */
 
 static void open_graph(net *n, strata_graph *g, const char *device, const strata_plan_config *config)
@@ -165,16 +130,6 @@ static void open_net(net *n, const char *device, const strata_plan_config *confi
     open_graph(n, residual_net(), device, config);
 }
 
-static void close_net(net *n)
-{
-    const char *first = "";
-    if (strata_device_complaints(n->device, &first)) fail_msg("validation: %s", first);
-    strata_ring_close(n->ring);
-    strata_plan_close(n->plan);
-    strata_graph_close(n->graph);
-    strata_device_close(n->device);
-}
-
 /* A step of one micro-batch, waited for. */
 static void step(net *n, uint32_t number)
 {
@@ -183,16 +138,7 @@ static void step(net *n, uint32_t number)
     const void *result;
     char *in;
     OK(strata_ring_begin(n->ring, (void **)&in));
-    *(strata_step_values *)(void *)(in + p->in_step) = (strata_step_values) { .step = number };
-    for (uint32_t i = 0; i < n->graph->n_rows; i++)
-        ((strata_rate *)(void *)(in + p->in_rates))[i] = (strata_rate) { 0.05f, 0.9f, 0, 0,
-                                                                         0.01f, 1,    1, STRATA_RATE_ACTIVE };
-    for (uint32_t i = 0; i < BATCH; i++) {
-        ((int32_t *)(void *)(in + p->in_target))[i] = (int32_t)((i + number) % CLASSES);
-        ((float *)(void *)(in + p->in_weights))[i] = 1.0f / BATCH;
-    }
-    for (uint32_t i = 0; i < BATCH * SIDE * SIDE * 4; i++)
-        ((float *)(void *)(in + p->in_pixels))[i] = i % 4 < CHANNELS ? uniform(i, 100 + number) : NAN;
+    put_step(n, in, number, CLASSES);
     OK(strata_plan_submit_train(p, n->ring, false, STRATA_UPDATE));
     OK(strata_ring_begin(n->ring, (void **)&in));
     do OK(strata_ring_result(n->ring, true, &which, &result));
