@@ -336,6 +336,20 @@ static void tables_train_the_same_bits(void **state)
     remove(path);
 }
 
+/* These keys and values, ended by NULL, make no trainer, with this message. */
+static void refuses(const char *const *keys, const char *message)
+{
+    job j = { 0 };
+    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
+    OK(strata_recipe_open(&j.recipe));
+    for (; *keys; keys += 2) OK(strata_recipe_set(j.recipe, keys[0], keys[1]));
+    assert_int_equal(
+        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
+        STRATA_BAD_ARG);
+    assert_non_null(strstr(strata_message(), message));
+    close_job(&j);
+}
+
 /* Rows of groups with very different rates, multipliers of norms and biases, decay by the base rate. */
 static void rows_are_what_was_asked_for(void **state)
 {
@@ -358,15 +372,8 @@ static void rows_are_what_was_asked_for(void **state)
         assert_true(row[param->row].weight_decay == (spared ? 0 : (float)(0.05 * 0.1 / want)));
     }
     close_job(&j);
-    OK(strata_recipe_open(&j.recipe));
-    OK(strata_recipe_set(j.recipe, "opt", "sgd"));
-    OK(strata_recipe_set(j.recipe, "decay-by", "base"));
-    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
-    assert_int_equal(
-        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
-        STRATA_BAD_ARG);
-    assert_non_null(strstr(strata_message(), "--decay-by base wants --opt adamw"));
-    close_job(&j);
+    refuses((const char *const[]) { "opt", "sgd", "decay-by", "base", NULL },
+            "--decay-by base wants --opt adamw");
 }
 
 /* Norm parameters and biases with decays of their own; not where another option leaves them out. */
@@ -386,15 +393,8 @@ static void decays_of_their_own(void **state)
             assert_true(row[param->row].weight_decay == (param->norm ? 0.02F : param->bias ? 0.01F : 0.05F));
     }
     close_job(&j);
-    OK(strata_recipe_open(&j.recipe));
-    OK(strata_recipe_set(j.recipe, "no-decay", "norm,bias"));
-    OK(strata_recipe_set(j.recipe, "bias-decay", "0.01"));
-    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
-    assert_int_equal(
-        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
-        STRATA_BAD_ARG);
-    assert_non_null(strstr(strata_message(), "--no-decay bias and --bias-decay 0.01 contradict each other"));
-    close_job(&j);
+    refuses((const char *const[]) { "no-decay", "norm,bias", "bias-decay", "0.01", NULL },
+            "--no-decay bias and --bias-decay 0.01 contradict each other");
 }
 
 /* Ratios are of rows that decay, and LARS's rows hold the rate before its multiplier beside the one after. */
@@ -423,16 +423,8 @@ static void rows_of_trust_ratios(void **state)
         assert_null(j.trainer->main.plan->moment2.block);
         close_job(&j);
     }
-    job j = { 0 };
-    OK(strata_recipe_open(&j.recipe));
-    OK(strata_recipe_set(j.recipe, "opt", "lamb"));
-    OK(strata_recipe_set(j.recipe, "weight-decay", "0"));
-    OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
-    assert_int_equal(
-        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
-        STRATA_BAD_ARG);
-    assert_non_null(strstr(strata_message(), "--opt lamb has trust ratios for parameters with weight decay"));
-    close_job(&j);
+    refuses((const char *const[]) { "opt", "lamb", "weight-decay", "0", NULL },
+            "--opt lamb has trust ratios for parameters with weight decay");
 }
 
 int main(void)
