@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "core/file.h"
-#include "core/random.h"
+#include "damage.h"
 #include "folder.h"
 #include "model/weights_file.h"
 
@@ -377,40 +377,31 @@ static void refuses_other_files(void **state)
 }
 
 /* Open a damaged file; where that succeeds, read all of it. The sanitizers judge. */
+static void read_all(void)
+{
+    strata_pth *f;
+    if (strata_pth_open(&f, path) != STRATA_OK) return;
+    for (uint32_t i = 0; i < f->n; i++) {
+        if (f->tensor[i].n_bytes > 1 << 20) continue; /* a stride of 0 */
+        char *out = malloc((size_t)f->tensor[i].n_bytes + 1);
+        assert_non_null(out);
+        strata_pth_read(f, &f->tensor[i], out);
+        free(out);
+    }
+    strata_pth_close(f);
+}
+
+static char any_byte(char old, uint32_t x, uint32_t y)
+{
+    (void)old;
+    (void)y;
+    return (char)x;
+}
+
 static void survives_damage(void **state)
 {
     (void)state;
-    char *good, *bad;
-    size_t n;
-    const char *rounds = getenv("STRATA_FUZZ_ROUNDS");
-    assert_int_equal(strata_file_read(&good, &n, SOURCE_DIR "/tests/golden/views.pth"), STRATA_OK);
-    bad = malloc(n);
-    assert_non_null(bad);
-    for (uint32_t round = 0, end = rounds ? (uint32_t)atoi(rounds) : 400; round < end; round++) {
-        strata_random4 r = strata_philox(round, 0, 0, 0, 1, STRATA_RANDOM_TEST);
-        size_t length = r.v[0] % 8 ? n : r.v[1] % n;
-        memcpy(bad, good, n);
-        for (uint32_t k = 0; k < 1 + r.v[0] / 8 % 4; k++) {
-            strata_random4 q = strata_philox(round, k, 1, 0, 1, STRATA_RANDOM_TEST);
-            bad[q.v[0] % n] = (char)q.v[1];
-        }
-        FILE *file = fopen(path, "wb"); /* plain: an atomic write waits for the disk */
-        assert_non_null(file);
-        assert_int_equal(fwrite(bad, 1, length, file), length);
-        fclose(file);
-        strata_pth *f;
-        if (strata_pth_open(&f, path) != STRATA_OK) continue;
-        for (uint32_t i = 0; i < f->n; i++) {
-            if (f->tensor[i].n_bytes > 1 << 20) continue; /* a stride of 0 */
-            char *out = malloc((size_t)f->tensor[i].n_bytes + 1);
-            assert_non_null(out);
-            strata_pth_read(f, &f->tensor[i], out);
-            free(out);
-        }
-        strata_pth_close(f);
-    }
-    free(good);
-    free(bad);
+    damage_each(SOURCE_DIR "/tests/golden/views.pth", path, 8, any_byte, read_all);
 }
 
 int main(void)
