@@ -381,6 +381,7 @@ expect 2 "no model has stem 'tiny'" "$strata" models --stem tiny
 expect 0 "" "$strata" models --show resnet18
 holds out '^name: resnet18'
 expect 2 "'resnet81'; did you mean 'resnet18'" "$strata" models --show resnet81
+expect 2 "there is no model 'nothing'; .strata models. lists them$" "$strata" models --show nothing
 
 # ---- Without Vulkan: a loader that cannot be loaded, a loader without a driver ----
 mkdir loader

@@ -91,8 +91,8 @@ strata_status strata_model_text(const char **out, const char *name)
     *out = strata_zoo_text(name);
     if (*out) return STRATA_OK;
     const char *near = strata_nearest(name, names, n);
-    return strata_fail(STRATA_BAD_ARG, "there is no model '%s'%s%s%s", name, near ? "; did you mean '" : "",
-                       near ? near : "", near ? "'?" : "");
+    return strata_fail(STRATA_BAD_ARG, "there is no model '%s'%s%s%s; `strata models` lists them", name,
+                       near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* ---- Weights files --------------------------------------------------------------------------- */
