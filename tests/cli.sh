@@ -230,6 +230,7 @@ rm -r first second third tuned stem
 
 # ---- The bench, where no device is wanted ----
 expect 2 "--size wants" "$strata" bench --size 0
+expect 2 "--clamp of bench. wants range, .*, got 'memry=1'$" "$strata" bench --clamp memry=1
 expect 2 "'--sise'.*did you mean '--size'" "$strata" bench --sise 9
 small=("$strata" bench --device cpu --model small-cnn --size 8 --channels 1 --steps 2 --batch 6)
 expect 2 "--micro-batch wants a divisor of --batch 6, got 4" "${small[@]}" --micro-batch 4

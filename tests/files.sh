@@ -531,7 +531,7 @@ rm -rf run
 
 # ---- Memory, numbers ----
 refused 6 "no batch size would fit|--batch" good --limits memory=4096
-refused 2 "'memry'|wanted range" good --limits memry=4096
+refused 2 "^strata: --limits .* wants range, .*, got 'memry=4096'$" good --limits memry=4096
 refused 2 "--batch 5000 is more than the 40" good --batch 5000
 refused 2 "--micro-batch wants a divisor of --batch 32" good --batch 32 --micro-batch 7
 refused 2 "--lr.*1:2:3" good --lr 1:2:3

@@ -391,7 +391,7 @@ static void limits_of_shaders(void **state)
                                              "group=99999999999", "range=16", "group=64,cores=2,group=32" };
         assert_int_equal(strata_device_open(&none, &(strata_device_config) { .limits = wrong[i] }),
                          STRATA_BAD_ARG);
-        assert_non_null(strstr(strata_message(), "limits: "));
+        assert_non_null(strstr(strata_message(), "--limits "));
         assert_null(none);
     }
 }

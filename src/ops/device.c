@@ -44,8 +44,8 @@ static strata_status take_limit(strata_caps *c, const char *pair, size_t length)
     if ((!wide_member && !member) || (member && value > UINT32_MAX))
         return strata_fail(
             STRATA_BAD_ARG,
-            "limits: wanted range, block, memory, group, shared, texels, subgroup or cores = a number, "
-            "came \"%.*s\"",
+            "--limits (--clamp of bench) wants range, block, memory, group, shared, texels, subgroup or "
+            "cores = a number, got '%.*s'",
             (int)length, pair);
     if (wide_member) *wide_member = value;
     if (member) *member = (uint32_t)value;
@@ -56,7 +56,8 @@ static strata_status read_limits(strata_caps *c, const char *limits)
 {
     size_t n;
     const char *twice = limits ? strata_item_twice(limits, &n) : NULL;
-    if (twice) return strata_fail(STRATA_BAD_ARG, "limits: %.*s is there twice", (int)n, twice);
+    if (twice)
+        return strata_fail(STRATA_BAD_ARG, "--limits (--clamp of bench): %.*s is there twice", (int)n, twice);
     *c = wide;
     for (const char *p = limits; p && *p;) {
         size_t length = strcspn(p, ",");
@@ -64,8 +65,10 @@ static strata_status read_limits(strata_caps *c, const char *limits)
         p += length + (p[length] == ',');
     }
     if (c->max_range < STRATA_ALIGN || c->max_block < STRATA_ALIGN)
-        return strata_fail(STRATA_BAD_ARG, "limits: range and block want at least %d", STRATA_ALIGN);
-    if (c->max_group == 0) return strata_fail(STRATA_BAD_ARG, "limits: group wants at least 1");
+        return strata_fail(STRATA_BAD_ARG, "--limits (--clamp of bench): range and block want at least %d",
+                           STRATA_ALIGN);
+    if (c->max_group == 0)
+        return strata_fail(STRATA_BAD_ARG, "--limits (--clamp of bench): group wants at least 1");
     return STRATA_OK;
 }
 
