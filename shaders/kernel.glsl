@@ -1,7 +1,7 @@
 // What every kernel shares. Defines come from the launcher; these are the defaults. PASS is one of the names
 // of src/core/kernel.h (FORWARD, BACKWARD_X, ...), which are defined too.
 #extension GL_EXT_control_flow_attributes : require
-#ifdef SG // one subgroup of so many lanes is a workgroup
+#ifdef SG // a workgroup is SUBGROUPS subgroups of so many lanes
 #extension GL_KHR_shader_subgroup_shuffle : require
 #extension GL_KHR_shader_subgroup_ballot : require
 #endif
@@ -19,8 +19,15 @@
 #ifndef GROUP
 #define GROUP 64 // invocations in a workgroup; a power of two
 #endif
-layout(local_size_x = GROUP) in;
+#ifndef SUBGROUPS
+#define SUBGROUPS 1
+#endif
+layout(local_size_x = GROUP * SUBGROUPS) in;
+#if SUBGROUPS > 1
+#define lane (gl_LocalInvocationID.x % SG)
+#else
 #define lane gl_LocalInvocationID.x
+#endif
 
 const float LOWEST = -3.4028234663852886e38;
 

@@ -1,4 +1,4 @@
-// Stores of a workgroup that is one subgroup and whose lanes write neighbours, for lavapipe.
+// Stores of whole subgroups, each a workgroup or a part of one, whose lanes write neighbours, for lavapipe.
 //   STORE(name, store_index() + .., value): of lane l, a vec4, to name[store_index() + .. + l], or with a
 // LANE_AT to name[store_index() + .. + LANE_AT(l)]
 // The buffer is declared once more by STORES(binding, name), PLACES_1(name) of kernel.glsl ends the push
@@ -34,7 +34,11 @@ uint same_bits(uint v, uint bits) // v, below 2^bits
 #endif
 }
 uint same(uint v) { return same_bits(v, 24); }
-uint group_index() { return gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x; }
+uint group_index() // of a subgroup
+{
+    uint workgroup = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
+    return workgroup * SUBGROUPS + gl_LocalInvocationID.x / SG;
+}
 uint store_index() { return same(group_index()) * SG; }
 
 // A strip is what a workgroup takes of a tensor that is gone through quad by quad: EACH quads of an

@@ -7,7 +7,8 @@
 //   GRID_H, GRID_W, QUADS  the sizes of the launched grid
 //   STRIP               forward with KERNEL_H: outputs one below the other that an invocation takes, as they
 //                       share what they read; so many times less is GRID_H
-//   LANE_STORES, EACH   with KERNEL_H: a workgroup of the grid's places, EACH times over
+//   BLOCKS_H, BLOCKS_W  backward with KERNEL_H: blocks that an invocation takes; so many times less is GRID_H
+//   LANE_STORES, EACH   with KERNEL_H: a subgroup of the grid's places, EACH times over
 #if PASS == BACKWARD // one pixel of neighbouring blocks
 #define LANE_AT(l) ((l) / QUADS * BLOCK_W * QUADS + (l) % QUADS)
 #endif
@@ -20,6 +21,10 @@
 #endif
 #ifndef STRIP
 #define STRIP 1
+#endif
+#ifndef BLOCKS_H
+#define BLOCKS_H 1
+#define BLOCKS_W 1
 #endif
 #ifndef STRIDE_H
 #define STRIDE_H stride_h
@@ -85,9 +90,10 @@ ivec2 window_first(Place o) { return ivec2(o.r * STRIP * STRIDE_H, o.s * STRIDE_
 uvec2 window_end(Place o) { return uvec2(h, w); }
 #endif
 
-// Backward, an invocation takes a block of the input as large as the strides, whose pixels share what they
-// read: the windows FIRST_H .. LAST_H, say, counted from the block's own number, of which each pixel is in
-// some. Windows of an adaptive pool, at most OVER_H by OVER_W over a pixel, are read for each pixel.
+// Backward, an invocation takes a block of the input as large as the strides, or some beside each other. Its
+// pixels share what they read: the windows FIRST_H .. LAST_H, say, counted from the block's first, of which
+// each pixel is in some. Windows of an adaptive pool, at most OVER_H by OVER_W over a pixel, are read for
+// each pixel.
 #if GLOBAL || defined(OVER_H)
 #ifndef OVER_H
 #define OVER_H 1
@@ -103,12 +109,12 @@ int window_at(uint at, int u, uint size, uint out_size) // out_size: there is no
 #define WINDOW_W(block, u) window_at(block, u, GRID_W, out_w)
 #define REACHES(u, v, a, b) true
 #else
-const int BLOCK_H = STRIDE_H, BLOCK_W = STRIDE_W;
+const int BLOCK_H = BLOCKS_H * STRIDE_H, BLOCK_W = BLOCKS_W * STRIDE_W;
 const int FIRST_H = 1 - (KERNEL_H - PAD_H + STRIDE_H - 1) / STRIDE_H;
 const int FIRST_W = 1 - (KERNEL_W - PAD_W + STRIDE_W - 1) / STRIDE_W;
 const int LAST_H = (BLOCK_H - 1 + PAD_H) / STRIDE_H, LAST_W = (BLOCK_W - 1 + PAD_W) / STRIDE_W;
-#define WINDOW_H(block, u) (int(block) + u)
-#define WINDOW_W(block, u) (int(block) + u)
+#define WINDOW_H(block, u) (int(block) * BLOCKS_H + u)
+#define WINDOW_W(block, u) (int(block) * BLOCKS_W + u)
 bool reaches(int tap, int kernel) { return tap >= 0 && tap < kernel; }
 #define REACHES(u, v, a, b)                                                                                  \
     (reaches(a + PAD_H - u * STRIDE_H, KERNEL_H) && reaches(b + PAD_W - v * STRIDE_W, KERNEL_W))

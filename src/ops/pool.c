@@ -23,7 +23,11 @@ const strata_field pool_adaptive_fields[] = {
 
 enum {
     MOST_TAPS = 64,         /* of a window, and pixels of a block, that are written out */
-    MOST_STORES = 4,        /* that an invocation writes out lane by lane */
+    MOST_STRIP = 4,         /* outputs of an invocation that share what they read */
+    MOST_STORES = 8,        /* that an invocation writes out lane by lane: more take long to compile */
+    MOST_BY_ADDRESS = 16,   /* of stores by address */
+    MOST_SUBGROUPS = 16,    /* of a workgroup: a driver takes time for each workgroup */
+    LEAST_GROUPS = 64,      /* workgroups that keep all cores busy */
     MUCH_STORED = 128 << 10 /* floats, from which on such stores make up for the time to compile them */
 };
 
@@ -33,29 +37,44 @@ typedef struct pool_grid {
     strata_shape shape;
     uint32_t taps[2], over[2]; /* of a window, and of an adaptive pool: windows over a pixel; at most */
     bool written, global;
-    uint32_t lanes, each; /* 0: the driver's own stores; else workgroups of so many, `each` times over */
+    uint32_t lanes, each; /* 0: the driver's own stores; else subgroups of so many, `each` times over */
+    uint32_t subgroups;   /* of a workgroup */
 } pool_grid;
 
 static bool any_half(const strata_node *n) { return n->in[0]->half || n->out->half; }
 
-/* The stores of shaders/lane_stores.glsl want whole workgroups, in a backward pass whole blocks and a
- * workgroup on one line of them. They pay with the widest vectors: at 256 bits most take longer. */
+static uint32_t most_stores(const strata_caps *caps)
+{
+    return strata_by_address(caps) ? MOST_BY_ADDRESS : MOST_STORES;
+}
+
+/* The stores of shaders/lane_stores.glsl want whole subgroups, in a backward pass whole blocks and a
+ * subgroup on one line of them. They pay with the widest vectors: at 256 bits most take longer. */
 static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass *p)
 {
     const bool back = p->pass == STRATA_BACKWARD;
     const strata_shape from = back ? p->node->in[0]->shape : g->shape;
     const uint32_t lanes = strata_store_lanes(caps), quads = strata_lanes(g->shape.c) / 4;
+    const uint32_t outputs = p->pass == STRATA_FORWARD && p->strips ? 2 : 1; /* at is one of them */
     const uint32_t stores = g->block[0] * g->block[1];
+    const uint32_t taps = back ? g->over[0] * g->over[1] : g->taps[0] * g->taps[1];
     const uint64_t groups = lanes ? strata_pixels(g->shape) * quads / lanes : 0;
-    if (lanes != 16 || !g->written || any_half(p->node) || stores > MOST_STORES) return;
+    g->lanes = 0;
+    if (lanes != 16 || !g->written || any_half(p->node) || stores > most_stores(caps)) return;
     if (strata_shape_floats(from) * (back ? 1 : stores) < MUCH_STORED ||
         strata_pixels(g->shape) * quads % lanes)
         return;
     if (stores > 1 && ((lanes % quads && quads % lanes) || (uint64_t)g->shape.w * quads % lanes ||
                        (back && (from.h % g->block[0] || from.w % g->block[1]))))
         return;
-    for (g->each = MOST_STORES / stores; groups % g->each;) g->each /= 2;
-    if (groups / g->each <= STRATA_MAX_GROUPS) g->lanes = lanes;
+    g->each = most_stores(caps) / (stores * outputs);
+    while (g->each > 1 && (groups % g->each || groups / g->each < LEAST_GROUPS || g->each * taps > MOST_TAPS))
+        g->each /= 2;
+    const uint64_t parts = groups / g->each; /* what a subgroup takes */
+    if (parts > STRATA_MAX_GROUPS) return;
+    g->lanes = lanes;
+    g->subgroups = MOST_SUBGROUPS;
+    while (g->subgroups > 1 && (parts % g->subgroups || parts / g->subgroups < LEAST_GROUPS)) g->subgroups--;
 }
 
 /* Of windows [floor(o in / out), ceil((o + 1) in / out)) the most taps. With in and out in each other's place
@@ -74,12 +93,35 @@ static uint32_t most_taps(uint32_t in, uint32_t out)
 static uint32_t strip_of(const strata_caps *caps, strata_shape out, const pool_grid *g, uint32_t stride)
 {
     const uint32_t lanes = strata_store_lanes(caps), quads = strata_lanes(out.c) / 4;
-    uint32_t strip = MOST_STORES;
+    uint32_t strip = MOST_STRIP;
     if (g->taps[0] <= stride) return 1;                     /* their windows share nothing */
     if (lanes && (uint64_t)out.w * quads % lanes) return 1; /* a workgroup would not stay on a line */
     while (strip > 1 && (out.h % strip || ((strip - 1) * stride + g->taps[0]) * g->taps[1] > MOST_TAPS))
         strip /= 2;
     return strip;
+}
+
+static void cut_grid(pool_grid *g, const strata_caps *caps, const pool_pass *p, uint32_t images)
+{
+    g->shape = p->pass == STRATA_BACKWARD ? p->node->in[0]->shape : p->node->out->shape;
+    g->shape.n = images;
+    g->shape.h = (g->shape.h + g->block[0] - 1) / g->block[0];
+    g->shape.w = (g->shape.w + g->block[1] - 1) / g->block[1];
+    choose_stores(g, caps, p);
+}
+
+/* Where windows overlap, blocks beside each other share what they read: an invocation takes as many as come
+ * out even. */
+static void join_blocks(pool_grid *g, const strata_caps *caps, strata_shape in, const pool_windows *w)
+{
+    const uint32_t quads = strata_lanes(in.c) / 4;
+    for (int turn = 0; turn < 4; turn++) {
+        const int i = 1 - turn % 2;
+        const uint32_t twice = 2 * g->block[i], size = i ? in.w : in.h;
+        if (w->kernel[i] <= w->stride[i] || size % twice) continue;
+        if (2 * g->block[0] * g->block[1] > most_stores(caps)) return;
+        if (i == 0 || size / twice * quads % g->lanes == 0) g->block[i] = twice;
+    }
 }
 
 static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t images)
@@ -99,22 +141,22 @@ static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t i
                 (uint64_t)g.taps[0] * g.taps[1] <= MOST_TAPS &&
                 (uint64_t)g.over[0] * g.over[1] * g.block[0] * g.block[1] <= MOST_TAPS;
     if (!g.written) g.block[0] = g.block[1] = 1;
-    g.shape = back ? in : out;
-    g.shape.n = images;
-    g.shape.h = (g.shape.h + g.block[0] - 1) / g.block[0];
-    g.shape.w = (g.shape.w + g.block[1] - 1) / g.block[1];
-    choose_stores(&g, caps, p);
+    cut_grid(&g, caps, p, images);
+    if (back && g.lanes && !w->adaptive) {
+        join_blocks(&g, caps, in, w);
+        cut_grid(&g, caps, p, images);
+    }
     return g;
 }
 
 typedef struct pool_defines {
-    char s[200];
+    char s[240];
 } pool_defines;
 
 static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, const pool_grid *g, bool texel)
 {
     const pool_windows *w = &p->windows;
-    char strip[24] = "", over[40] = "", window[120], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 16] = "";
+    char strip[40] = "", over[40] = "", window[120], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 32] = "";
     pool_defines d;
     if (g->global)
         snprintf(over, sizeof over, "GLOBAL=1 ");
@@ -133,9 +175,12 @@ static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, cons
                  strata_lanes(g->shape.c) / 4);
     if (p->pass != STRATA_BACKWARD && g->written && g->block[0] > 1)
         snprintf(strip, sizeof strip, " STRIP=%u", g->block[0]);
+    if (p->pass == STRATA_BACKWARD && g->written && !w->adaptive)
+        snprintf(strip, sizeof strip, " BLOCKS_H=%u BLOCKS_W=%u", g->block[0] / w->stride[0],
+                 g->block[1] / w->stride[1]);
     if (g->lanes) {
         const uint32_t n = strata_subgroup_defines(lanes, caps, true);
-        snprintf(lanes + n, sizeof lanes - n, " EACH=%u ", g->each);
+        snprintf(lanes + n, sizeof lanes - n, " SUBGROUPS=%u EACH=%u ", g->subgroups, g->each);
     }
     snprintf(d.s, sizeof d.s, "%s%s ADD_DX=%d%s%s%s", lanes, window,
              p->pass == STRATA_BACKWARD && p->node->add_in[0], texel ? " TEXEL=1" : "", grid, strip);
@@ -150,7 +195,7 @@ strata_status pool_launch(strata_stream *s, const strata_kernel *kernel, const p
     const pool_defines defines = defines_of(caps, p, &g, strata_texels(s, args, kernel));
     strata_launch how = { .pass = p->pass, .variant = "plain", .defines = defines.s };
     strata_grid(how.groups, (uint64_t)images * strata_image_quads(g.shape),
-                g.lanes ? g.lanes * g.each : STRATA_GROUP);
+                g.lanes ? g.lanes * g.each * g.subgroups : STRATA_GROUP);
     return strata_stream_launch(s, kernel, &how, args);
 }
 
