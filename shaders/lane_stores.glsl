@@ -27,9 +27,9 @@ uint same_bits(uint v, uint bits) // v, below 2^bits
 #ifdef BY_ADDRESS
     return v;
 #else
-    uint sum = 0;
-    [[unroll]] for (uint bit = 0; bit < bits; bit += DIGIT_BITS)
-        sum += digit[v >> bit & (1 << DIGIT_BITS) - 1] << bit;
+    uint sum = 0, digits = (bits + DIGIT_BITS - 1) / DIGIT_BITS; // one by one, or Mesa 22 does not unroll it
+    [[unroll]] for (uint d = 0; d < digits; d++)
+        sum += digit[v >> d * DIGIT_BITS & (1 << DIGIT_BITS) - 1] << d * DIGIT_BITS;
     return sum;
 #endif
 }
