@@ -210,6 +210,9 @@ static void test_lane_stores_of_pools(void **state)
     j.half = true;
     judge_pools(&j, pool_sizes[0]);
     close_smaller(&j);
+    j = smaller("group=128"); /* of 16 subgroups 8 have room in a workgroup */
+    judge_pools(&j, pool_sizes[0]);
+    close_smaller(&j);
 }
 
 static const char *const element_sizes[] = {

@@ -73,7 +73,7 @@ static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass
     const uint64_t parts = groups / g->each; /* what a subgroup takes */
     if (parts > STRATA_MAX_GROUPS) return;
     g->lanes = lanes;
-    g->subgroups = MOST_SUBGROUPS;
+    g->subgroups = caps->max_group < MOST_SUBGROUPS * lanes ? caps->max_group / lanes : MOST_SUBGROUPS;
     while (g->subgroups > 1 && (parts % g->subgroups || parts / g->subgroups < LEAST_GROUPS)) g->subgroups--;
 }
 
