@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
 # The operations again on other devices than the default one: subgroups of 4 and 16 (lavapipe), and with --full every
 # size of every row, and SwiftShader, a second driver with limits of its own.
-#   matrix.sh BUILD [128|512|--full]      the second: vectors of lavapipe in bits; none: both, --full: those and SwiftShader
+#   matrix.sh BUILD [128|512|--full]   vectors of lavapipe in bits; none: both; --full: those and SwiftShader
 set -euo pipefail
 build=$1
 what=${2:-}
-full=$what
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export VK_LAYER_SETTINGS_PATH=$here/sync.txt
-[ "$full" = --full ] || export STRATA_TEST_QUICK=1
+[ "$what" = --full ] || export STRATA_TEST_QUICK=1
 
 on() { # name, then the environment of the run
     local name=$1
     shift
     printf -- '---- %s\n' "$name"
     env "$@" "$build/test_rows"
-    [ "$full" != --full ] || env "$@" "$build/test_half"
+    [ "$what" != --full ] || env "$@" "$build/test_half"
 }
 
 # SwiftShader comes inside Debian's chromium-common package; it is unpacked beside the build, nothing is installed.
@@ -34,7 +33,7 @@ swiftshader() {
 
 [ "$what" = 512 ] || on 'lavapipe, subgroup 4' LP_NATIVE_VECTOR_WIDTH=128
 [ "$what" = 128 ] || on 'lavapipe, subgroup 16' LP_NATIVE_VECTOR_WIDTH=512
-if [ "$full" = --full ]; then
+if [ "$what" = --full ]; then
     build=$(cd "$build" && pwd)
     icd=$(swiftshader) || { echo 'matrix: SwiftShader could not be had (apt-get download chromium-common)' >&2; exit 1; }
     on SwiftShader VK_ICD_FILENAMES="$icd" VK_DRIVER_FILES="$icd"
