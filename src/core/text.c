@@ -29,17 +29,25 @@ void strata_text_append(strata_text *t, const char *s, size_t length)
     t->s[t->length] = '\0';
 }
 
+/* Most lines are short; a schedule or a path that a user gave may be of any length. */
 void strata_text_format(strata_text *t, const char *format, ...)
 {
-    char line[512];
+    char line[512], *all = line;
     va_list values;
     va_start(values, format);
-    int length = vsnprintf(line, sizeof line, format, values);
+    const int length = vsnprintf(line, sizeof line, format, values);
     va_end(values);
-    if (length < 0 || (size_t)length >= sizeof line)
-        t->failed = true; /* our own bug: lines here are short */
+    if (length >= (int)sizeof line) {
+        all = malloc((size_t)length + 1); /* not in place: the text itself may be among the values */
+        va_start(values, format);
+        if (all) vsnprintf(all, (size_t)length + 1, format, values);
+        va_end(values);
+    }
+    if (length < 0 || !all)
+        t->failed = true;
     else
-        strata_text_append(t, line, (size_t)length);
+        strata_text_append(t, all, (size_t)length);
+    if (all != line) free(all);
 }
 
 /* Bytes of the UTF-8 character that `s` begins with (RFC 3629: shortest form, no surrogates); 0: none. */

@@ -275,6 +275,8 @@ strata_status checkpoint_check(const run_folder *f, const strata_recipe *recipe,
     STRATA_GO(strata_recipe_open(&was));
     STRATA_GO(recipe_read(was, text, strlen(text), path));
     recipe_differences(&differences, was, recipe);
+    if (differences.failed)
+        STRATA_GO(strata_fail(STRATA_NO_MEMORY, "%s: no memory to compare recipes", path));
     if (differences.length)
         STRATA_GO(
             strata_fail(STRATA_BAD_ARG,

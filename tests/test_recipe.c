@@ -1,0 +1,88 @@
+/* Another recipe is told from the one that a run was begun with, however long its values are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "train/recipe.h"
+
+#define OK(call)                                                                                             \
+    do {                                                                                                     \
+        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
+    } while (0)
+
+/* A recipe with one key set. */
+static strata_recipe *with(const char *key, const char *value)
+{
+    strata_recipe *r;
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, key, value));
+    return r;
+}
+
+/* "1e-5,1e-5,...,LAST": rates of so many groups */
+static char *list_of(uint32_t n, const char *last)
+{
+    char *list = calloc(n, 8);
+    assert_non_null(list);
+    for (uint32_t i = 0; i + 1 < n; i++) strcat(list, "1e-5,");
+    return strcat(list, last);
+}
+
+static void lines_of_any_length_are_formatted(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 0, 1, 510, 511, 512, 513, 5000 };
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        const size_t n = lengths[i];
+        char *long_word = malloc(n + 1);
+        strata_text t = { 0 };
+        assert_non_null(long_word);
+        memset(long_word, 'a', n);
+        long_word[n] = '\0';
+        strata_text_format(&t, "<%s>%d", long_word, 7);
+        assert_false(t.failed);
+        assert_int_equal(t.length, n + 3);
+        assert_int_equal(strlen(t.s), n + 3);
+        assert_memory_equal(t.s + 1, long_word, n);
+        assert_string_equal(t.s + n + 1, ">7");
+        strata_text_format(&t, "%s", t.s); /* of itself */
+        assert_int_equal(t.length, 2 * (n + 3));
+        assert_memory_equal(t.s, t.s + n + 3, n + 3);
+        strata_text_free(&t);
+        free(long_word);
+    }
+}
+
+/* Layers' own rates make long values: one that differs at its end makes another run. */
+static void long_values_that_differ_are_told(void **state)
+{
+    (void)state;
+    char *a = list_of(120, "1e-3"), *b = list_of(120, "1e-2");
+    strata_recipe *was = with("lr", a), *is = with("lr", b);
+    strata_text differences = { 0 };
+    recipe_differences(&differences, was, was);
+    assert_int_equal(differences.length, 0);
+    recipe_differences(&differences, was, is);
+    assert_false(differences.failed);
+    assert_non_null(strstr(differences.s, "lr was '1e-5,"));
+    assert_non_null(strstr(differences.s, "1e-5,1e-2'"));
+    strata_text_free(&differences);
+    strata_recipe_close(was);
+    strata_recipe_close(is);
+    free(a);
+    free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_of_any_length_are_formatted),
+        cmocka_unit_test(long_values_that_differ_are_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
