@@ -1,4 +1,4 @@
-/* Another recipe is told from the one that a run was begun with, however long its values are. */
+/* A recipe comes back from its text as it was, whatever its values hold, and another one is told from it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,11 +78,49 @@ static void long_values_that_differ_are_told(void **state)
     free(b);
 }
 
+static void values_come_back_from_the_text(void **state)
+{
+    (void)state;
+    static const char *const values[] = { "/a b/\"c\"\\d", "/a\nb", "/a\n\n b\t", "/\x01\x1f\x7f",
+                                          "/\xc3\xa9" };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        strata_recipe *was = with("data", values[i]), *is;
+        strata_text text = { 0 };
+        recipe_text(&text, was);
+        assert_false(text.failed);
+        OK(strata_recipe_open(&is));
+        OK(recipe_read(is, text.s, text.length, "recipe.yaml"));
+        assert_string_equal(strata_recipe_get(is, "data"), values[i]);
+        strata_text_free(&text);
+        strata_recipe_close(was);
+        strata_recipe_close(is);
+    }
+}
+
+/* YAML holds nothing else: a run would end where its recipe is to be read again. */
+static void what_is_no_utf8_is_refused(void **state)
+{
+    (void)state;
+    static const char *const values[] = { "/d\xe9", "/\xc3", "/\xed\xa0\x80" };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        strata_recipe *r = with("data", values[i]);
+        assert_int_equal(recipe_place(r), STRATA_BAD_ARG);
+        assert_non_null(strstr(strata_message(), "--data"));
+        assert_non_null(strstr(strata_message(), "UTF-8"));
+        strata_recipe_close(r);
+    }
+    strata_recipe *r = with("data", "/\xc3\xa9");
+    OK(recipe_place(r));
+    strata_recipe_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_any_length_are_formatted),
         cmocka_unit_test(long_values_that_differ_are_told),
+        cmocka_unit_test(values_come_back_from_the_text),
+        cmocka_unit_test(what_is_no_utf8_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

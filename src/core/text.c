@@ -63,6 +63,13 @@ static size_t character(const unsigned char *s)
     return n;
 }
 
+bool strata_is_utf8(const char *s)
+{
+    size_t n = 1;
+    for (; *s && n; s += n) n = character((const unsigned char *)s);
+    return n != 0;
+}
+
 void strata_text_utf8(strata_text *t, const char *s)
 {
     while (*s) {

@@ -15,6 +15,7 @@ typedef struct strata_text {
 
 void strata_text_append(strata_text *t, const char *s, size_t length);
 void strata_text_format(strata_text *t, const char *format, ...) STRATA_FORMAT(2, 3);
+bool strata_is_utf8(const char *s);
 /* Append what JSON can hold: bytes of `s` that are not UTF-8 become "\xe9". */
 void strata_text_utf8(strata_text *t, const char *s);
 void strata_text_free(strata_text *t);

@@ -177,8 +177,12 @@ void recipe_text(strata_text *out, const strata_recipe *r)
         topic = rule->option.topic;
         strata_text_format(&t, "%s: \"", rule->option.key);
         for (const char *c = value; *c; c++) {
+            const unsigned char byte = (unsigned char)*c;
             if (*c == '"' || *c == '\\') strata_text_append(&t, "\\", 1);
-            strata_text_append(&t, c, 1);
+            if (byte < ' ' || byte == 0x7f) /* YAML would fold a line's end, and take no other */
+                strata_text_format(&t, "\\x%02x", (unsigned)byte);
+            else
+                strata_text_append(&t, c, 1);
         }
         strata_text_append(&t, "\"\n", 2);
     }

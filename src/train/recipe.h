@@ -20,7 +20,8 @@ strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const ch
 void recipe_differences(strata_text *out, const strata_recipe *was, const strata_recipe *is);
 
 /* Make the paths of a recipe absolute, so that the run goes on from any folder: those of data, labels,
- * weights of classes, model, init, save, shader-dir and of the schedule's file. */
+ * weights of classes, model, init, save, shader-dir and of the schedule's file.
+ * Errors: STRATA_BAD_ARG for a value that is no UTF-8, which recipe.yaml cannot hold. */
 strata_status recipe_place(strata_recipe *r);
 
 /* Can the recipe's `save` be written? Better said before a run than after it. Errors: STRATA_FILE. */

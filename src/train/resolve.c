@@ -116,6 +116,20 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* Else the run would end with its first checkpoint, and its folder be of no use. */
+static strata_status check_utf8(const strata_recipe *r)
+{
+    uint32_t n;
+    const strata_option *option = strata_options(&n);
+    for (uint32_t i = 0; i < n; i++) {
+        const char *value = strata_recipe_get(r, option[i].key);
+        if (strcmp(option[i].key, "run-dir") != 0 && !strata_is_utf8(value))
+            return strata_fail(STRATA_BAD_ARG, "--%s %s is not UTF-8, which is all that recipe.yaml can hold",
+                               option[i].key, value);
+    }
+    return STRATA_OK;
+}
+
 strata_status recipe_place(strata_recipe *r)
 {
     static const char *const files[][3] = { { "init" },
@@ -138,7 +152,7 @@ strata_status recipe_place(strata_recipe *r)
         STRATA_TRY(place(r, "model", 0));
     if (strncmp(schedule, csv, sizeof csv - 1) == 0 && schedule[sizeof csv - 1] != '/')
         STRATA_TRY(place(r, "schedule", sizeof csv - 1));
-    return STRATA_OK;
+    return check_utf8(r);
 }
 
 strata_status recipe_check_save(const strata_recipe *r)
