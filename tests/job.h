@@ -13,13 +13,9 @@
 #include <cmocka.h>
 
 #include "train/trainer.h"
+#include "ok.h"
 
 enum { BATCH = 6, SIDE = 8, STEPS = 6 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
 
 typedef struct job {
     strata_recipe *recipe;

@@ -15,12 +15,7 @@
 
 #include "core/random.h"
 #include "graph/plan.h"
-
-#define OK(e)                                                                                                \
-    do {                                                                                                     \
-        strata_status ok_status = (e);                                                                       \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
-    } while (0)
+#include "ok.h"
 
 typedef struct net {
     strata_graph *graph; /* owned */

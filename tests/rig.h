@@ -15,15 +15,10 @@
 
 #include "core/shape.h"
 #include "ops/device.h"
+#include "ok.h"
 #include "selftest.args.h" /* made from the shader by the build */
 
 enum { N = 1000 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        strata_status ok_status = (call);                                                                    \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                             \
-    } while (0)
 
 /* The call fails with this status and a message that holds this text. */
 #define FAILS(call, status, text)                                                                            \

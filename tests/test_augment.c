@@ -12,12 +12,7 @@
 #include <cmocka.h>
 
 #include "core/sample.h"
-
-#define OK(e)                                                                                                \
-    do {                                                                                                     \
-        strata_status ok_status = (e);                                                                       \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
-    } while (0)
+#include "ok.h"
 
 enum { N = 6, H = 5, W = 7 };
 

@@ -12,12 +12,7 @@
 
 #include "check/bench.h"
 #include "ops/conv2d.h"
-
-#define OK(e)                                                                                                \
-    do {                                                                                                     \
-        strata_status ok_status = (e);                                                                       \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #e, strata_message());                                \
-    } while (0)
+#include "ok.h"
 
 typedef struct slice_case {
     strata_row row;

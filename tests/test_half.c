@@ -12,12 +12,8 @@
 #include "add.args.h"
 #include "core/half.h"
 #include "judged.h"
+#include "ok.h"
 #include "sgd.args.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
 
 static strata_device *device, *reference;
 

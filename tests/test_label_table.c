@@ -10,11 +10,7 @@
 #include "core/file.h"
 #include "data/data.h"
 #include "folder.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
+#include "ok.h"
 
 static void write_text(const char *path, const char *text) { OK(strata_file_put(path, text, strlen(text))); }
 

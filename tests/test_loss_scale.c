@@ -14,11 +14,7 @@
 #include "train/lr_find.h"
 #include "train/rate_list.h"
 #include "train/trainer.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
+#include "ok.h"
 
 enum { BATCH = 8, SIDE = 8, GROUPS = 3, LOOK = 20 /* steps */ };
 

@@ -11,13 +11,9 @@
 #include <cmocka.h>
 
 #include "train/lr_find.h"
+#include "ok.h"
 
 enum { POINTS = 40 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
 
 static const char *device_name(void)
 {

@@ -9,12 +9,7 @@
 #include <cmocka.h>
 
 #include "model/model.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        strata_status ok_status = (call);                                                                    \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                             \
-    } while (0)
+#include "ok.h"
 
 static strata_device *device;
 

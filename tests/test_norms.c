@@ -13,12 +13,7 @@
 #include <cmocka.h>
 
 #include "check/bench.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        strata_status ok_status = (call);                                                                    \
-        if (ok_status != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                             \
-    } while (0)
+#include "ok.h"
 
 /* ---- One node on one device ------------------------------------------------------------------------------
  */

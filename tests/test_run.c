@@ -8,14 +8,10 @@
 
 #include "core/file.h"
 #include "folder.h"
+#include "ok.h"
 #include "strata/strata.h"
 
 enum { STEPS = 8 };
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
 
 typedef struct watch {
     uint64_t steps, stop_at; /* seen; 0: never */
