@@ -178,6 +178,14 @@ static strata_status is_run(bool *out, const char *path)
     return STRATA_OK;
 }
 
+/* Files that are no run are left alone, unless another process has just begun to make a run of them. */
+static strata_status check_other(const char *path, bool overwrite)
+{
+    STRATA_TRY(check_begun(path));
+    return strata_fail(STRATA_BAD_ARG, "--run-dir %s holds files and no run%s: name another", path,
+                       overwrite ? ", which is all that --overwrite replaces" : "");
+}
+
 strata_status folder_check(const strata_recipe *r)
 {
     const char *path = strata_recipe_get(r, "run-dir");
@@ -189,10 +197,7 @@ strata_status folder_check(const strata_recipe *r)
     const bool overwrite = recipe_flag(r, "overwrite");
     bool run = false;
     STRATA_TRY(is_run(&run, path));
-    if (!run) STRATA_TRY(check_begun(path));
-    if (!run)
-        return strata_fail(STRATA_BAD_ARG, "--run-dir %s holds files and no run%s: name another", path,
-                           overwrite ? ", which is all that --overwrite replaces" : "");
+    if (!run) return check_other(path, overwrite);
     STRATA_TRY(check_lock(path));
     if (overwrite) return strata_folder_check(path);
     return strata_fail(STRATA_BAD_ARG,
