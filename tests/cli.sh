@@ -126,7 +126,11 @@ expect 4 "cannot write all of half.csv: File too large" bash -c 'trap "" XFSZ; u
   rates --steps 5000 --csv half.csv
 absent half.csv
 expect 4 "nowhere/rates.png" "$strata" rates --steps 50 --plot nowhere/rates.png
-expect 4 "cannot write .: wanted a regular file" "$strata" rates --steps 50 --plot .
+mkdir folder.png
+expect 4 "cannot write folder.png: wanted a regular file" "$strata" rates --steps 50 --plot folder.png
+rmdir folder.png
+expect 0 "" "$strata" rates --steps 50 --plot RATES.PNG
+is_png RATES.PNG
 
 # ---- Data sets that are made ----
 expect 0 "" "$strata" data digits --help
@@ -303,6 +307,14 @@ expect 4 "cannot create nowhere/w.safetensors: No such file" "$strata" convert n
 expect 4 "cannot create nowhere/grid.png: No such file" "$strata" data show nodata --out nowhere/grid.png
 expect 4 "cannot create nowhere/find.png: No such file" "$strata" lr-find nodata --plot nowhere/find.png
 expect 4 "cannot create nowhere/r.png: No such file" "$strata" rates --steps 50 --csv kept.csv --plot nowhere/r.png
+# A picture is a PNG, whatever its name: the name of another kind is refused.
+for name in x.jpg x x.png/ .png; do
+  refusal="wants a name that ends in .png, which is what is written, got '$name'$"
+  expect 2 "^strata: --out $refusal" "$strata" data show nodata --out $name
+  expect 2 "^strata: --plot $refusal" "$strata" lr-find nodata --csv kept.csv --plot $name
+  expect 2 "^strata: --plot $refusal" "$strata" rates --steps 50 --csv kept.csv --plot $name
+  absent $name
+done
 absent kept.csv nowhere
 expect 4 "cannot make folder tiny.yaml/digits: tiny.yaml is a file" "$strata" data digits tiny.yaml/digits nofolder
 expect 4 "cannot write /dev/full: wanted a regular file" "$strata" train digits --device cpu --model tiny.yaml --save /dev/full

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -272,6 +273,19 @@ strata_status cli_number(uint32_t *out, const cli_arguments *a, const char *key,
                         text);
     *out = (uint32_t)v;
     return STRATA_OK;
+}
+
+strata_status cli_picture_path(const char **out, const cli_arguments *a, const char *key)
+{
+    static const char ending[] = ".png";
+    const char *path = cli_option_given(a, key);
+    const size_t n = path ? strlen(path) : 0, k = sizeof ending - 1;
+    *out = path;
+    if (!path) return STRATA_OK;
+    if (n <= k || strcasecmp(path + n - k, ending) != 0)
+        return cli_fail(STRATA_BAD_ARG,
+                        "--%s wants a name that ends in .png, which is what is written, got '%s'", key, path);
+    return strata_file_check(path);
 }
 
 strata_status cli_weights_path(char **path, const char *word)

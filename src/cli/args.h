@@ -65,6 +65,10 @@ bool cli_takes_key(const cli_command *command, const char *key);
 strata_status cli_number(uint32_t *out, const cli_arguments *a, const char *key, uint32_t fallback,
                          uint32_t high);
 
+/* Where a picture goes that an own option asks for, a PNG; NULL: it was not given. Asked before long work.
+ * Errors: STRATA_BAD_ARG where the name ends otherwise, those of strata_file_check. */
+strata_status cli_picture_path(const char **out, const cli_arguments *a, const char *key);
+
 /* The weights file that a word means: of a run's folder its best or last, which is told.
  * Owner: caller; free(). Errors: those of strata_weights_path. */
 strata_status cli_weights_path(char **path, const char *word);

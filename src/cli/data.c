@@ -216,9 +216,10 @@ const cli_command cli_data_cache = {
 
 static strata_status run_show(cli_arguments *a)
 {
-    const char *out = cli_option_given(a, "out");
+    const char *out;
     uint32_t images;
     STRATA_TRY(cli_number(&images, a, "images", 64, 1024));
+    STRATA_TRY(cli_picture_path(&out, a, "out"));
     if (!out) return cli_fail(STRATA_BAD_ARG, "strata data show wants --out FILE.png");
     STRATA_TRY(strata_recipe_show(a->word[0], a->recipe, out, images));
     cli_note("%s", out);

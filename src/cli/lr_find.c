@@ -66,12 +66,12 @@ static strata_status run(cli_arguments *a)
     const char *path = cli_option_given(a, "csv");
     report r = { 0 };
     strata_lr_find_config config = { .per_group = cli_option_given(a, "per-group") != NULL,
-                                     .to_the_end = cli_option_given(a, "to-the-end") != NULL,
-                                     .picture = cli_option_given(a, "plot") };
+                                     .to_the_end = cli_option_given(a, "to-the-end") != NULL };
     STRATA_TRY(cli_check_output());
     STRATA_TRY(rate(&config.low, a, "low"));
     STRATA_TRY(rate(&config.high, a, "high"));
     STRATA_TRY(cli_number(&config.steps, a, "points", 100, 1000000));
+    STRATA_TRY(cli_picture_path(&config.picture, a, "plot"));
     if (a->n_words) STRATA_TRY(strata_recipe_set(a->recipe, "data", a->word[0]));
     if (!*strata_recipe_get(a->recipe, "data"))
         return cli_fail(STRATA_BAD_ARG, "strata lr-find wants DATA: builtin:digits, or a folder");

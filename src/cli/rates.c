@@ -91,14 +91,14 @@ static strata_status run(cli_arguments *a)
 {
     uint64_t steps;
     uint32_t per_epoch;
-    const char *path = cli_option_given(a, "csv"), *picture = cli_option_given(a, "plot");
+    const char *path = cli_option_given(a, "csv"), *picture;
     sheet s = { .file = stdout };
+    STRATA_TRY(cli_picture_path(&picture, a, "plot"));
     STRATA_TRY(count(a, &steps, &per_epoch));
     if (path || !picture) STRATA_TRY(check_rows(steps));
     const bool to_file = path && strcmp(path, "-") != 0;
     /* What is wrong is said before anything is written. */
     STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));
-    if (picture) STRATA_TRY(strata_file_check(picture));
     if (to_file) s.file = fopen(path, "w");
     if (picture && !path) s.file = NULL;
     if (to_file && !s.file) return cli_fail(STRATA_FILE, "cannot write %s: %s", path, strerror(errno));
