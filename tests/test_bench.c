@@ -1,5 +1,7 @@
 /* The figures of a bench: that each time belongs to its launch, and that work is what the shapes say. */
 #include <math.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #include "rig.h"
 
@@ -335,6 +337,39 @@ static void wrong_names_are_told_before_the_rounds(void **state)
     strata_recipe_close(r);
 }
 
+static volatile int stopped;
+static void stop(int number) { stopped = number; }
+
+/* A signal in the first step, which may compile for minutes, ends the bench with that step. By the processor
+ * time of the reference, whose steps are alike. */
+static void a_signal_ends_it_with_its_step(void **state)
+{
+    (void)state;
+    strata_recipe *r = NULL;
+    const strata_bench *b = NULL;
+    strata_bench_config config = { .h = 16, .w = 16, .c = 1, .steps = 2 };
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "device", "cpu"));
+    OK(strata_recipe_set(r, "model", "small-cnn"));
+    OK(strata_recipe_set(r, "batch", "64"));
+    config.recipe = r;
+    OK(strata_bench_open(&b, &config));
+    const double step = b->cpu_s;
+    strata_bench_close(b);
+    signal(SIGPROF, stop);
+    assert_true(step > 0.02); /* longer than what is around it, and than the timer's tick */
+    const struct itimerval half = { .it_value = { (time_t)(step / 2),
+                                                  (suseconds_t)(1e6 * fmod(step / 2, 1)) } };
+    config.interrupt = &stopped;
+    const double from = strata_process_time();
+    assert_int_equal(setitimer(ITIMER_PROF, &half, NULL), 0);
+    assert_int_equal(strata_bench_open(&b, &config), STRATA_INTERRUPTED);
+    assert_int_equal(stopped, SIGPROF);
+    if (strata_process_time() - from > 2.5 * step)
+        fail_msg("it took the time of %.1f steps", (strata_process_time() - from) / step);
+    strata_recipe_close(r);
+}
+
 /* A step in three parts is the work of a whole one, in three times its launches, but one update. */
 static void micro_batches_add_up(void **state)
 {
@@ -395,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_share_is_none_below_zero),
         cmocka_unit_test(a_share_is_of_the_least_step),
         cmocka_unit_test(wrong_names_are_told_before_the_rounds),
+        cmocka_unit_test(a_signal_ends_it_with_its_step),
         cmocka_unit_test(micro_batches_add_up),
         cmocka_unit_test(least_memory_is_what_lives_at_once),
     };

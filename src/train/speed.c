@@ -30,6 +30,13 @@ typedef struct bench_inside {
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for a bench"); }
 
+/* Asked before each step: the first ones compile kernels, and take minutes where drivers are slow. */
+static strata_status check_interrupt(const bench_inside *b)
+{
+    if (!b->interrupt || !*b->interrupt) return STRATA_OK;
+    return strata_fail(STRATA_INTERRUPTED, "the bench was interrupted");
+}
+
 /* ---- Steps -------------------------------------------------------------------------------------- */
 
 /* Fill a ring's slot while it is new. A loader thread does this beside a run's steps; the slots keep what was
@@ -65,7 +72,10 @@ static strata_status one_step(bench_inside *b)
 static strata_status train(bench_inside *b, uint32_t steps)
 {
     trainer_result result;
-    for (uint32_t i = 0; i < steps; i++) STRATA_TRY(one_step(b));
+    for (uint32_t i = 0; i < steps; i++) {
+        STRATA_TRY(check_interrupt(b));
+        STRATA_TRY(one_step(b));
+    }
     for (bool got = true; got;) STRATA_TRY(trainer_take(b->trainer, true, &result, &got));
     return STRATA_OK;
 }
@@ -79,6 +89,7 @@ static strata_status infer(bench_inside *b, uint32_t batches)
     STRATA_TRY(engine_evaluate_ring(e));
     for (uint32_t i = 0; i < batches * parts; i++) {
         void *in;
+        STRATA_TRY(check_interrupt(b));
         STRATA_TRY(strata_ring_begin(e->evaluate, &in));
         do STRATA_TRY(strata_ring_result(e->evaluate, false, &number, &bytes));
         while (bytes);
@@ -89,6 +100,13 @@ static strata_status infer(bench_inside *b, uint32_t batches)
     do STRATA_TRY(strata_ring_result(e->evaluate, true, &number, &bytes));
     while (bytes);
     return STRATA_OK;
+}
+
+/* A step or a batch with the time of each launch. */
+static strata_status launches(bench_inside *b, uint32_t round, bool training, double *sum)
+{
+    STRATA_TRY(check_interrupt(b));
+    return speed_table_round(&b->table, round, training, sum);
 }
 
 /* Some steps as in a run, then one with the time of each launch; so in turn, that both meet the same
@@ -103,13 +121,11 @@ static strata_status rounds(bench_inside *b, bool training, double *step, double
     const uint32_t each = (s->steps + n - 1) / n;
     *least = INFINITY;
     for (uint32_t i = 0; i < n; i++) {
-        if (b->interrupt && *b->interrupt)
-            return strata_fail(STRATA_INTERRUPTED, "the bench was interrupted");
         const double from = strata_now(), cpu_from = strata_process_time();
         STRATA_TRY(training ? train(b, each) : infer(b, each));
         wall[i] = (strata_now() - from) / each;
         busy[i] = (strata_process_time() - cpu_from) / each;
-        STRATA_TRY(speed_table_round(&b->table, i, training, &sum));
+        STRATA_TRY(launches(b, i, training, &sum));
         *least = fmin(*least, b->table.processor ? busy[i] : wall[i]);
     }
     *step = strata_median(wall, n);
@@ -186,14 +202,15 @@ static strata_status measure(bench_inside *b)
     strata_bench *s = &b->shown;
     double least, least_infer, sum;
     STRATA_TRY(train(b, STRATA_RING_SLOTS)); /* every slot is filled, and memory touched */
-    STRATA_TRY(speed_table_round(&b->table, SPEED_ROUNDS - 1, true, &sum));
+    STRATA_TRY(launches(b, SPEED_ROUNDS - 1, true, &sum));
     STRATA_TRY(infer(b, 1));
-    STRATA_TRY(speed_table_round(&b->table, SPEED_ROUNDS - 1, false, &sum));
+    STRATA_TRY(launches(b, SPEED_ROUNDS - 1, false, &sum));
     b->host = 0;
     const uint64_t before = b->host_steps;
     STRATA_TRY(rounds(b, true, &s->train_s, &s->cpu_s, &least));
     s->host_s = b->host / (double)(b->host_steps - before);
     STRATA_TRY(rounds(b, false, &s->infer_s, &s->infer_cpu_s, &least_infer));
+    STRATA_TRY(check_interrupt(b));
     STRATA_TRY(strata_device_measure(&s->limits, b->device, s->processor_time));
     speed_table_end(&b->table, (s->steps + AHEAD - 1) / AHEAD, &s->limits);
     for (uint32_t i = 0; i < b->table.n; i++)
