@@ -5,6 +5,7 @@
 
 #include "rate_case.h"
 #include "rates/bleed.h"
+#include "rates/schedule.h"
 
 enum { MOST = 12, ROUNDS = 60 };
 
@@ -241,6 +242,61 @@ static void restarts_end_where_asked(void **state)
     strata_rates_close(r);
 }
 
+/* At most two keys are at an end of their range, the others as they are where none is given. */
+static void put_ends(schedule_use *use, const schedule *kind, const uint32_t key[2], uint32_t which)
+{
+    *use = (schedule_use) { .kind = kind };
+    for (uint32_t k = 0; k < SCHEDULE_VALUES; k++) use->value[k] = kind->keys[k].fallback;
+    for (int i = 0; i < 2; i++) {
+        const schedule_key *k = &kind->keys[key[i]];
+        if (k->kind == KEY_NUMBER) use->value[key[i]] = which >> i & 1 ? k->high : k->low;
+    }
+}
+
+/* A share of a rate at least 0, and momentum in [0, 1): at each step, the last, and those behind it. Only
+ * growing by a factor at each step may pass what a double holds. */
+static void check_curve(const schedule_use *use, uint64_t steps)
+{
+    const double gamma = schedule_value(use, "gamma", 1);
+    for (uint64_t i = 0; i <= steps + 2; i++)
+        for (uint32_t g = 0; g < 3; g++) {
+            const schedule_place where = { .step = i, .steps = steps, .group = g, .n_groups = 3, .now = i };
+            const schedule_point p = schedule_at(use, &where);
+            if (!(p.scale >= 0) || (!isfinite(p.scale) && !(gamma > 1)))
+                fail_msg("%s, %d steps: %g at step %d", use->kind->name, (int)steps, p.scale, (int)i);
+            assert_true(isnan(p.momentum) || (p.momentum >= 0 && p.momentum < 1));
+        }
+}
+
+static void curves_are_numbers_at_the_ends_of_their_keys(void **state)
+{
+    (void)state;
+    static const uint64_t lengths[] = { 1, 2, 3, 7, 100 };
+    for (uint32_t kind = 0; kind < n_schedules; kind++)
+        for (uint32_t a = 0; a < SCHEDULE_VALUES; a++)
+            for (uint32_t b = a; b < SCHEDULE_VALUES; b++)
+                for (uint32_t which = 0; which < 4; which++)
+                    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+                        schedule_use use;
+                        put_ends(&use, &schedules[kind], (const uint32_t[]) { a, b }, which);
+                        check_curve(&use, lengths[n]);
+                    }
+}
+
+/* Cycles that are too short for a double still count for the decay. */
+static void vanishing_cycles_count(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    double lr[4];
+    c.schedule = "sgdr,cycles=64,mult=1e6,decay=0.5";
+    strata_rates *r = open_rates(&c);
+    strata_rates_at(r, 50, lr, NULL);
+    const double first = 100 / 1e6; /* where the last of them begins, to a millionth of itself */
+    close_to(ldexp(lr[3], 63), (1 + cos(acos(-1) * (50 - first) / (100 - first))) / 2, "the last cycle");
+    strata_rates_close(r);
+}
+
 /* ---- Reduce-on-plateau ------------------------------------------------------------------------- */
 
 typedef struct reducer {
@@ -319,10 +375,16 @@ static void plateaus_as_torch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(budgets_are_met),           cmocka_unit_test(ramps_as_their_formulas),
-        cmocka_unit_test(anchors_and_exemptions),    cmocka_unit_test(decays_have_floors),
-        cmocka_unit_test(freeze_out_as_its_formula), cmocka_unit_test(momentum_stays_where_asked),
-        cmocka_unit_test(restarts_end_where_asked),  cmocka_unit_test(plateaus_as_torch),
+        cmocka_unit_test(budgets_are_met),
+        cmocka_unit_test(ramps_as_their_formulas),
+        cmocka_unit_test(anchors_and_exemptions),
+        cmocka_unit_test(decays_have_floors),
+        cmocka_unit_test(freeze_out_as_its_formula),
+        cmocka_unit_test(momentum_stays_where_asked),
+        cmocka_unit_test(restarts_end_where_asked),
+        cmocka_unit_test(plateaus_as_torch),
+        cmocka_unit_test(vanishing_cycles_count),
+        cmocka_unit_test(curves_are_numbers_at_the_ends_of_their_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,7 +105,9 @@ static schedule_point sgdr(const schedule_use *use, const schedule_place *where)
 {
     const double *v = use->value, n = (double)where->steps, i = (double)where->step, mult = v[MULT];
     const bool filling = v[LENGTH] == 0;
-    const double cycles = floor(v[CYCLES]);
+    double cycles = floor(v[CYCLES]), gone = 0;
+    /* Of cycles that grow beyond what a double holds the first have no length. */
+    for (; filling && !isfinite(cycle_start(1, mult, cycles)); gone++) cycles--;
     double length = filling ? n / cycle_start(1, mult, cycles) : schedule_steps(v[LENGTH], where->steps);
     if (length < 1 && !filling) length = 1;
     double c = floor(mult > 1 ? log1p(i * (mult - 1) / length) / log(mult) : i / length);
@@ -114,7 +116,7 @@ static schedule_point sgdr(const schedule_use *use, const schedule_place *where)
     while (cycle_start(length, mult, c + 1) <= i) c++;
     if (filling && c >= cycles) c = cycles - 1;
     const double start = cycle_start(length, mult, c), p = (i - start) / (length * pow(mult, c));
-    return only(pow(v[SGDR_DECAY], c) * cosine_between(1, v[SGDR_END], p));
+    return only(pow(v[SGDR_DECAY], gone + c) * cosine_between(1, v[SGDR_END], p));
 }
 
 /* fastai v2's fit_flat_cos: flat, then a cosine from pct on. */
@@ -171,7 +173,7 @@ static schedule_point slanted_triangular(const schedule_use *use, const schedule
     const double fraction = use->value[0], ratio = use->value[1], n = (double)where->steps,
                  t = (double)where->step, cut = floor(n * fraction);
     double p;
-    if (t < cut)
+    if (t < cut || fraction >= 1) /* behind a curve that only rises it stays */
         p = t / cut;
     else if (cut > 0)
         p = 1 - (t - cut) / (cut * (1 / fraction - 1));
