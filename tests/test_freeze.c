@@ -376,6 +376,31 @@ static void rows_are_what_was_asked_for(void **state)
             "--decay-by base wants --opt adamw");
 }
 
+/* Rates that a float can hardly hold, or not at all: their weights shrink by the base rate all the same. */
+static void base_decay_of_the_smallest_rates(void **state)
+{
+    (void)state;
+    job j;
+    open_job(&j, (const char *const[]) { "lr", "1e-60,1e-42,1e-2", "decay-by", "base", "weight-decay", "0.5",
+                                         NULL });
+    const strata_model *m = trainer_model(j.trainer);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *param = m->graph->param[i];
+        const uint64_t n = strata_param_count(param);
+        float *was = malloc(n * sizeof *was), *is = malloc(n * sizeof *is);
+        assert_true(was && is);
+        if (!param->running && m->group_of_row[param->row] < 2) {
+            OK(strata_plan_read_param(j.trainer->main.plan, param, was, false));
+            step(&j, i);
+            OK(strata_plan_read_param(j.trainer->main.plan, param, is, false));
+            for (uint64_t k = 0; k < n; k++) assert_float_equal(is[k], was[k] * 0.995f, 1e-6f);
+        }
+        free(was);
+        free(is);
+    }
+    close_job(&j);
+}
+
 /* Norm parameters and biases with decays of their own; not where another option leaves them out. */
 static void decays_of_their_own(void **state)
 {
@@ -440,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_prefix_is_recorded_once),
         cmocka_unit_test(tables_train_the_same_bits),
         cmocka_unit_test(rows_are_what_was_asked_for),
+        cmocka_unit_test(base_decay_of_the_smallest_rates),
         cmocka_unit_test(decays_of_their_own),
         cmocka_unit_test(rows_of_trust_ratios),
     };

@@ -46,6 +46,8 @@ static double rate_of(const strata_trainer *t, const strata_param *param)
     return param->bias ? g->lr * t->rule.bias_rate : g->lr;
 }
 
+static const double LEAST_BASED = 1e-30; /* a rate whose quotient a float holds, and that moves no weight */
+
 /* AdamW's kernel shrinks by lr times the decay: for a decay by the base rate, the decay carries the quotient.
  */
 static double decay_of(const strata_trainer *t, const strata_param *param, double lr)
@@ -63,7 +65,9 @@ static strata_rate row_of(const strata_trainer *t, const strata_param *param)
     /* The corrections are of the betas as the kernel has them: 1 - 0.999f is 1.3e-5 off 1 - 0.999, and the
      * step with it if the correction is not off alike. */
     const float beta1 = (float)t->momentum, beta2 = r->beta2;
-    const double n = (double)t->row_steps[param->row], lr = rate_of(t, param), decay = decay_of(t, param, lr);
+    const double n = (double)t->row_steps[param->row], given = rate_of(t, param),
+                 lr = r->decay_by_base && given > 0 ? fmax(given, LEAST_BASED) : given,
+                 decay = decay_of(t, param, lr);
     if (!moves(t, t->group, param))
         return (strata_rate) { .beta2 = beta2, .correction1 = 1, .correction2 = 1 };
     return (strata_rate) {
