@@ -71,6 +71,39 @@ static void what_is_not_finite_stops_every_size(void **state)
     close_job(&j);
 }
 
+/* The variant that a pass of a layer runs by in the recordings of an engine. */
+static const char *variant_of(const engine *e, const char *label, strata_pass pass)
+{
+    const strata_recorded *r;
+    for (int part = 0; part < STRATA_PARTS; part++)
+        for (uint32_t s = 0; s < e->plan->part[part].n; s++)
+            for (uint32_t i = 0; (r = strata_stream_recorded(e->plan->part[part].segment[s], i)); i++)
+                if (r->pass == pass && strcmp(r->label, label) == 0) return r->variant;
+    return "none";
+}
+
+/* A run's record tells those of whole batches alone, and they may have been measured, or forced: whoever
+ * resumes it has no others. */
+static void smaller_batches_take_the_same_variants(void **state)
+{
+    (void)state;
+    static const strata_pass passes[] = { STRATA_FORWARD, STRATA_BACKWARD_X, STRATA_BACKWARD_W };
+    job j;
+    open_job(&j, (const char *const[]) { "variants", "conv2d=plain", NULL });
+    OK(strata_recipe_set(j.trainer->recipe, "variants", "")); /* as if main's were measured */
+    OK(trainer_expect(j.trainer, 4));
+    const strata_graph *g = trainer_model(j.trainer)->graph;
+    uint32_t compared = 0;
+    for (uint32_t k = 0; k < g->n_nodes; k++)
+        for (size_t i = 0; strcmp(g->node[k]->op->name, "conv2d") == 0 && i < 3; i++) {
+            const char *name = g->node[k]->name, *all = variant_of(&j.trainer->main, name, passes[i]);
+            compared += strcmp(all, "plain") == 0;
+            assert_string_equal(variant_of(&j.trainer->tail, name, passes[i]), all);
+        }
+    assert_true(compared > 2);
+    close_job(&j);
+}
+
 /* What kernels trust is checked before. */
 static void outside_values_are_checked(void **state)
 {
@@ -97,6 +130,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_result_is_lost),
         cmocka_unit_test(what_is_not_finite_stops_every_size),
+        cmocka_unit_test(smaller_batches_take_the_same_variants),
         cmocka_unit_test(outside_values_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,19 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
     return strata_model_open(out, &model);
 }
 
-/* The variants that are forced, and those that tuning chose for the tensors as they will be stored. */
+/* What the launches of a plan run by, as a resumed run is told by its record. */
+static void put_launches(strata_text *out, const strata_plan *p)
+{
+    const strata_recorded *r;
+    for (int part = 0; part < STRATA_PARTS; part++)
+        for (uint32_t s = 0; s < p->part[part].n; s++)
+            for (uint32_t i = 0; (r = strata_stream_recorded(p->part[part].segment[s], i)); i++)
+                strata_text_format(out, "%s%s:%s=%s", out->length ? "," : "", r->label ? r->label : "",
+                                   strata_pass_name(r->pass), r->variant ? r->variant : "");
+}
+
+/* The variants that are forced, and those that tuning chose for the tensors as they will be stored. A smaller
+ * last batch takes those of the others: the record of a run has no others for whoever resumes it. */
 static strata_status choose_variants(engine *e, const strata_recipe *r, const engine_config *c,
                                      const strata_plan_config *plan)
 {
@@ -41,7 +53,9 @@ static strata_status choose_variants(engine *e, const strata_recipe *r, const en
     strata_text_append(&e->given, forced, strlen(forced));
     if (e->given.failed) return strata_fail(STRATA_NO_MEMORY, "the list of variants");
     strata_text_append(&e->variants, e->given.s, e->given.length);
-    if (c->train && !recipe_is(r, "tune", "off")) {
+    if (c->share)
+        put_launches(&e->variants, c->share->plan);
+    else if (c->train && !recipe_is(r, "tune", "off")) {
         const strata_tune_config tune = { .train = true,
                                           .full = recipe_is(r, "tune", "full"),
                                           .forced = e->given.s };
