@@ -135,6 +135,47 @@ static void budgets_are_of_the_uniform_rate_too(void **state)
     strata_rates_close(r);
 }
 
+/* Of a group that is frozen the one rate would have moved nothing either. */
+static void budgets_leave_frozen_steps_out(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    rates_sum one[4], sum[4];
+    double total = 0, wanted = 0;
+    c.freeze_until = "stem=50%,layer1=20%";
+    strata_rates *r = open_rates(&c);
+    assert_int_equal(strata_rates_sum(r, one), STRATA_OK);
+    strata_rates_close(r);
+    c.lr = "1e-3:1";
+    c.bleed = "in,budget=total";
+    r = open_rates(&c);
+    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
+    strata_rates_close(r);
+    for (uint32_t g = 0; g < 4; g++) total += sum[g].mass, wanted += one[g].mass;
+    assert_true(fabs(total / wanted - 1) < 1e-12);
+    assert_int_equal(sum[0].still, 50);
+    assert_int_equal(sum[1].still, 20);
+}
+
+/* More steps than are looked at one by one. */
+static void sums_of_long_runs(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    rates_sum sum[2];
+    c.n_groups = 2;
+    c.steps = 20000000;
+    c.freeze_until = "stem=25%";
+    c.schedule = "linear";
+    strata_rates *r = open_rates(&c);
+    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
+    strata_rates_close(r);
+    assert_true(fabs((double)sum[0].still / 5e6 - 1) < 1e-5);
+    assert_true(fabs(sum[0].mass / (0.75 * 0.75 / 2 * 2e7) - 1) < 1e-5);
+    assert_true(fabs(sum[1].mass / 1e7 - 1) < 1e-6);
+    assert_true(fabs(sum[1].share / 2e7 - 1) < 1e-6);
+}
+
 /* Dividing by the geometric mean would raise the head 20-fold; it is held at M. */
 static void mean_anchor_never_passes_the_head(void **state)
 {
@@ -298,6 +339,8 @@ int main(void)
         cmocka_unit_test(cascades),
         cmocka_unit_test(budgets_match),
         cmocka_unit_test(budgets_are_of_the_uniform_rate_too),
+        cmocka_unit_test(budgets_leave_frozen_steps_out),
+        cmocka_unit_test(sums_of_long_runs),
         cmocka_unit_test(mean_anchor_never_passes_the_head),
         cmocka_unit_test(wrong_blends),
         cmocka_unit_test(groups_are_released),

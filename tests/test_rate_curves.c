@@ -76,6 +76,31 @@ static void phases_follow_one_another(void **state)
     strata_rates_close(r);
 }
 
+/* Shares and epochs come to whole steps, the nearest; a warm-up's share is of the run, as a phase's is. */
+static void lengths_are_rounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t first;
+    } some[] = { { "linear,for=12.6% then cosine", 13 },
+                 { "linear,for=12.4% then cosine", 12 },
+                 { "linear,for=0.26ep then cosine", 3 },
+                 { "linear,for=0.24ep then cosine", 2 } };
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        strata_rates_config c = defaults();
+        rates_phase p;
+        double peak[4];
+        c.schedule = some[i].text;
+        strata_rates *r = open_rates(&c);
+        assert_true(strata_rates_phase(r, 1, &p, peak));
+        if (p.first != some[i].first) fail_msg("%s: %d steps", some[i].text, (int)p.first);
+        strata_rates_close(r);
+    }
+    for (uint64_t i = 0; i < 20; i++)
+        close_to(rate("constant,for=20,warmup=10% then constant", i), i < 10 ? (double)i / 10 : 1, "warm-up");
+}
+
 /* The largest rates, and those of each phase; what a phase freezes is not among them. */
 static void phases_spread_rates(void **state)
 {
@@ -122,6 +147,10 @@ static void groups_have_schedules_of_their_own(void **state)
     close_to(lr[1], 0.2 * (0.5 + 0.5 * (1 + cos(acos(-1) / 4)) / 2), "layer1.0");
     close_to(lr[2] / lr[1], 1.5, "layer1.1");
     assert_true(lr[3] == 0.4 && momentum == 0.85); /* the peak; momentum is the head's */
+    strata_group_rate now[4];
+    strata_rates_look(r, 25, now, &momentum);
+    for (uint32_t g = 0; g < 4; g++) assert_true(now[g].lr == lr[g]);
+    assert_true(momentum == 0.85);
     strata_rates_close(r);
 }
 
@@ -130,7 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(curves_as_their_formulas),           cmocka_unit_test(three_phases_as_torch),
         cmocka_unit_test(phases_follow_one_another),          cmocka_unit_test(phases_spread_rates),
-        cmocka_unit_test(groups_have_schedules_of_their_own),
+        cmocka_unit_test(groups_have_schedules_of_their_own), cmocka_unit_test(lengths_are_rounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

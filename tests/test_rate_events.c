@@ -65,6 +65,74 @@ static void triggers_start_and_freezes_end(void **state)
     assert_true(bleed_is_done(&b, 1e-6, 100, 0.2) && !bleed_is_done(&b, 1e-6, 300, 0.2));
 }
 
+/* A plateau that begins later knows nothing of what was before it, and other schedules have none. */
+static void plateaus_begin_with_their_phase(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    c.schedule = "stem=linear,from=0.5; constant,for=50 then plateau,factor=0.5,patience=0";
+    strata_rates *r = open_rates(&c);
+    observe(r, 10, RATES_METRIC, 0, 1);
+    observe(r, 60, RATES_METRIC, 0, 3);
+    observe(r, 70, RATES_METRIC, 0, 2);
+    observe(r, 80, RATES_METRIC, 0, 2);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_true(strata_rates_reduced(r, i, 3) == (i < 80 ? 1 : 0.5));
+        assert_true(strata_rates_of(r, i, 3) == strata_rates_reduced(r, i, 3));
+        assert_true(strata_rates_reduced(r, i, 0) == 1);
+    }
+    strata_rates_close(r);
+}
+
+/* Looks at the weights: how often, of which groups, and when what they find opens a window. */
+static void looks_open_windows(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    c.lr = "1e-4:1";
+    c.bleed = "in,start=measured,p0=0.3,p1=0.5,every=0.026,times=2,settled=0.01";
+    c.freeze_until = "stem=25%";
+    strata_rates *r = open_rates(&c);
+    assert_int_equal(strata_rates_measure_every(r), 3); /* the nearest whole number of steps */
+    assert_true(strata_rates_measures(r, 5, 10, 1));
+    assert_false(strata_rates_measures(r, 10, 10, 1)); /* nothing happened between */
+    assert_false(strata_rates_measures(r, 20, 30, 0)); /* it was frozen at the first of them */
+    assert_false(strata_rates_measures(r, 24, 25, 0)); /* in all of them, though it learns from here on */
+    assert_true(strata_rates_measures(r, 25, 26, 0));
+    for (uint64_t i = 10; i < 40; i += 10) /* settled from the second on, but no window is before p0 */
+        assert_int_equal(strata_rates_measured(r, i, 1, 1e-3), STRATA_OK);
+    const rates_log *log = strata_rates_observed(r);
+    assert_int_equal(log->n, 4);
+    assert_true(log->event[3].kind == RATES_TRIGGER && log->event[3].step == 30 && log->event[3].group == 1);
+    assert_false(strata_rates_measures(r, 30, 40, 1)); /* it is open */
+    assert_true(strata_rates_measures(r, 30, 40, 2));
+    strata_rates_close(r);
+    c.schedule = "constant,for=20 then constant,for=10,freeze=2 then constant";
+    c.freeze_until = NULL;
+    r = open_rates(&c);
+    assert_true(strata_rates_measures(r, 10, 20, 0));
+    assert_false(strata_rates_measures(r, 10, 30, 0)); /* frozen at the end */
+    assert_true(strata_rates_measures(r, 10, 30, 2));
+    strata_rates_close(r);
+}
+
+/* By how much a group can still move: by its rate now, over the steps that are left. */
+static void groups_end_that_cannot_move(void **state)
+{
+    (void)state;
+    strata_rates_config c = defaults();
+    c.lr = "1e-4,1e-4,1e-4,1";
+    c.bleed = "in,p0=0.2,p1=0.4,ramp=linear,freeze-below=1e-2";
+    strata_rates *r = open_rates(&c);
+    assert_false(strata_rates_is_done(r, 10, 0, 1e6));  /* its window is not open */
+    assert_false(strata_rates_is_done(r, 60, 0, 0.39)); /* 40 steps of 1e-4 */
+    assert_true(strata_rates_is_done(r, 60, 0, 0.41));
+    assert_false(strata_rates_is_done(r, 100, 0, 1e6)); /* the run is over */
+    observe(r, 60, RATES_FREEZE, 0, 0.41);
+    assert_false(strata_rates_is_done(r, 61, 0, 0.41)); /* it is frozen */
+    strata_rates_close(r);
+}
+
 /* ---- Files and rules ------------------------------------------------------------------------ */
 
 static void refused_file(strata_rates_config *c, const char *path, const char *text, const char *message)
@@ -177,7 +245,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plateau_reduces),    cmocka_unit_test(triggers_start_and_freezes_end),
         cmocka_unit_test(files_are_followed), cmocka_unit_test(zeros_in_files_freeze),
-        cmocka_unit_test(rules_are_asked),
+        cmocka_unit_test(rules_are_asked),    cmocka_unit_test(plateaus_begin_with_their_phase),
+        cmocka_unit_test(looks_open_windows), cmocka_unit_test(groups_end_that_cannot_move),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
