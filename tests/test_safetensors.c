@@ -232,6 +232,31 @@ static void widens_every_half(void **state)
     free(values);
 }
 
+/* Doubles that no float holds are no weights: they are told, and not taken for infinite ones. */
+static void large_doubles_are_told(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        bool fits;
+    } some[] = { { 3.4e38, true }, { -3.5e38, false }, { 1e300, false }, { INFINITY, true }, { NAN, true } };
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        strata_weights_file *f;
+        float values[2];
+        const strata_stored wide = { .name = "wide",
+                                     .dtype = STRATA_DTYPE_F64,
+                                     .rank = 1,
+                                     .dim = { 2 },
+                                     .bytes = (double[]) { 1, some[i].value } };
+        assert_int_equal(strata_safetensors_write(path, &wide, 1, NULL, 0), STRATA_OK);
+        assert_int_equal(strata_weights_open(&f, path), STRATA_OK);
+        assert_int_equal(strata_weights_read_f32(f, f->tensor, values),
+                         some[i].fits ? STRATA_OK : STRATA_FILE);
+        if (!some[i].fits) assert_message("1 values of tensor 'wide' are too large for F32");
+        strata_weights_close(f);
+    }
+}
+
 static uint16_t narrowed(double value, strata_dtype dtype)
 {
     const float x = (float)value;
@@ -317,6 +342,7 @@ int main(void)
         cmocka_unit_test(keeps_every_rule),
         cmocka_unit_test(refuses_what_is_no_such_file),
         cmocka_unit_test(widens_every_half),
+        cmocka_unit_test(large_doubles_are_told),
         cmocka_unit_test(narrows_to_nearest),
         cmocka_unit_test(survives_damage),
     };

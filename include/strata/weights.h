@@ -33,7 +33,7 @@ typedef struct strata_converted {
  *   each   called for every tensor once the new file is there, in the order of the old one; may be NULL
  *   note   called for what was done to all of them ("prefix removed", "module."); may be NULL
  * Errors: STRATA_BAD_ARG for the dtype; STRATA_FILE naming the file, also where a value is too large for
- *         f16. */
+ *         the dtype. */
 STRATA_API strata_status strata_convert(const char *from, const char *to, const char *dtype,
                                         void (*each)(void *context, const strata_converted *c),
                                         void (*note)(void *context, const char *key, const char *value),

@@ -1,5 +1,6 @@
 #include "model/stored.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,13 +72,14 @@ static float from_bits(uint32_t bits)
     return value;
 }
 
-void strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n)
+uint64_t strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n)
 {
     const unsigned char *at = raw;
     const uint32_t size = strata_dtype_bytes(dtype);
+    uint64_t lost = 0;
     if (dtype == STRATA_DTYPE_F32) {
         if (n) memcpy(out, raw, (size_t)n * sizeof *out);
-        return;
+        return 0;
     }
     for (uint64_t i = 0; i < n; i++, at += size) {
         double wide;
@@ -85,11 +87,13 @@ void strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n)
         if (dtype == STRATA_DTYPE_F64) {
             memcpy(&wide, at, sizeof wide);
             out[i] = (float)wide;
+            lost += isinf(out[i]) && isfinite(wide);
         } else {
             memcpy(&narrow, at, sizeof narrow);
             out[i] = dtype == STRATA_DTYPE_F16 ? strata_from_half(narrow) : from_bits((uint32_t)narrow << 16);
         }
     }
+    return lost;
 }
 
 static uint16_t to_brain(uint32_t bits)

@@ -61,9 +61,11 @@ bool strata_stored_same_shape(const strata_stored *a, const strata_stored *b);
 /* Bytes of a tensor's elements; false where they do not fit 64 bits. */
 bool strata_stored_measure(uint64_t *bytes, const strata_stored *t);
 
-/* `n` elements of F64, F32, F16 or BF16 as f32; doubles are rounded to nearest.
- *   out [n]; raw [n] elements of `dtype` */
-void strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n);
+/* `n` elements of F64, F32, F16 or BF16 as f32; doubles are rounded to nearest, and what is too large becomes
+ * infinite.
+ *   out [n]; raw [n] elements of `dtype`
+ * Returns how many finite values became infinite. */
+uint64_t strata_widen(float *out, const void *raw, strata_dtype dtype, uint64_t n);
 
 /* `n` floats as F32, F16 or BF16, rounded to nearest, ties to even. What is too large becomes infinite, a NaN
  * stays one.

@@ -96,7 +96,10 @@ strata_status strata_weights_read_f32(strata_weights_file *f, const strata_store
     void *raw = malloc(t->n_bytes ? (size_t)t->n_bytes : 1);
     if (!raw) return strata_fail(STRATA_NO_MEMORY, "%s: tensor '%s'", f->path, t->name);
     STRATA_GO(strata_weights_read(f, t, raw));
-    strata_widen(out, raw, t->dtype, strata_stored_count(t));
+    const uint64_t lost = strata_widen(out, raw, t->dtype, strata_stored_count(t));
+    if (lost)
+        STRATA_GO(strata_fail(STRATA_FILE, "%s: %llu values of tensor '%s' are too large for F32", f->path,
+                              (unsigned long long)lost, t->name));
 done:
     free(raw);
     return status;

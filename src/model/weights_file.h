@@ -29,7 +29,7 @@ strata_status strata_weights_read(strata_weights_file *f, const strata_stored *t
 
 /* Read a tensor of F32, F16, BF16 or F64 as f32; doubles are rounded to nearest.
  *   out  [strata_stored_count(t)]
- * Errors: also STRATA_FILE for other dtypes. */
+ * Errors: also STRATA_FILE for other dtypes, and for doubles that are too large. */
 strata_status strata_weights_read_f32(strata_weights_file *f, const strata_stored *t, float *out);
 
 #endif
