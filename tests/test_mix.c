@@ -86,7 +86,8 @@ enum { BATCH = 16, LANES = 8, STORED = H * W };
 typedef struct room {
     uint8_t pixels[BATCH * STORED], others[BATCH * STORED];
     strata_sample samples[BATCH], other_samples[BATCH];
-    float targets[BATCH * LANES];
+    float targets[BATCH * LANES], weights[BATCH];
+    int32_t labels[BATCH];
 } room;
 
 static strata_batch batch_of(room *r)
@@ -94,6 +95,8 @@ static strata_batch batch_of(room *r)
     memset(r, 0xee, sizeof *r);
     return (strata_batch) { .pixels = r->pixels,
                             .samples = r->samples,
+                            .labels = r->labels,
+                            .weights = r->weights,
                             .targets = r->targets,
                             .others = r->others,
                             .other_samples = r->other_samples };
@@ -128,6 +131,8 @@ static void batches_are_mixed_as_drawn(void **state)
         assert_int_equal(whole.pixels[row * STORED + 5], own);
         assert_int_equal(whole.others[row * STORED + 5], other);
         assert_int_equal(whole.samples[row].image, own);
+        assert_int_equal(whole.labels[row], own % CLASSES);
+        assert_true(whole.weights[row] == 1);
         assert_int_equal(whole.other_samples[row].image, other);
         assert_int_equal(whole.other_samples[row].draw, STRATA_DRAW_PARTNER);
         assert_true(whole.samples[row].share == m.in_box);
