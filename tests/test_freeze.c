@@ -3,6 +3,9 @@
 #include <stdio.h>
 
 #include "job.h"
+
+#include "core/file.h"
+#include "folder.h"
 #include "strata/rates.h"
 
 enum { RELEASE = 4 };
@@ -183,6 +186,32 @@ static void statistics_hold_where_asked(void **state)
     char *after = range(&j, p->running);
     assert_memory_equal(before, after, p->running.bytes); /* all norms of this network are before its head */
     free(before), free(after);
+    close_job(&j);
+}
+
+/* A norm without gain and bias is of no group: it holds with the layers before it until they learn. */
+static void bare_norms_hold_with_the_prefix(void **state)
+{
+    (void)state;
+    static const char path[] = "bare.yaml", text[] = "name: bare\n"
+                                                     "layers:\n"
+                                                     "  - {op: conv2d, name: conv, out: 4, kernel: 3}\n"
+                                                     "  - {op: batch_norm, name: bn, affine: false}\n"
+                                                     "  - {op: flatten}\n"
+                                                     "  - {op: linear, name: fc, out: $classes}\n";
+    job j;
+    OK(strata_file_write(path, text, strlen(text)));
+    open_job(&j, (const char *const[]) { "model", path, "freeze-until", "conv=50%", "frozen-stats", "hold",
+                                         NULL });
+    const strata_plan *p = j.trainer->main.plan;
+    char *before = range(&j, p->running);
+    for (uint32_t i = 0; i < STEPS / 2; i++) step(&j, i);
+    char *held = range(&j, p->running);
+    step(&j, STEPS / 2);
+    char *moved_on = range(&j, p->running);
+    assert_memory_equal(before, held, p->running.bytes);
+    assert_memory_not_equal(held, moved_on, p->running.bytes);
+    free(before), free(held), free(moved_on);
     close_job(&j);
 }
 
@@ -459,6 +488,7 @@ int main(void)
         cmocka_unit_test(losses_are_those_of_rates_of_zero),
         cmocka_unit_test(resnets_learn_as_with_rates_of_zero),
         cmocka_unit_test(statistics_hold_where_asked),
+        cmocka_unit_test(bare_norms_hold_with_the_prefix),
         cmocka_unit_test(norms_learn_on_where_asked),
         cmocka_unit_test(exempt_norms_learn_at_the_uniform_rate),
         cmocka_unit_test(statistics_hold_behind_what_learns),
@@ -469,5 +499,5 @@ int main(void)
         cmocka_unit_test(decays_of_their_own),
         cmocka_unit_test(rows_of_trust_ratios),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }
