@@ -8,12 +8,8 @@
 
 #include <cmocka.h>
 
+#include "ok.h"
 #include "train/recipe.h"
-
-#define OK(call)                                                                                             \
-    do {                                                                                                     \
-        if ((call) != STRATA_OK) fail_msg("%s: %s", #call, strata_message());                                \
-    } while (0)
 
 /* A recipe with one key set. */
 static strata_recipe *with(const char *key, const char *value)
