@@ -223,9 +223,22 @@ sed 's/"valid-fraction":"0.4"/"valid-fractiox":"0.4"/' $of_run > before.safetens
 cmp -s before.safetensors $of_run && fail "no valid-fraction in the weights"
 expect 0 "" "$strata" evaluate before.safetensors twins --device cpu
 holds out '^part    of twins, drawn by .*; the weights do not say how in training: some may have been trained on$'
+# A run that begins with these weights tells where its draw is another, of the same classes.
+onward=("$strata" train twins --device cpu --model small-cnn --size 8 --batch 2 --steps 2 --run-dir onward --overwrite --init)
+other="^valid  drawn by seed 1, valid-fraction 0.5, valid-by path; for the weights of --init by $drawn: .* some may have been trained on$"
+expect 0 "$other" "${onward[@]}" $of_run --valid-fraction 0.5
+holds onward/log.txt "$other"
+for same in "$of_run --seed 7 --valid-fraction 0.4" "before.safetensors --valid-fraction 0.5"; do
+  expect 0 "^init  " "${onward[@]}" $same
+  ! grep '^valid  drawn' err || fail "told of --init $same"
+done
+mv twins/c twins/d
+expect 0 "^init  " "${onward[@]}" $of_run --valid-fraction 0.5 # other classes
+! grep '^valid  drawn' err || fail "told of another task's weights"
+mv twins/d twins/c
 expect 0 "" "$strata" evaluate run --device cpu # pictures/valid
 holds out '^part    the validation part of pictures$'
-rm -r byname bypath again parted
+rm -r byname bypath again parted onward
 mv twins/c twins/$'c\nd'
 expect 4 "twins: the name of the class 'c..' has a line break: name its folder anew" "$strata" train twins "${named[@]}" \
   --steps 2 --run-dir none

@@ -110,8 +110,9 @@ const cli_command cli_finetune = {
         "strata finetune DATA --init runs/NAME\n"
         "strata finetune DATA --init weights.pth --model resnet18 --epochs 6 --lr 1e-3 --write recipe.yaml",
     .text =
-        "Begins with the weights of a run or a file, says which of its tensors fit, and trains in two "
-        "phases, as fastai's fine_tune: --freeze-epochs with all groups but the last frozen, then all "
+        "Begins with the weights of a run or a file, says which of its tensors fit and if they may have been "
+        "trained on images that are now for validation, and trains in two phases, as fastai's fine_tune: "
+        "--freeze-epochs with all groups but the last frozen, then all "
         "groups, in one cycle at half of --lr [2e-3] for the last and 1/lr-mult of that for the first. It is "
         "nothing but a recipe: its keys are printed, and are in the run's recipe.yaml; norms of frozen "
         "groups are frozen too unless --train-frozen-bn is given. Without --model the network is that of the "

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "train/rate_list.h"
 #include "train/recipe.h"
+#include "train/source.h"
 
 static strata_status tell(const introduction *i, strata_event_kind kind, const char *format, ...)
     STRATA_FORMAT(3, 4);
@@ -34,6 +35,38 @@ static strata_status say(void *context, const char *line)
 {
     const introduction *i = context;
     return i->say(i->context, STRATA_EVENT_NOTE, line);
+}
+
+static bool same_classes(const weights_source *s, const strata_image_set *set)
+{
+    bool same = s->class_names && s->task.classes == set->classes;
+    for (uint32_t k = 0; same && k < set->classes; k++)
+        same = strcmp(s->class_names[k], set->class_names[k]) == 0;
+    return same;
+}
+
+/* Where seed and fraction part the images, weights of another draw may have seen what this run holds out: its
+ * scores would be too good. Weights do not keep which images they saw; of other classes they are another
+ * task's. */
+static strata_status introduce_draw(const introduction *i)
+{
+    const char *init = strata_recipe_get(i->recipe, "init");
+    const strata_data *d = i->data;
+    weights_source s;
+    if (!*init || !d->drawn || !d->valid.n) return STRATA_OK;
+    STRATA_TRY(source_open(&s, init, NULL));
+    strata_status status = STRATA_OK;
+    const char *draw = source_draw(&s.arena, i->recipe);
+    if (!draw)
+        status = strata_fail(STRATA_NO_MEMORY, "%s: no memory to tell how it was trained", init);
+    else if (*s.drawn && strcmp(draw, s.drawn) != 0 && same_classes(&s, &d->train))
+        status = note(
+            i,
+            "valid  drawn by %s; for the weights of --init by %s: if of the same pictures, some may "
+            "have been trained on",
+            draw, s.drawn);
+    source_close(&s);
+    return status;
 }
 
 /* What --init gave: a line in all, one for each tensor that is not as in the file, and details. */
@@ -114,6 +147,7 @@ strata_status introduce_run(const introduction *i)
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
                     plural(m->n_groups), m->scheme));
     STRATA_TRY(introduce_start(i));
+    STRATA_TRY(introduce_draw(i));
     STRATA_TRY(introduce_tuning(i));
     STRATA_TRY(note(i, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(i->trainer) / 1048576,
                     i->trainer->parts > 1 ? "; batch norm statistics are of a micro-batch" : ""));
