@@ -218,6 +218,17 @@ expect 2 "the file has \[24,1,3,3\]; its weights are of --model small-cnn, not o
 # The network is that of the weights, where they say it and nobody else does.
 expect 0 "^small-cnn, 3 groups" "$strata" rates --steps 3 --init small.safetensors
 "$strata" rates --steps 3 --init tiny.safetensors > out 2> err && fail "of a model in a file the file is known: $(cat err)"
+# What is no UTF-8 becomes U+FFFD in JSON: bytes alone, forms that are too long, half of a pair, beyond the last.
+for bytes in 'a\xff' 'a\xc3' 'a\xe0\x9f\xbf' 'a\xed\xa0\x80' 'a\xf0\x8f\xbf\xbf' 'a\xf4\x90\x80\x80'; do
+  name=$(bytes "$bytes").safetensors
+  cp tiny.safetensors "$name"
+  expect 0 "" "$strata" inspect "$name" --json
+  LC_ALL=C grep -qE '^.("file": "a(\\ufffd)+.safetensors"),$' out || fail "$bytes: $(head -1 out)"
+done
+name=$(bytes 'a\xc3\xa9\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xf0\x90\x80\x80\xf4\x8f\xbf\xbf').safetensors
+cp tiny.safetensors "$name"
+expect 0 "" "$strata" inspect "$name" --json
+LC_ALL=C grep -qF "\"$name\"" out || fail "UTF-8: $(head -1 out)"
 tuned=("$strata" finetune builtin:digits --device cpu --steps 3 --freeze-epochs 0.05 --run-dir tuned --overwrite --progress none)
 expect 0 "^model  tiny: 860 parameters" "${tuned[@]}" --init first
 expect 0 "^init .* 4 tensors taken" "${tuned[@]}" --init tiny.safetensors --model tiny.yaml
