@@ -401,7 +401,10 @@ json out
 expect 0 "" "$strata" models --stem small
 grep -q vgg11 out && fail "vgg11-bn has no stem to choose"
 expect 2 "resnet18 has no 'tiny'; it has: imagenet, small" "$strata" train builtin:digits --model resnet18 --stem tiny
-expect 2 "no model has stem 'tiny'" "$strata" models --stem tiny
+for json in "" --json; do
+  expect 2 "no model has stem 'tiny'" "$strata" models --stem tiny $json
+  [ ! -s out ] || fail "models that there are none of: $(cat out)"
+done
 expect 0 "" "$strata" models --show resnet18
 holds out '^name: resnet18'
 expect 2 "'resnet81'; did you mean 'resnet18'" "$strata" models --show resnet81

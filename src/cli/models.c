@@ -13,7 +13,7 @@ typedef struct listing {
 static void show_json(const strata_model_info *m, bool first)
 {
     const uint32_t most = sizeof m->groups / sizeof *m->groups;
-    printf("%s  {\"name\": ", first ? "" : ",\n");
+    printf("%s  {\"name\": ", first ? "[\n" : ",\n");
     cli_json_text(m->name);
     cli_json_key("about", false);
     cli_json_text(m->about);
@@ -70,7 +70,6 @@ static strata_status run(cli_arguments *a)
     const char *name = cli_option_given(a, "show");
     listing l = { .json = cli_option_given(a, "json") != NULL };
     if (name) return print_text(name, l.json);
-    if (l.json) printf("[\n");
     STRATA_TRY(strata_models(a->recipe, show, &l));
     if (l.json) printf("\n]\n");
     return STRATA_OK;
