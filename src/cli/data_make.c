@@ -1,4 +1,5 @@
 /* strata data digits, ...: the commands that make data sets of the files of packages. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -47,9 +48,11 @@ static strata_status make(cli_arguments *a, maker *begin, const char *format)
     if (share) config.valid_fraction = strtod(share, &end);
     if (share && (end == share || *end || !(config.valid_fraction > 0 && config.valid_fraction < 1)))
         return cli_fail(STRATA_BAD_ARG, "--valid-fraction wants a share in (0, 1), got '%s'", share);
+    errno = 0;
     if (seed) config.seed = strtoull(seed, &end, 10);
-    if (seed && (!strchr("0123456789", *seed) || !*seed || *end))
-        return cli_fail(STRATA_BAD_ARG, "--seed wants a whole number, got '%s'", seed);
+    if (seed && (!strchr("0123456789", *seed) || !*seed || *end || errno == ERANGE))
+        return cli_fail(STRATA_BAD_ARG, "--seed wants a whole number in [0, %" PRIu64 "], got '%s'",
+                        UINT64_MAX, seed);
     const strata_make_observer observer = { note, made, (void *)(uintptr_t)a->word[0] };
     return begin(&config, &observer);
 }
