@@ -330,7 +330,13 @@ for name in x.jpg x x.png/ .png; do
 done
 absent kept.csv nowhere
 expect 4 "cannot make folder tiny.yaml/digits: tiny.yaml is a file" "$strata" data digits tiny.yaml/digits nofolder
-expect 4 "cannot write /dev/full: wanted a regular file" "$strata" train digits --device cpu --model tiny.yaml --save /dev/full
+mkfifo pipe.safetensors
+expect 4 "cannot write pipe.safetensors: wanted a regular file" "$strata" train digits --device cpu --model tiny.yaml \
+  --save pipe.safetensors
+for name in w.pth /dev/full; do
+  expect 2 "--save .*$name: wanted a name that ends in .safetensors, which is what is written$" \
+    "$strata" train digits --device cpu --model tiny.yaml --save $name
+done
 for command in "evaluate norun" "predict norun no.png" "lr-find nodata" "bench --batch 6 --micro-batch 4"; do
   expect 4 "standard output: Bad file descriptor" sh -c "'$strata' $command >&-"
 done
@@ -354,8 +360,8 @@ if "${nobody[@]}" "$strata" --version > out 2> err; then
   mkdir -m 755 unread
   echo '{}' > unread/run.json
   chmod 000 unread/run.json
-  expect 4 "--save locked/w: cannot write in locked/: Permission denied" \
-    "${nobody[@]}" "$strata" train digits --device cpu --model "$work/tiny.yaml" --save locked/w
+  expect 4 "--save locked/w.safetensors: cannot write in locked/: Permission denied" \
+    "${nobody[@]}" "$strata" train digits --device cpu --model "$work/tiny.yaml" --save locked/w.safetensors
   expect 4 "cannot make folder locked/run: locked: Permission denied" \
     "${nobody[@]}" "$strata" train digits --device 99 --model "$work/tiny.yaml" --run-dir locked/run
   expect 4 "cannot make folder locked/d: locked: Permission denied" "${nobody[@]}" "$strata" data digits locked/d nofolder

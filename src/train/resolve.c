@@ -161,6 +161,10 @@ strata_status recipe_check_save(const strata_recipe *r)
     if (!*path) return STRATA_OK;
     if (strata_folder_exists(path))
         return strata_fail(STRATA_FILE, "--save %s: wants a file, that is a folder", path);
+    if (!ends_with(path, ".safetensors"))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--save %s: wanted a name that ends in .safetensors, which is what is written",
+                           path);
     char *folder = slash ? strndup(path, (size_t)(slash + 1 - path)) : strdup(".");
     if (!folder) return strata_fail(STRATA_NO_MEMORY, "no memory for a file's name");
     strata_status status = STRATA_OK;
