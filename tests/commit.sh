@@ -18,7 +18,7 @@ moves() { # SOURCE FILE same|other: does the sum change with the file?
 command -v git > /dev/null || { echo "skipped: no git"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export GIT_CEILING_DIRECTORIES=$work GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
 out=$work/commit.h
 
@@ -28,6 +28,8 @@ named() { # SOURCE WANTED: what the next build says
 }
 head_of() { git -C "$work/tree" rev-parse --short=12 HEAD; }
 
+git -C "$work" init -q
+git -C "$work" commit -qm around --allow-empty
 mkdir "$work/tree"
 named "$1" ""
 git -C "$work/tree" init -q
