@@ -72,10 +72,32 @@ static void rules_are_followed_by_runs(void **state)
     free(b);
 }
 
+/* A signal while the data or the network is still opened leaves no folder, and a run as it was. */
+static void nothing_is_begun_after_a_signal(void **state)
+{
+    (void)state;
+    watch early = { .stop = 1 }, half = { .stop_at = 3 };
+    char *before, *after;
+    size_t n, m;
+    assert_int_equal(train(&early, "early", NULL), STRATA_INTERRUPTED);
+    assert_string_equal(strata_message(), "interrupted before a step was taken");
+    assert_false(strata_path_exists("early"));
+    assert_int_equal(train(&half, "halved", NULL), STRATA_INTERRUPTED);
+    OK(strata_file_read(&before, &n, "halved/run.json"));
+    assert_int_equal(train(&early, NULL, "halved"), STRATA_INTERRUPTED);
+    OK(strata_file_read(&after, &m, "halved/run.json"));
+    assert_int_equal(n, m);
+    assert_memory_equal(before, after, n);
+    assert_int_equal(early.steps, 0);
+    free(before);
+    free(after);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_are_followed_by_runs),
+        cmocka_unit_test(nothing_is_begun_after_a_signal),
     };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -182,7 +182,8 @@ typedef struct strata_observer {
     void (*event)(void *context, const strata_event *e); /* may be NULL; called on the thread that runs */
     void *context;
     const volatile int *interrupt; /* may be NULL. When it becomes non-zero the run finishes its step, saves
-                                      and returns STRATA_INTERRUPTED */
+                                      and returns STRATA_INTERRUPTED; before the first step there is no run
+                                      yet, and one that is resumed stays as it is */
     strata_rate_rule
         *rule; /* may be NULL; as of strata_trainer_set_rule. A run that is resumed wants it again:
                                no folder keeps it */

@@ -97,6 +97,13 @@ static bool interrupted(const run *r)
     return r->observer && r->observer->interrupt && *r->observer->interrupt;
 }
 
+/* Pictures may decode for minutes, and so may kernels compile. */
+static strata_status check_interrupt(const run *r)
+{
+    return interrupted(r) ? strata_fail(STRATA_INTERRUPTED, "interrupted before a step was taken")
+                          : STRATA_OK;
+}
+
 static strata_status not_finite(run *r, const trainer_result *result)
 {
     const char *name;
@@ -453,6 +460,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     strata_augment augment;
     STRATA_TRY(recipe_copy(&r.recipe, recipe));
     STRATA_GO(open_data(&r));
+    STRATA_GO(check_interrupt(&r));
     strata_task task = recipe_task(r.data);
     STRATA_GO(trainer_resolve(r.recipe, &task, r.data->train.n));
     STRATA_GO(count_steps(&r, &task));
@@ -464,6 +472,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(score_augment(&augment, r.data, r.recipe)); /* what is wrong in it is said before a folder is */
     STRATA_GO(folder_check(r.recipe));
     STRATA_GO(open_trainer(&r));
+    STRATA_GO(check_interrupt(&r)); /* while there is nothing of the run */
     STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command)); /* --overwrite removes a run here */
     r.recorded = true;
     STRATA_GO(begin_record(&r));
@@ -544,6 +553,7 @@ static strata_status resume(run *r, const char *device)
     keep_sweep(&r->folder);
     STRATA_TRY(open_data(r));
     STRATA_TRY(check_data(r));
+    STRATA_TRY(check_interrupt(r));
     STRATA_TRY(open_same(r));
     if (found) STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop));
     STRATA_TRY(events_gather(&r->events, r->loop.step - r->loop.step % r->steps_per_epoch, r->loop.step));
