@@ -60,7 +60,7 @@ STORES(3, y)
     {                                                                                                        \
         vec4 of[WIDE];                                                                                       \
         [[unroll]] for (uint c = 0; c < WIDE; c++)                                                           \
-            of[c] = W(w_tap + min(col * WIDE + c, 4 * y_quads - 1) * x_quads + k);                           \
+            of[c] = W(w_tap + min(col * WIDE + c, 4 * w_quads - 1) * w_depth + k);                           \
         [[unroll]] for (uint d = 0; d < DEPTH; d++)                                                          \
             [[unroll]] for (uint c = 0; c < WIDE; c++) PART(ws[d], c) = of[c][d];                            \
     }
@@ -72,7 +72,7 @@ STORES(3, y)
 #else
 #define LOAD_WEIGHTS                                                                                         \
     [[unroll]] for (uint d = 0; d < DEPTH; d++)                                                              \
-        ws[d] = columns(W(w_tap + (4 * k + d) * y_quads + quad), col);
+        ws[d] = columns(W(w_tap + (4 * k + d) * w_quads + quad), col);
 #endif
 
 void main()
@@ -108,23 +108,27 @@ void main()
         taps = uint(max(down.y - down.x, 0) * max(across.y - across.x, 0));
     }
     uint rounds = taps * (quad_end - quad_begin);
+    const ivec2 step = ivec2(step_h, step_w); // out of the loop, see kernel.glsl
+    const uvec2 x_size = uvec2(x_h, x_w);
+    const int line = int(x_w * x_quads), pixel = int(x_quads);
+    const int w_from = w_first, w_line = w_step_h, w_pixel = w_step_w;
+    const uint w_quads = y_quads, w_depth = x_quads, first_quad = quad_begin, last_quad = quad_end - 1;
     for (uint i = 0; i < rounds; i++) {
-        ivec2 tap = ivec2(a * step_h, b * step_w);
-        int from_tap = (tap.x * int(x_w) + tap.y) * int(x_quads) + int(k);
-        uint w_tap = uint(w_first + a * w_step_h + b * w_step_w);
+        ivec2 tap = ivec2(a, b) * step;
+        int from_tap = tap.x * line + tap.y * pixel + int(k);
+        uint w_tap = uint(w_from + a * w_line + b * w_pixel);
         vec4 xs[FETCHES];
         OUT ws[DEPTH];
         [[unroll]] for (uint f = 0; f < FETCHES; f++) {
             uvec2 under = uvec2(ivec2(at[f].top, at[f].left) + tap);
-            bool inside = all(lessThan(under, uvec2(x_h, x_w)));
+            bool inside = all(lessThan(under, x_size));
             xs[f] = mask(X(mix(0, from[f] + from_tap, inside)), k);
             xs[f] = mix(vec4(0.0), xs[f], bvec4(inside));
         }
         LOAD_WEIGHTS
         EACH_ROW(ADD_ROW)
-        k++;
-        bool next = k == quad_end;
-        k = mix(k, quad_begin, next);
+        bool next = k == last_quad;
+        k = mix(k + 1, first_quad, next);
         if (next) advance(a, b, across);
     }
 

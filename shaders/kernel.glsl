@@ -29,6 +29,9 @@ layout(local_size_x = GROUP * SUBGROUPS) in;
 #define lane gl_LocalInvocationID.x
 #endif
 
+// Long loops read copies of push constants, made before them. lavapipe before Mesa 25 takes one as the
+// same in all lanes only where none can be masked out: in a loop it asks each lane, in some 50 instructions.
+
 const float LOWEST = -3.4028234663852886e38;
 
 // The index of this invocation in a full grid of one dimension, which the launcher folds over x and y where

@@ -41,6 +41,7 @@ const uint FETCHES = ROWS / SG;
 
 void main()
 {
+    const uint n_sums = sums, v_next = v_row, u_next = u_row; // out of the loops, see kernel.glsl
     uint panels = (quads + SG - 1) / SG, f = gl_WorkGroupID.z / panels, p = gl_WorkGroupID.z - f * panels;
     uint quad = p * SG + lane, first = (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x) * ROWS;
     // Lanes beyond the last column, and rows beyond the last, load what is there and store nothing.
@@ -56,12 +57,12 @@ void main()
             sum[i] = AT(old_m, from_m + min(first + i, rows - 1) * quads);
 #endif
         uint from_v = f * v_step + min(first / 4 + lane, rows / 4 - 1);
-        for (uint t = 0; t < sums; t += 4) {
+        for (uint t = 0; t < n_sums; t += 4) {
             vec4 vs[4], us[4];
             [[unroll]] for (uint d = 0; d < 4; d++) {
-                uint k = min(t + d, sums - 1);
-                vs[d] = mix(AT(v, from_v + k * v_row), vec4(0.0), bvec4(t + d >= sums));
-                us[d] = AT(u, from_u + k * u_row);
+                uint k = min(t + d, n_sums - 1);
+                vs[d] = mix(AT(v, from_v + k * v_next), vec4(0.0), bvec4(t + d >= n_sums));
+                us[d] = AT(u, from_u + k * u_next);
             }
             EACH_ROW(ADD_CHANNEL)
         }
@@ -69,10 +70,10 @@ void main()
         uint from_v[FETCHES];
         [[unroll]] for (uint i = 0; i < FETCHES; i++)
             from_v[i] = f * v_step + min(first + i * SG + lane, rows - 1) * v_row;
-        for (uint k = 0; k < sums / 4; k++) {
+        for (uint k = 0; k < n_sums / 4; k++) {
             vec4 vs[FETCHES], us[4];
             [[unroll]] for (uint i = 0; i < FETCHES; i++) vs[i] = AT(v, from_v[i] + k);
-            [[unroll]] for (uint d = 0; d < 4; d++) us[d] = AT(u, from_u + (4 * k + d) * u_row);
+            [[unroll]] for (uint d = 0; d < 4; d++) us[d] = AT(u, from_u + (4 * k + d) * u_next);
             EACH_ROW(ADD_ROW)
         }
     }
