@@ -35,6 +35,7 @@ layout(push_constant) uniform Args {
     uint span, parts, chunk;     // pixels: `parts` chunks make a span of whole images
     uint chunks, chunk_first;    // of this launch, and the place of its first in dw
     uint start;                  // START_*
+    uint along;                  // 4 or 1, see conv2d_weight_subgroup.glsl; read where APART is defined
     PLACES_1(dw)
 };
 #include "lane_stores.glsl"
@@ -60,15 +61,15 @@ Pixel pixel_at(uint i)
     return Pixel(n, line - n * y_h, i - line * y_w);
 }
 
-// One pixel on, or as many as make `by` in their own mixed radix.
-void advance(inout Pixel a, Pixel by)
+// One pixel on, or as many as make `by` in their own mixed radix. `size` is y's, as uvec2(y_h, y_w).
+void advance(inout Pixel a, Pixel by, uvec2 size)
 {
     a.q += by.q;
-    uint carry = uint(a.q >= y_w);
-    a.q -= carry * y_w;
+    uint carry = uint(a.q >= size.y);
+    a.q -= carry * size.y;
     a.p += by.p + carry;
-    carry = uint(a.p >= y_h);
-    a.p -= carry * y_h;
+    carry = uint(a.p >= size.x);
+    a.p -= carry * size.x;
     a.n += by.n + carry;
 }
 
@@ -139,7 +140,7 @@ void main()
     for (uint k = pixels.x; k < pixels.y; k++) {
         uint from = source_of(at, tap.top, tap.left);
         if (from != NOWHERE) sum += X(from * (x_quads * (COLS / y_quads)) + channel) * DY(k * COLS + col);
-        advance(at, Pixel(0, 0, 1));
+        advance(at, Pixel(0, 0, 1), uvec2(y_h, y_w));
     }
 #ifdef DEPTHWISE
     dw[to] = mask_columns(sum, col);

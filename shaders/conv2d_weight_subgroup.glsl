@@ -7,11 +7,17 @@
 #define LOAD_PIXEL(d)                                                                                        \
     {                                                                                                        \
         ivec2 under = ivec2(FROM_LANE(h, d) + tap.top, FROM_LANE(v, d) + tap.left);                          \
-        bool inside = all(lessThan(uvec2(under), uvec2(x_h, x_w)));                                          \
+        bool inside = all(lessThan(uvec2(under), x_size));                                                   \
         xs[d] = X(mix(0, FROM_LANE(from, d) + from_tap, inside));                                            \
         xs[d] = mix(vec4(0.0), xs[d], bvec4(inside));                                                        \
     }
-#define LOAD_IMAGE(d) xs[d] = X(x_from + d * x_h * x_w * x_quads);
+#define LOAD_NEIGHBOUR(d)                                                                                    \
+    {                                                                                                        \
+        int on = min(int(d), last);                                                                          \
+        xs[d] = X(x_from + on * x_step);                                                                     \
+        dys[d] = columns(DY(dy_from + on * y_step), col);                                                    \
+        dys[d] = mix(OUT(0.0), dys[d], BOOLS(int(d) <= last));                                               \
+    }
 #define ADD(r, d) sum[r] += FROM_LANE(xs[d][(r) % 4], (r) / 4) * dys[d];
 #define ADD_ROW(r) { ADD(r, 0) ADD(r, 1) ADD(r, 2) ADD(r, 3) }
 #define MASK_ROW(r)                                                                                          \
@@ -28,12 +34,26 @@ STORES(2, dw)
 #define STORE_ROW(r) if ((r) < n_rows) STORE_OUT(dw, same_to + (r) * cols, sum[r])
 #endif
 
+#ifdef APART
+// To the next round: on the line, then on the next line under the tap, then in the next image or images.
+void advance_under(inout int n, inout int p, inout int q, ivec2 down, ivec2 across, ivec2 by)
+{
+    q += by.x;
+    bool next = q >= across.y;
+    q = mix(q, across.x, next);
+    p += int(next);
+    next = p == down.y;
+    p = mix(p, down.x, next);
+    n += mix(0, by.y, next);
+}
+#endif
+
 void main()
 {
     uint cols = 4 * y_quads / WIDE, col_tiles = (cols + SG - 1) / SG;
     uint z = gl_WorkGroupID.z / col_tiles, col = (gl_WorkGroupID.z - z * col_tiles) * SG + lane;
-    uint quad = min(col * WIDE / 4, y_quads - 1);
-    uint quad_row = row_begin / 4 + tile_of_rows() * SG + lane, rows = row_end - row_begin;
+    uint quad = min(col * WIDE / 4, y_quads - 1), rows = row_end - row_begin;
+    uint quad_row = row_begin / 4 + tile_of_rows() * SG + lane;
     Row tap = row_at(quad_row, x_quads, 4 * quad_row < row_end);
     uvec2 pixels = chunk_pixels(z);
     int from_tap = (tap.top * int(x_w) + tap.left) * int(x_quads) + int(tap.channel);
@@ -53,42 +73,42 @@ void main()
     // Nothing that the next round begins with is written before the sums: lavapipe writes it under a mask,
     // and LLVM forms a sum's own masked write in one instruction, in place, only if the mask is first used
     // there. Else it takes two, and all sums move once more in each round, a sixth of the time.
+    const uvec2 x_size = uvec2(x_h, x_w); // out of the loops, see kernel.glsl
+    const ivec2 y_size = ivec2(y_h, y_w), stride = ivec2(stride_h, stride_w), quads = ivec2(x_quads, y_quads);
 #ifdef APART
-    // Rounds are one pixel of 4 images each: of those pixels whose tap lies in x, which is that of all rows.
-    ivec2 down = range_inside(tap.top, stride_h, int(x_h), int(y_h));
-    ivec2 across = range_inside(tap.left, stride_w, int(x_w), int(y_w));
+    // Rounds are 4 neighbours on a line (behind its end they count nothing), or a pixel of 4 images each: of
+    // those whose tap, which is that of all rows, lies in x.
+    ivec2 down = range_inside(tap.top, stride.x, int(x_size.x), y_size.x);
+    ivec2 across = range_inside(tap.left, stride.y, int(x_size.y), y_size.y);
     ivec2 inside = max(ivec2(down.y - down.x, across.y - across.x), 0);
-    uint rounds = (pixels.y - pixels.x) / (4 * y_h * y_w) * uint(inside.x * inside.y);
-    uint n = pixels.x / (y_h * y_w);
-    int p = down.x, q = across.x;
-    for (uint i = 0; i < rounds; i++) {
+    const ivec2 by = ivec2(along, 4 / along); // pixels and images from round to round
+    const int image = y_size.x * y_size.y;
+    const int x_step = mix(int(x_size.x * x_size.y), stride.y, by.x > 1) * quads.x;
+    const int y_step = mix(image, 1, by.x > 1) * quads.y;
+    int rounds = int(pixels.y - pixels.x) / image / by.y * inside.x * ((inside.y + by.x - 1) / by.x);
+    int n = int(pixels.x) / image, p = down.x, q = across.x;
+    for (int i = 0; i < rounds; i++) {
         vec4 xs[4];
         OUT dys[4];
-        int x_from = ((int(n * x_h) + p * stride_h) * int(x_w) + q * stride_w) * int(x_quads) + from_tap;
-        uint dy_from = ((n * y_h + p) * y_w + q) * y_quads + quad;
-        EACH_OF_4(LOAD_IMAGE)
-        [[unroll]] for (uint d = 0; d < 4; d++) dys[d] = columns(DY(dy_from + d * y_h * y_w * y_quads), col);
+        int x_from = ((n * int(x_size.x) + p * stride.x) * int(x_size.y) + q * stride.y) * quads.x + from_tap;
+        int dy_from = ((n * y_size.x + p) * y_size.y + q) * quads.y + int(quad);
+        int last = mix(3, across.y - 1 - q, by.x > 1);
+        EACH_OF_4(LOAD_NEIGHBOUR)
         EACH_ROW(ADD_ROW)
-        q++;
-        bool next = q == across.y;
-        q = mix(q, across.x, next);
-        p += int(next);
-        next = p == down.y;
-        p = mix(p, down.x, next);
-        n += 4 * uint(next);
+        advance_under(n, p, q, down, across, by);
     }
 #else
     Pixel at = pixel_at(pixels.x + lane % 4), round_pixels = pixel_at(4); // each lane keeps one of a round's
     for (uint k = pixels.x; k < pixels.y;) {
         vec4 xs[4];
         OUT dys[4];
-        int h = mix(FAR, int(at.p) * stride_h, k + lane % 4 < pixels.y), v = int(at.q) * stride_w;
-        int from = ((int(at.n * x_h) + h) * int(x_w) + v) * int(x_quads);
+        int h = mix(FAR, int(at.p) * stride.x, k + lane % 4 < pixels.y), v = int(at.q) * stride.y;
+        int from = ((int(at.n * x_size.x) + h) * int(x_size.y) + v) * quads.x;
         EACH_OF_4(LOAD_PIXEL)
         [[unroll]] for (uint d = 0; d < 4; d++)
-            dys[d] = columns(DY(min(k + d, pixels.y - 1) * y_quads + quad), col);
+            dys[d] = columns(DY(min(k + d, pixels.y - 1) * uint(quads.y) + quad), col);
         EACH_ROW(ADD_ROW)
-        advance(at, round_pixels);
+        advance(at, round_pixels, uvec2(y_size));
         k += 4;
     }
 #endif

@@ -29,7 +29,7 @@ void main()
             bool exists = k + (lane + l * GROUP) / ROW_QUADS < pixels.y;
             uint from = exists ? source_of(at[l], tap.top, tap.left) : NOWHERE;
             xs[l] = from == NOWHERE ? vec4(0.0) : X(from * x_quads + tap.channel);
-            advance(at[l], round_pixels);
+            advance(at[l], round_pixels, uvec2(y_h, y_w));
         }
         [[unroll]] for (uint l = 0; l < B_LOADS; l++) {
             uint pixel = k + (lane + l * GROUP) / COL_QUADS;

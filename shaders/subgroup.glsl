@@ -33,8 +33,14 @@ ivec2 range_inside(int first, int step, int size, int n)
 #ifdef WIDE
 // The floats of a quad that belong to column `col` of WIDE floats.
 #if WIDE == 4
+#define BOOLS bvec4 // one for each float of an OUT
 #define columns(quad, col) quad
 #else
+#if WIDE == 2
+#define BOOLS bvec2
+#else
+#define BOOLS bool
+#endif
 OUT columns(vec4 quad, uint col)
 {
 #if WIDE == 2

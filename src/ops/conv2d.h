@@ -137,7 +137,7 @@ typedef struct conv2d_problem {
     bool half;          /* the result is stored with 16 bits, two floats to a word */
     bool whole;         /* the sum of a tap is a multiple of 16 channels */
     bool flat;          /* row i is pixel i of the result, unless images lie abreast */
-    bool apart;         /* weights: rounds may be a pixel of 4 images; rows of a tile are of one tap */
+    bool apart;         /* weights: rounds are 4 pixels under a tap; rows of a tile are of one tap */
     bool turned;        /* gather for subgroups: the weights are those of FORWARD, see conv2d.comp */
     bool old;           /* sums begin with what is there: CONV2D_OLD */
     bool norm, sum;     /* gather: they end so, see shaders/epilogue.glsl */
