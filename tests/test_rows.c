@@ -215,14 +215,14 @@ static void test_lane_stores_of_pools(void **state)
     close_smaller(&j);
 }
 
-static const char *const element_sizes[] = {
-    "N=4 H=32 W=64 C=16", "N=4 H=8 W=258 C=16", "N=9 H=16 W=57 C=16",
-    "N=8 H=25 W=41 C=16", "N=1 H=91 W=91 C=16", "N=2 H=129 W=127 C=5"
-};
+static const char *const element_sizes[] = { "N=4 H=32 W=64 C=16", "N=4 H=8 W=258 C=16",
+                                             "N=9 H=16 W=57 C=16", "N=8 H=25 W=41 C=16",
+                                             "N=1 H=91 W=91 C=16", "N=2 H=129 W=127 C=5",
+                                             "N=4096 H=1 W=1 C=68" };
 
 static void judge_elements(strata_judge *j, const char *sizes)
 {
-    static const char *const ops[] = { "relu", "leaky_relu", "gelu", "silu", "add" };
+    static const char *const ops[] = { "relu", "leaky_relu", "gelu", "silu", "add", "dropout" };
     j->sizes = sizes;
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         for (const strata_row *row = strata_rows; row->op; row++)
@@ -230,7 +230,7 @@ static void judge_elements(strata_judge *j, const char *sizes)
 }
 
 /* The same of what goes element by element: 16 quads to an invocation by four pages at once, 16 (or 8), 4 and
- * 2 one after the other, and quads that are no whole workgroups. */
+ * 2 one after the other, quads that are no whole workgroups, and images of little more than a subgroup. */
 static void test_lane_stores_of_elements(void **state)
 {
     (void)state;

@@ -4,9 +4,12 @@
  *
  * Kernel: shaders/dropout.comp.  Reference: src/cpu/dropout.c. */
 #include <stdio.h>
+#include <string.h>
 
 #include "ops/op.h"
 #include "dropout.args.h"
+
+enum { LEAST_IMAGE = 16 }; /* quads: a lane's next may lie in the next image, and not beyond */
 
 typedef struct dropout_options {
     float p;
@@ -24,9 +27,9 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
     const strata_tensor *x = n->in[0], *y = n->out;
     const float p = ((const dropout_options *)n->options)->p;
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
+    const bool by_one = x->half || y->half || strata_image_quads(x->shape) < LEAST_IMAGE;
     if (back && !x->grad.block) return STRATA_OK;
-    char defines[32];
-    snprintf(defines, sizeof defines, "ADD_DX=%d", add);
+    const strata_caps *caps = strata_device_caps(strata_stream_device(s));
     uint32_t most = 0;
     STRATA_TRY(strata_images_per_launch(&most, s, n));
     for (strata_images part = { 0 }; strata_images_next(&part, x->shape.n, most);) {
@@ -47,8 +50,13 @@ static strata_status record(strata_stream *s, const strata_node *n, strata_pass 
             args.x = strata_images_of(x->data, x->shape, part);
             args.y = strata_images_of(y->data, x->shape, part);
         }
+        const strata_elements e = strata_cut_elements(caps, (uint64_t)part.count * args.image_quads, 1,
+                                                      by_one);
+        char defines[sizeof e.defines + 32];
+        snprintf(defines, sizeof defines, "%sADD_DX=%d%s", e.defines, add,
+                 strata_texels(s, &args, &dropout_kernel) ? " TEXEL=1" : "");
         strata_launch how = { .pass = pass, .variant = "plain", .defines = defines };
-        strata_grid(how.groups, (uint64_t)part.count * args.image_quads, STRATA_GROUP);
+        memcpy(how.groups, e.groups, sizeof how.groups);
         STRATA_TRY(strata_stream_launch(s, &dropout_kernel, &how, &args));
     }
     return STRATA_OK;
