@@ -38,10 +38,10 @@ float size_of(Window rows, Window columns)
 }
 
 #ifdef KERNEL_H
-// The taps of window o along an axis that count; of a global window all do.
+// The taps of window o along an axis that count.
 float taps_of(int o, uvec2 sizes, int stride, int kernel, int pad) // sizes: of the input and the output
 {
-    if (GLOBAL != 0) return float(kernel);
+    if (WHOLE != 0) return float(kernel);
     if (ADAPTIVE != 0) return float(((o + 1) * sizes.x + sizes.y - 1) / sizes.y - o * sizes.x / sizes.y);
     int start = o * stride - pad, size = int(sizes.x);
     if (count_pads != 0) return float(min(start + kernel, size + pad) - start);
@@ -62,7 +62,7 @@ void backward(uint i, uint to)
             int oh = WINDOW_H(p.r, u), ow = WINDOW_W(p.s, v);
             bool inside = all(lessThan(uvec2(oh, ow), uvec2(out_h, out_w)));
             int o = mix(0, ((int(p.n * out_h) + oh) * int(out_w) + ow) * QUADS + int(p.q), inside);
-            vec4 d = mix(vec4(0.0), AT(dy, o) / (TAPS_H(oh) * TAPS_W(ow)), bvec4(inside));
+            vec4 d = mix(vec4(0.0), AT(dy, o) * (1.0 / (TAPS_H(oh) * TAPS_W(ow))), bvec4(inside));
             [[unroll]] for (int a = 0; a < BLOCK_H; a++)
                 [[unroll]] for (int b = 0; b < BLOCK_W; b++)
                     if (REACHES(u, v, a, b)) sum[a][b] += d;
@@ -78,23 +78,35 @@ void backward(uint i, uint to)
 #else
 void forward(uint i, uint to)
 {
-    Place o = place(i, out_h, out_w);
-    int top = window_first(o).x, left = window_first(o).y;
-    uvec2 end = window_end(o);
-    int image = int(o.n * h);
-    vec4 sum = vec4(0.0);
-    [[unroll]] for (int a = 0; a < KERNEL_H; a++) {
-        vec4 row = vec4(0.0); // two short sums round less than a long one
-        [[unroll]] for (int b = 0; b < KERNEL_W; b++) {
-            bool inside = all(lessThan(uvec2(top + a, left + b), end));
-            int p = mix(0, ((image + top + a) * int(w) + left + b) * QUADS + int(o.q), inside);
-            row += mix(vec4(0.0), AT(x, p), bvec4(inside));
-        }
-        sum += row;
+    Place o = place(i, out_h, out_w), same_o = place(to, out_h, out_w); // of strips
+    ivec2 start = window_first(o);
+    uvec2 size = window_end(o);
+    int image = int(o.n * h), column[KERNEL_W];
+    bvec4 across[KERNEL_W];
+    [[unroll]] for (int b = 0; b < KERNEL_W; b++) {
+        bool inside = WHOLE == 1 || uint(start.y + b) < size.y;
+        column[b] = mix(0, start.y + b, inside);
+        across[b] = bvec4(inside);
     }
-    vec4 mean = sum / (TAPS_H(int(o.r)) * TAPS_W(int(o.s)));
-    STORE(y, to, mean)
-    ALIGN_SPILLS(y, mean)
+    vec4 sum[STRIP];
+    [[unroll]] for (int k = 0; k < STRIP; k++) sum[k] = vec4(0.0);
+    [[unroll]] for (int a = 0; a < (STRIP - 1) * STRIDE_H + KERNEL_H; a++) {
+        if (STRIDE_H > KERNEL_H && a % STRIDE_H >= KERNEL_H) continue; // between windows
+        bool inside = WHOLE == 1 || uint(start.x + a) < size.x;
+        int line = (image + mix(0, start.x + a, inside)) * int(w);
+        vec4 row = vec4(0.0); // two short sums round less than a long one
+        [[unroll]] for (int b = 0; b < KERNEL_W; b++)
+            row += mix(vec4(0.0), AT(x, (line + column[b]) * QUADS + int(o.q)), across[b]);
+        row = mix(vec4(0.0), row, bvec4(inside));
+        [[unroll]] for (int k = 0; k < STRIP; k++)
+            if (a >= k * STRIDE_H && a < k * STRIDE_H + KERNEL_H) sum[k] += row;
+    }
+    uint first = strip_at(same_o, to);
+    [[unroll]] for (int k = 0; k < STRIP; k++) {
+        sum[k] *= 1.0 / (TAPS_H(int(o.r * STRIP + k)) * TAPS_W(int(o.s)));
+        STORE(y, first + k * out_w * QUADS, sum[k])
+    }
+    ALIGN_SPILLS(y, sum[0])
 }
 #endif
 #elif PASS == BACKWARD

@@ -80,17 +80,19 @@ void follow(inout vec4 best, inout uvec4 best_at, vec4 v, uvec4 at)
 
 // Where a window hangs over an edge it meets the pixel at the edge once more, which changes nothing: the
 // first of equals is found, and of NaNs the last.
+int inside(int tap, int last) { return WHOLE == 1 ? tap : clamp(tap, 0, last); }
+
 void forward(uint i, uint to)
 {
     Place o = place(i, out_h, out_w), same_o = place(to, out_h, out_w); // of strips
     ivec2 start = window_first(o), end = ivec2(window_end(o)) - 1;
     int image = int(o.n * h * w * QUADS + o.q), column[KERNEL_W];
-    [[unroll]] for (int b = 0; b < KERNEL_W; b++) column[b] = clamp(start.y + b, 0, end.y);
+    [[unroll]] for (int b = 0; b < KERNEL_W; b++) column[b] = inside(start.y + b, end.y);
     vec4 best[STRIP];
     uvec4 best_at[STRIP];
     [[unroll]] for (int a = 0; a < (STRIP - 1) * STRIDE_H + KERNEL_H; a++) {
         if (STRIDE_H > KERNEL_H && a % STRIDE_H >= KERNEL_H) continue; // between windows
-        int line = clamp(start.x + a, 0, end.x) * int(w);
+        int line = inside(start.x + a, end.x) * int(w);
         vec4 tap[KERNEL_W];
         [[unroll]] for (int b = 0; b < KERNEL_W; b++) tap[b] = AT(x, image + (line + column[b]) * QUADS);
         vec4 row = tap[0];
@@ -105,7 +107,7 @@ void forward(uint i, uint to)
             }
         }
     }
-    uint first = ((same_o.n * out_h + same_o.r * STRIP) * out_w + same_o.s) * QUADS + same_o.q;
+    uint first = strip_at(same_o, to);
     [[unroll]] for (int k = 0; k < STRIP; k++) {
         STORE(y, first + k * out_w * QUADS, best[k])
         if (PASS == FORWARD) STORE(at, first + k * out_w * QUADS, uintBitsToFloat(AT_FIRST + best_at[k]))

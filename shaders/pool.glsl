@@ -5,9 +5,11 @@
 //                       lies in the padding. Strides and pads are known then, too
 //   OVER_H, OVER_W      the same of an adaptive pool: the most windows over a pixel
 //   GRID_H, GRID_W, QUADS  the sizes of the launched grid
+//   WHOLE               1: all taps of all windows lie in the input; 2: they count as if they did
 //   STRIP               forward with KERNEL_H: outputs one below the other that an invocation takes, as they
 //                       share what they read; so many times less is GRID_H
-//   BLOCKS_H, BLOCKS_W  backward with KERNEL_H: blocks that an invocation takes; so many times less is GRID_H
+//   BLOCKS_H, BLOCKS_W  backward with KERNEL_H: blocks that an invocation takes, of a global window pixels;
+//                       so many times less is GRID_H
 //   LANE_STORES, EACH   with KERNEL_H: a subgroup of the grid's places, EACH times over
 #if PASS == BACKWARD // one pixel of neighbouring blocks
 #define LANE_AT(l) ((l) / QUADS * BLOCK_W * QUADS + (l) % QUADS)
@@ -18,6 +20,9 @@
 #endif
 #ifndef GLOBAL
 #define GLOBAL 0 // 1: one window, the whole input
+#endif
+#ifndef WHOLE
+#define WHOLE GLOBAL
 #endif
 #ifndef STRIP
 #define STRIP 1
@@ -99,7 +104,8 @@ uvec2 window_end(Place o) { return uvec2(h, w); }
 #define OVER_H 1
 #define OVER_W 1
 #endif
-const int BLOCK_H = 1, BLOCK_W = 1, FIRST_H = 0, FIRST_W = 0, LAST_H = OVER_H - 1, LAST_W = OVER_W - 1;
+const int BLOCK_H = BLOCKS_H, BLOCK_W = BLOCKS_W;
+const int FIRST_H = 0, FIRST_W = 0, LAST_H = OVER_H - 1, LAST_W = OVER_W - 1;
 int window_at(uint at, int u, uint size, uint out_size) // out_size: there is none
 {
     uint o = at * out_size / size + u;
@@ -119,6 +125,13 @@ bool reaches(int tap, int kernel) { return tap >= 0 && tap < kernel; }
 #define REACHES(u, v, a, b)                                                                                  \
     (reaches(a + PAD_H - u * STRIDE_H, KERNEL_H) && reaches(b + PAD_W - v * STRIDE_W, KERNEL_W))
 #endif
+
+// Where the first output of a strip is; one alone is where it is stored, which asks for no more sums that are
+// the same in all lanes.
+uint strip_at(Place o, uint to)
+{
+    return STRIP == 1 ? to : ((o.n * out_h + o.r * STRIP) * out_w + o.s) * QUADS + o.q;
+}
 
 // Where pixel (a, b) of a block is. With LANE_STORES all exist, and a subgroup's blocks are on one line.
 uint pixel_of(Place block, int a, int b)

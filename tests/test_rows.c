@@ -176,6 +176,12 @@ static uint64_t nine(const strata_node *n, strata_sum what)
     return what == STRATA_SUM_PARAM ? strata_pixels(n->out->shape) : 9;
 }
 
+static uint64_t of_image(const strata_node *n, strata_sum what)
+{
+    (void)what;
+    return (uint64_t)n->in[0]->shape.h * n->in[0]->shape.w;
+}
+
 enum { TIES = STRATA_ROW_TIES | STRATA_ROW_NO_DIFFERENCES };
 static const strata_row pool_rows[] = {
     { "max_pool", "x:N,H,W,C", "kernel=2", "x", .range = 2, .flags = TIES },
@@ -185,7 +191,10 @@ static const strata_row pool_rows[] = {
     { "avg_pool", "x:N,H,W,C", "kernel=4,1 stride=2,4 pad=2,0 count_include_pad=false", "x", .range = 2,
       .terms = nine },
     { "avg_pool", "x:N,H,W,C", "kernel=3 stride=1 pad=1", "x", .range = 2, .terms = nine },
+    { "avg_pool", "x:N,H,W,C", "kernel=3 stride=2 pad=1 ceil_mode=true", "x", .range = 2, .terms = nine },
     { "adaptive_max_pool", "x:N,H,W,C", "size=7,9", "x", .range = 2, .flags = TIES },
+    { "global_avg_pool", "x:N,H,W,C", "", "x", .range = 2, .terms = of_image },
+    { "global_max_pool", "x:N,H,W,C", "", "x", .range = 2, .flags = TIES },
 };
 static const char *const pool_sizes[] = {
     "N=4 H=24 W=24 C=256", "N=33 H=24 W=24 C=32", "N=7 H=24 W=29 C=128",

@@ -10,7 +10,8 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
                             strata_pass pass)
 {
     const strata_shape in = n->in[0]->shape, out = n->out->shape;
-    const pool_pass p = { n, pool_windows_of(options), pass, false };
+    const bool count_pads = options && options->count_include_pad;
+    const pool_pass p = { n, pool_windows_of(options), pass, .count_pads = count_pads };
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !n->in[0]->grad.block) return STRATA_OK;
     uint32_t most = 0;
@@ -18,7 +19,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
     for (strata_images part = { 0 }; strata_images_next(&part, in.n, most);) {
         struct avg_pool_args args = {
             POOL_ARGS(part, in, out, p.windows),
-            .count_pads = options && options->count_include_pad,
+            .count_pads = count_pads,
             .add_dx = add,
         };
         if (back) {

@@ -10,7 +10,7 @@ static strata_status record(strata_stream *s, const strata_node *n, const pool_o
                             strata_pass pass)
 {
     const strata_shape in = n->in[0]->shape, out = n->out->shape;
-    const pool_pass p = { n, pool_windows_of(options), pass, true };
+    const pool_pass p = { n, pool_windows_of(options), pass, .places = true };
     const bool back = pass == STRATA_BACKWARD, add = back && n->add_in[0];
     if (back && !n->in[0]->grad.block) return STRATA_OK;
     uint32_t most = 0;

@@ -1,6 +1,7 @@
 #include "ops/pool.h"
 
 #include <stdio.h>
+#include <string.h>
 
 pool_windows pool_windows_of(const pool_options *options)
 {
@@ -55,7 +56,7 @@ static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass
     const bool back = p->pass == STRATA_BACKWARD;
     const strata_shape from = back ? p->node->in[0]->shape : g->shape;
     const uint32_t lanes = strata_store_lanes(caps), quads = strata_lanes(g->shape.c) / 4;
-    const uint32_t outputs = p->pass == STRATA_FORWARD && p->strips ? 2 : 1; /* at is one of them */
+    const uint32_t outputs = p->pass == STRATA_FORWARD && p->places ? 2 : 1;
     const uint32_t stores = g->block[0] * g->block[1];
     const uint32_t taps = back ? g->over[0] * g->over[1] : g->taps[0] * g->taps[1];
     const uint64_t groups = lanes ? strata_pixels(g->shape) * quads / lanes : 0;
@@ -124,6 +125,20 @@ static void join_blocks(pool_grid *g, const strata_caps *caps, strata_shape in, 
     }
 }
 
+/* All pixels of an image share its global window: an invocation takes as many as come out even. */
+static void share_window(pool_grid *g, const strata_caps *caps, strata_shape in)
+{
+    const uint32_t quads = strata_lanes(in.c) / 4, most = most_stores(caps);
+    uint32_t best[2] = { 1, 1 };
+    for (uint32_t h = 1; h <= most; h++)
+        for (uint32_t w = 1; w * h <= most; w++) {
+            if (in.h % h || in.w % w || in.w / w * quads % g->lanes || h * w <= best[0] * best[1]) continue;
+            best[0] = h;
+            best[1] = w;
+        }
+    memcpy(g->block, best, sizeof best);
+}
+
 static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t images)
 {
     const strata_shape in = p->node->in[0]->shape, out = p->node->out->shape;
@@ -136,35 +151,50 @@ static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t i
         g.over[i] = w->adaptive ? most_taps(to, from) : 1;
         if (back && !w->adaptive) g.block[i] = w->stride[i];
     }
-    if (!back && !w->adaptive && p->strips) g.block[0] = strip_of(caps, out, &g, w->stride[0]);
+    if (!back && !w->adaptive) g.block[0] = strip_of(caps, out, &g, w->stride[0]);
     g.written = caps->cpu_type && w->dilation[0] == 1 && w->dilation[1] == 1 &&
-                (uint64_t)g.taps[0] * g.taps[1] <= MOST_TAPS &&
+                ((back && w->adaptive) || (uint64_t)g.taps[0] * g.taps[1] <= MOST_TAPS) &&
                 (uint64_t)g.over[0] * g.over[1] * g.block[0] * g.block[1] <= MOST_TAPS;
     if (!g.written) g.block[0] = g.block[1] = 1;
     cut_grid(&g, caps, p, images);
-    if (back && g.lanes && !w->adaptive) {
-        join_blocks(&g, caps, in, w);
+    if (back && g.lanes && (g.global || !w->adaptive)) {
+        g.global ? share_window(&g, caps, in) : join_blocks(&g, caps, in, w);
         cut_grid(&g, caps, p, images);
     }
     return g;
 }
 
+/* Does no window reach over the edge of an input with so much padding? */
+static bool all_inside(const pool_pass *p, const uint32_t pad[2])
+{
+    const strata_shape in = p->node->in[0]->shape, out = p->node->out->shape;
+    const pool_windows *w = &p->windows;
+    return !w->adaptive && w->pad[0] <= pad[0] && w->pad[1] <= pad[1] &&
+           (uint64_t)(out.h - 1) * w->stride[0] + w->kernel[0] <= (uint64_t)in.h + w->pad[0] + pad[0] &&
+           (uint64_t)(out.w - 1) * w->stride[1] + w->kernel[1] <= (uint64_t)in.w + w->pad[1] + pad[1];
+}
+
 typedef struct pool_defines {
-    char s[240];
+    char s[256];
 } pool_defines;
 
 static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, const pool_grid *g, bool texel)
 {
     const pool_windows *w = &p->windows;
-    char strip[40] = "", over[40] = "", window[120], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 32] = "";
+    const uint32_t none[2] = { 0 };
+    char strip[40] = "", over[40] = "", window[136], grid[48] = "", lanes[STRATA_SUBGROUP_DEFINES + 32] = "";
     pool_defines d;
     if (g->global)
         snprintf(over, sizeof over, "GLOBAL=1 ");
     else if (w->adaptive)
         snprintf(over, sizeof over, "ADAPTIVE=1 OVER_H=%u OVER_W=%u ", g->over[0], g->over[1]);
     if (g->written)
-        snprintf(window, sizeof window, "%sKERNEL_H=%u KERNEL_W=%u STRIDE_H=%u STRIDE_W=%u PAD_H=%u PAD_W=%u",
-                 over, g->taps[0], g->taps[1], w->stride[0], w->stride[1], w->pad[0], w->pad[1]);
+        snprintf(window, sizeof window,
+                 "%sKERNEL_H=%u KERNEL_W=%u STRIDE_H=%u STRIDE_W=%u PAD_H=%u PAD_W=%u%s", over, g->taps[0],
+                 g->taps[1], w->stride[0], w->stride[1], w->pad[0], w->pad[1],
+                 all_inside(p, none)                      ? " WHOLE=1"
+                 : p->count_pads && all_inside(p, w->pad) ? " WHOLE=2"
+                                                          : "");
     else if (w->adaptive)
         snprintf(window, sizeof window, "ADAPTIVE=1 GLOBAL=%d", g->global);
     else
@@ -175,7 +205,7 @@ static pool_defines defines_of(const strata_caps *caps, const pool_pass *p, cons
                  strata_lanes(g->shape.c) / 4);
     if (p->pass != STRATA_BACKWARD && g->written && g->block[0] > 1)
         snprintf(strip, sizeof strip, " STRIP=%u", g->block[0]);
-    if (p->pass == STRATA_BACKWARD && g->written && !w->adaptive)
+    if (p->pass == STRATA_BACKWARD && g->written && (g->global || !w->adaptive))
         snprintf(strip, sizeof strip, " BLOCKS_H=%u BLOCKS_W=%u", g->block[0] / w->stride[0],
                  g->block[1] / w->stride[1]);
     if (g->lanes) {

@@ -30,7 +30,8 @@ typedef struct pool_pass {
     const strata_node *node;
     pool_windows windows;
     strata_pass pass;
-    bool strips; /* may an invocation take several outputs? */
+    bool places;     /* are those of maxima kept, too, where it is FORWARD? */
+    bool count_pads; /* does a mean count the padding? */
 } pool_pass;
 
 /* Record a launch of max_pool's or avg_pool's kernel for so many images. Its grid and its defines are made
