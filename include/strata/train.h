@@ -197,7 +197,9 @@ STRATA_API strata_status strata_run(const strata_recipe *recipe, const char *com
                                     const strata_observer *observer);
 
 /* Continue the run in a folder from its last checkpoint (from step 0 without one). A finished run: STRATA_OK,
- * nothing changes. `device` NULL: as recorded. */
+ * nothing changes. `device` NULL: as recorded.
+ * Errors: as of strata_run; STRATA_BAD_ARG where recipe.yaml, or a file that it names, is not what the run
+ * began with. */
 STRATA_API strata_status strata_resume(const char *run_dir, const char *device,
                                        const strata_observer *observer);
 

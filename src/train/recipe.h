@@ -19,6 +19,9 @@ strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const ch
  * the same. */
 void recipe_differences(strata_text *out, const strata_recipe *was, const strata_recipe *is);
 
+/* The path within the value of a key that can name a file or a folder; NULL where it names none. Borrowed. */
+const char *recipe_path(const strata_recipe *r, const char *key);
+
 /* Make the paths of a recipe absolute, so that the run goes on from any folder: those of data, labels,
  * weights of classes, model, init, save, shader-dir and of the schedule's file.
  * Errors: STRATA_BAD_ARG for a value that is no UTF-8, which recipe.yaml cannot hold. */

@@ -130,28 +130,34 @@ static strata_status check_utf8(const strata_recipe *r)
     return STRATA_OK;
 }
 
+const char *recipe_path(const strata_recipe *r, const char *key)
+{
+    static const char *const words[][3] = { { "labels", "none" },
+                                            { "class-weights", "balanced" },
+                                            { "sample", "all", "balanced" } }; /* are no paths */
+    static const char csv[] = "csv:";
+    const char *value = strata_recipe_get(r, key);
+    if (!*value) return NULL;
+    if (strcmp(key, "data") == 0) return strata_path_exists(value) ? value : NULL;
+    if (strcmp(key, "model") == 0)
+        return ends_with(value, ".yaml") || ends_with(value, ".yml") ? value : NULL;
+    if (strcmp(key, "schedule") == 0)
+        return strncmp(value, csv, sizeof csv - 1) == 0 ? value + sizeof csv - 1 : NULL;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (size_t k = 1; k < 3 && strcmp(key, words[i][0]) == 0; k++)
+            if (words[i][k] && strcmp(value, words[i][k]) == 0) return NULL;
+    return value;
+}
+
 strata_status recipe_place(strata_recipe *r)
 {
-    static const char *const files[][3] = { { "init" },
-                                            { "save" },
-                                            { "shader-dir" },
-                                            { "labels", "none" },
-                                            { "class-weights", "balanced" },
-                                            { "sample", "all", "balanced" } };
-    static const char csv[] = "csv:";
-    const char *data = strata_recipe_get(r, "data"), *model = strata_recipe_get(r, "model"),
-               *schedule = strata_recipe_get(r, "schedule");
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *path = strata_recipe_get(r, files[i][0]);
-        bool word = false; /* it is no path */
-        for (size_t k = 1; k < 3; k++) word = word || (files[i][k] && strcmp(path, files[i][k]) == 0);
-        if (*path && *path != '/' && !word) STRATA_TRY(place(r, files[i][0], 0));
+    static const char *const keys[] = { "init",   "save", "shader-dir", "labels",  "class-weights",
+                                        "sample", "data", "model",      "schedule" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *path = recipe_path(r, keys[i]);
+        if (path && *path != '/')
+            STRATA_TRY(place(r, keys[i], (size_t)(path - strata_recipe_get(r, keys[i]))));
     }
-    if (*data && *data != '/' && strata_path_exists(data)) STRATA_TRY(place(r, "data", 0));
-    if (*model != '/' && (ends_with(model, ".yaml") || ends_with(model, ".yml")))
-        STRATA_TRY(place(r, "model", 0));
-    if (strncmp(schedule, csv, sizeof csv - 1) == 0 && schedule[sizeof csv - 1] != '/')
-        STRATA_TRY(place(r, "schedule", sizeof csv - 1));
     return check_utf8(r);
 }
 

@@ -14,6 +14,7 @@
 #include "train/feed.h"
 #include "train/introduce.h"
 #include "train/keep.h"
+#include "train/named.h"
 #include "train/rate_list.h"
 #include "train/recipe.h"
 #include "train/score.h"
@@ -28,6 +29,7 @@ typedef struct run {
     strata_device *device;
     strata_trainer *trainer;
     run_folder folder;
+    json_t *named; /* fingerprints of the files that the recipe names, until run.json has them; owned */
     bool recorded; /* this sitting, in run.json */
     train_feed feed;
     strata_batcher valid;
@@ -411,6 +413,7 @@ static strata_status begin_record(run *r)
 {
     const strata_data_info info = strata_data_describe(r->data);
     STRATA_TRY(folder_describe(&r->folder, r->trainer, &info));
+    if (json_object_size(r->named)) json_object_set(r->folder.run, "files", r->named);
     return folder_status(&r->folder, "running", "");
 }
 
@@ -445,6 +448,7 @@ static strata_status finish(run *r, strata_status status)
     strata_device_close(r->device);
     strata_data_close(r->data);
     folder_close(&r->folder);
+    json_decref(r->named);
     strata_recipe_close(r->recipe);
     strata_recipe_close(r->told);
     feed_close(&r->feed);
@@ -471,6 +475,7 @@ strata_status strata_run(const strata_recipe *recipe, const char *command, const
     STRATA_GO(feed_open(&r.feed, r.data, r.recipe, 1));
     STRATA_GO(score_augment(&augment, r.data, r.recipe)); /* what is wrong in it is said before a folder is */
     STRATA_GO(folder_check(r.recipe));
+    STRATA_GO(named_note(&r.named, r.recipe)); /* before they are read for good */
     STRATA_GO(open_trainer(&r));
     STRATA_GO(check_interrupt(&r)); /* while there is nothing of the run */
     STRATA_GO(folder_make(&r.folder, r.recipe, r.data->name, command)); /* --overwrite removes a run here */
@@ -550,6 +555,7 @@ static strata_status resume(run *r, const char *device)
     STRATA_TRY(checkpoint_check(&r->folder, r->told, &found));
     if (device && *device) STRATA_TRY(strata_recipe_set(r->recipe, "device", device));
     if (found) STRATA_TRY(strata_recipe_set(r->recipe, "init", "")); /* its file may be gone */
+    STRATA_TRY(named_check(json_object_get(r->folder.run, "files"), r->recipe));
     keep_sweep(&r->folder);
     STRATA_TRY(open_data(r));
     STRATA_TRY(check_data(r));

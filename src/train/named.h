@@ -1,0 +1,20 @@
+/* The files that a recipe names and a sitting of a run reads anew: with a changed one it would go on as
+ * another run. Data has a fingerprint of its own, groups are in the recipe. */
+#ifndef STRATA_TRAIN_NAMED_H
+#define STRATA_TRAIN_NAMED_H
+
+#include <jansson.h>
+
+#include "core/status.h"
+#include "strata/recipe.h"
+
+/* Take their fingerprints, to be kept in run.json: { KEY: XXH64 of the file's bytes }.
+ * Owner:  caller; json_decref. On failure *out is NULL.
+ * Errors: STRATA_FILE, STRATA_NO_MEMORY. */
+strata_status named_note(json_t **out, const strata_recipe *r);
+
+/* Are the files what they were? What `noted` (NULL of an earlier strata) or the recipe does not have is not
+ * looked at. Errors: STRATA_BAD_ARG naming key and file; those of named_note. */
+strata_status named_check(const json_t *noted, const strata_recipe *r);
+
+#endif
