@@ -134,6 +134,24 @@ wait "$process" 2> /dev/null
 expect 0 "" "$strata" train --resume halted --quiet
 same events halted
 
+# A validation loss that is no number is no improvement, and no training loss stands for it: images beyond what 32 bits hold
+idx_folder beyond
+{ head -c 16 beyond/t10k-images-idx3-ubyte; head -c $((20 * 8 * 8)) /dev/zero | tr '\0' '\377'; } > bright
+mv bright beyond/t10k-images-idx3-ubyte
+sed 's/op: linear, name/op: linear, std: 100, name/' tiny.yaml > wide.yaml
+no_number=("$strata" train beyond --device cpu --model wide.yaml --normalize mean=0,std=3e-39 --augment none --batch 20
+  --epochs 4 --schedule plateau,factor=0.5,patience=0 --log-every 1 --keep 3 --quiet)
+expect 0 "" "${no_number[@]}" --run-dir number
+[ "$(grep -c '"event": "metric", "metric": "loss", "value": null' number/steps.jsonl)" = 3 ] || fail "metrics: $(grep event number/steps.jsonl)"
+holds number/metrics.csv '^2,4,.*,2 reduce body; 2 reduce head$'
+cp number/steps.jsonl whole.jsonl
+cp number/checkpoints/step-00000004.state.safetensors number/checkpoints/last.state.safetensors
+sed -i 's/"status": "finished"/"status": "interrupted"/' number/run.json
+expect 0 "resume after step 4" "$strata" train --resume number --progress none
+cmp -s whole.jsonl number/steps.jsonl || fail "resumed: $(cat number/steps.jsonl)"
+expect 0 "" "${no_number[@]}" --valid none --run-dir trained
+grep -q null trained/steps.jsonl && fail "without validation the training loss is watched: $(grep event trained/steps.jsonl)"
+
 # ---- Every group's rate is said, however long the line gets ----
 long=$(printf 'x%.0s' $(seq 120))
 for layer in conv1 bn1 conv2 bn2 conv3 bn3 conv4 bn4 fc; do echo "$long.$layer: $layer"; done > long.groups

@@ -1,7 +1,6 @@
 #include "train/events.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,9 +192,7 @@ strata_status events_epoch(run_events *e, const double metric[RATES_METRICS])
     const uint32_t watched = strata_rates_watch(rates);
     for (uint32_t i = 0; i < RATES_METRICS; i++) {
         if (!(watched >> i & 1)) continue;
-        const bool instead = i == RATES_LOSS && isnan(metric[i]);
-        const rates_event seen = { e->trainer->step, RATES_METRIC, i,
-                                   metric[instead ? RATES_TRAIN_LOSS : i] };
+        const rates_event seen = { e->trainer->step, RATES_METRIC, i, metric[i] };
         STRATA_TRY(strata_rates_observe(rates, &seen));
     }
     return freeze_done(e->trainer);

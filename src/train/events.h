@@ -31,9 +31,9 @@ const char *events_since(const run_events *e, size_t length);
 /* The same of steps in [first, step) of the epoch that a run is resumed in: for the epoch's row alone. */
 strata_status events_gather(run_events *e, uint64_t first, uint64_t step);
 
-/* Give the rates what they watch at the end of an epoch, before the next step: metrics by rates_metric, NaN
- * where there is no validation, whose loss then is the training set's; and freeze for good the groups that
- * cannot move any more. Waits. With no step in flight. */
+/* Give the rates what they watch at the end of an epoch, before the next step: metrics by rates_metric, of
+ * which NaN is no improvement; and freeze for good the groups that cannot move any more. Waits. With no step
+ * in flight. */
 strata_status events_epoch(run_events *e, const double metric[RATES_METRICS]);
 
 /* Tell what norms that learn on in frozen groups cost. */

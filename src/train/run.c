@@ -251,7 +251,8 @@ static strata_status end_epoch(run *r, uint32_t epoch)
     r->events.epoch.length = 0;
     r->loop.epoch_loss = 0;
     r->loop.epoch_images = 0;
-    const double metric[RATES_METRICS] = { [RATES_LOSS] = e.valid_loss,
+    /* Without validation there is the training loss alone; a validation's NaN is not made up for by it. */
+    const double metric[RATES_METRICS] = { [RATES_LOSS] = valid ? e.valid_loss : e.train_loss,
                                            [RATES_TOP1] = e.top1,
                                            [RATES_TOP5] = e.top5,
                                            [RATES_TRAIN_LOSS] = e.train_loss };
