@@ -165,8 +165,29 @@ static void steps(void **state)
     close_device(d);
 }
 
+/* A caller of strata_trainer_step brings no names of classes: the recipe's weights of them are not of its
+ * steps. */
+static void steps_count_classes_alike(void **state)
+{
+    (void)state;
+    float weight[K * D], bias[K], pixels[IMAGES * D], loss;
+    strata_trainer *t;
+    strata_device *d = open_device("cpu", NULL);
+    write_files(weight, bias);
+    for (int i = 0; i < IMAGES; i++)
+        for (int j = 0; j < D; j++) pixels[i * D + j] = (float)((i * 37 + j * 91 + 5) % 256) / 255;
+    strata_recipe *r = recipe_of(&wanted[0], "6");
+    OK(strata_trainer_open(&t, d, r, &(strata_task) { 2, 2, 1, K, 4, 1 }));
+    OK(strata_trainer_step(t, pixels, labels, IMAGES, &loss));
+    near_to("loss", (double)loss, wanted[0].plain);
+    strata_trainer_close(t);
+    strata_recipe_close(r);
+    close_device(d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(steps) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(steps),
+                                        cmocka_unit_test(steps_count_classes_alike) };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

@@ -35,10 +35,12 @@ STRATA_API strata_status strata_trainer_open(strata_trainer **out, strata_device
 STRATA_API void strata_trainer_close(strata_trainer *t);
 
 /* Take one optimizer step on one batch.
- *   pixels  [n, h, w, c] f32, row-major, normalised as the caller likes; the recipe's augment is not of them
+ *   pixels  [n, h, w, c] f32, row-major, normalised as the caller likes; the recipe's augment and sample are
+ *           not of them
  *   labels  [n] i32, each in [0, classes); with the recipe's loss sigmoid [n, classes], 0 or 1
  *   n       images: 1 .. the recipe's batch
- *   loss    out: mean loss over the n images, in nats; may be NULL
+ *   loss    out: mean loss over the n images, in nats; each counts 1, whatever the recipe's class-weights
+ *           say; may be NULL
  * Owner:  caller keeps both arrays; they are read before the call returns.
  * Waits:  for the device only if `loss` is not NULL, so ask on the steps you report.
  * Errors: STRATA_BAD_ARG, STRATA_DEVICE_LOST, STRATA_NOT_FINITE (loss asked for; the weights did not move).
