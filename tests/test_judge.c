@@ -204,12 +204,13 @@ static void plant(const fault *f)
     free(text);
 }
 
-/* Failures of the op's rows (with these options, if any) with the shaders of the folder as they are now. */
-static uint32_t judge_fault(const fault *f, char *first, size_t room)
+/* Failures of the op's rows (with these options, if any) with the shaders of the folder as they are now.
+ *   sizes  NULL: the rows' own */
+static uint32_t judge_fault(const fault *f, const char *sizes, char *first, size_t room)
 {
     const bool half = strncmp(f->op, "fp16 ", 5) == 0;
     const char *op = half ? f->op + 5 : f->op, *options = f->options;
-    strata_judge j = { .reference = reference, .half = half };
+    strata_judge j = { .reference = reference, .half = half, .sizes = sizes };
     strata_device_config config = judged_config();
     config.shader_dir = folder;
     config.no_cache = true;
@@ -233,7 +234,7 @@ static void test_wrong_kernels_are_rejected(void **state)
     for (int i = 0; i < N_FAULTS; i++) {
         char from[1024], to[1024];
         plant(&faults[i]);
-        uint32_t failures = judge_fault(&faults[i], first, sizeof first);
+        uint32_t failures = judge_fault(&faults[i], NULL, first, sizeof first);
         snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", faults[i].file);
         snprintf(to, sizeof to, "%s/%s", folder, faults[i].file);
         copy(from, to);
@@ -247,7 +248,29 @@ static void test_unchanged_kernels_pass(void **state)
     (void)state;
     char first[512];
     for (int i = 0; i < N_FAULTS; i++)
-        if (judge_fault(&faults[i], first, sizeof first) != 0) fail_msg("%s", first);
+        if (judge_fault(&faults[i], NULL, first, sizeof first) != 0) fail_msg("%s", first);
+}
+
+/* Rounds of weight gradients are neighbours on lines that are not narrow, whole tiles of channels: no row of
+ * a short judgement. */
+static void test_ends_of_lines_are_seen(void **state)
+{
+    (void)state;
+    static const fault end = { "a neighbour behind the end of a line counts",
+                               "conv2d",
+                               "conv2d_weight_subgroup.glsl",
+                               "int(d) <= last",
+                               "int(d) <= last + 1",
+                               "out=K kernel=3 pad=1" };
+    static const char sizes[] = "N=1 H=8 W=8 C=64 K=64";
+    char first[512], from[1024], to[1024];
+    plant(&end);
+    const uint32_t failures = judge_fault(&end, sizes, first, sizeof first);
+    snprintf(from, sizeof from, "%s/%s", SOURCE_DIR "/shaders", end.file);
+    snprintf(to, sizeof to, "%s/%s", folder, end.file);
+    copy(from, to);
+    if (failures == 0) fail_msg("nobody saw that %s", end.name);
+    assert_int_equal(judge_fault(&end, sizes, first, sizeof first), 0);
 }
 
 static void test_doctor_fails_a_wrong_kernel(void **state)
@@ -320,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unchanged_kernels_pass),
         cmocka_unit_test(test_wrong_kernels_are_rejected),
+        cmocka_unit_test(test_ends_of_lines_are_seen),
         cmocka_unit_test(test_doctor_fails_a_wrong_kernel),
         cmocka_unit_test(test_wrong_gradients_are_rejected),
         cmocka_unit_test(test_bad_rows_are_errors),
