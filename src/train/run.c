@@ -414,7 +414,8 @@ static strata_status begin_record(run *r)
 {
     const strata_data_info info = strata_data_describe(r->data);
     STRATA_TRY(folder_describe(&r->folder, r->trainer, &info));
-    if (json_object_size(r->named)) json_object_set(r->folder.run, "files", r->named);
+    if (json_object_size(r->named) && json_object_set(r->folder.run, "files", r->named) != 0)
+        return strata_fail(STRATA_NO_MEMORY, "no memory for the run folder's records");
     return folder_status(&r->folder, "running", "");
 }
 
