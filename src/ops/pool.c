@@ -158,7 +158,10 @@ static pool_grid grid_of(const strata_caps *caps, const pool_pass *p, uint32_t i
     if (!g.written) g.block[0] = g.block[1] = 1;
     cut_grid(&g, caps, p, images);
     if (back && g.lanes && (g.global || !w->adaptive)) {
-        g.global ? share_window(&g, caps, in) : join_blocks(&g, caps, in, w);
+        if (g.global)
+            share_window(&g, caps, in);
+        else
+            join_blocks(&g, caps, in, w);
         cut_grid(&g, caps, p, images);
     }
     return g;
