@@ -88,6 +88,13 @@ static void cascades(void **state)
     }
 }
 
+static void sum_of(rates_sum *sum, const strata_rates_config *c)
+{
+    strata_rates *r = open_rates(c);
+    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
+    strata_rates_close(r);
+}
+
 static void budgets_match(void **state)
 {
     (void)state;
@@ -97,15 +104,11 @@ static void budgets_match(void **state)
     double total = 0, wanted = 0;
     c.lr = "1e-3";
     c.schedule = "one-cycle";
-    strata_rates *r = open_rates(&c);
-    assert_int_equal(strata_rates_sum(r, one), STRATA_OK);
-    strata_rates_close(r);
+    sum_of(one, &c);
     c.lr = "1e-6:1e-3";
     c.bleed = "in,budget=total";
     c.group_parameters = n;
-    r = open_rates(&c);
-    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
-    strata_rates_close(r);
+    sum_of(sum, &c);
     for (uint32_t g = 0; g < 4; g++) {
         total += n[g] * sum[g].mass;
         wanted += n[g] * one[g].mass;
@@ -143,14 +146,10 @@ static void budgets_leave_frozen_steps_out(void **state)
     rates_sum one[4], sum[4];
     double total = 0, wanted = 0;
     c.freeze_until = "stem=50%,layer1=20%";
-    strata_rates *r = open_rates(&c);
-    assert_int_equal(strata_rates_sum(r, one), STRATA_OK);
-    strata_rates_close(r);
+    sum_of(one, &c);
     c.lr = "1e-3:1";
     c.bleed = "in,budget=total";
-    r = open_rates(&c);
-    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
-    strata_rates_close(r);
+    sum_of(sum, &c);
     for (uint32_t g = 0; g < 4; g++) total += sum[g].mass, wanted += one[g].mass;
     assert_true(fabs(total / wanted - 1) < 1e-12);
     assert_int_equal(sum[0].still, 50);
@@ -167,9 +166,7 @@ static void sums_of_long_runs(void **state)
     c.steps = 20000000;
     c.freeze_until = "stem=25%";
     c.schedule = "linear";
-    strata_rates *r = open_rates(&c);
-    assert_int_equal(strata_rates_sum(r, sum), STRATA_OK);
-    strata_rates_close(r);
+    sum_of(sum, &c);
     assert_true(fabs((double)sum[0].still / 5e6 - 1) < 1e-5);
     assert_true(fabs(sum[0].mass / (0.75 * 0.75 / 2 * 2e7) - 1) < 1e-5);
     assert_true(fabs(sum[1].mass / 1e7 - 1) < 1e-6);
