@@ -121,10 +121,21 @@ expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot again.png --csv -
 cmp -s rates.png again.png || fail "the same rates make another picture"
 is_png long.png
 [ "$(wc -l < out)" = 51 ] || fail "--csv - beside --plot: $(wc -l < out) lines"
-expect 4 "cannot write nowhere/t.csv: No such file" "$strata" rates --steps 50 --csv nowhere/t.csv
+expect 4 "cannot create nowhere/t.csv: No such file" "$strata" rates --steps 50 --csv nowhere/t.csv
+# A table takes its name when it is whole: half of one is none, whether writing fails or the process is killed.
+echo before > half.csv
 expect 4 "cannot write all of half.csv: File too large" bash -c 'trap "" XFSZ; ulimit -f 8; exec "$@"' - "$strata" \
   rates --steps 5000 --csv half.csv
-absent half.csv
+absent half.csv.*
+expect 153 "" bash -c 'ulimit -f 8 -c 0; exec "$@"' - "$strata" rates --steps 5000 --csv half.csv
+[ "$(cat half.csv)" = before ] || fail "half a table: $(head -2 half.csv)"
+expect 4 "cannot write .: wanted a regular file or nothing there, found a folder" "$strata" rates --steps 50 --csv .
+mkfifo rates.pipe
+cat rates.pipe > piped.csv &
+expect 0 "" "$strata" rates --steps 50 --csv rates.pipe
+wait $!
+[ -p rates.pipe ] && [ "$(wc -l < piped.csv)" = 51 ] || fail "a table into a pipe: $(head -2 piped.csv)"
+expect 4 "cannot write all of /dev/full: No space left" "$strata" rates --steps 5000 --csv /dev/full
 expect 4 "nowhere/rates.png" "$strata" rates --steps 50 --plot nowhere/rates.png
 mkdir folder.png
 expect 4 "cannot write folder.png: wanted a regular file" "$strata" rates --steps 50 --plot folder.png
@@ -192,13 +203,18 @@ cmp -s find.png groups.png && fail "the picture of each group is that of all"
 absent find.png.*
 
 expect 2 "lr-find wants DATA" "$strata" lr-find --device cpu
-# A table is begun when there are rows for it.
+# A table takes its name when all sweeps are done.
 echo before > table.csv
 expect 4 '"nodata" is not there' "$strata" lr-find nodata --csv table.csv
 holds table.csv '^before$'
 expect 4 '"nodata" is not there' "$strata" lr-find nodata --csv new.csv
-expect 4 "nowhere/new.csv: cannot be written" "${finder[@]}" --csv nowhere/new.csv
+expect 4 "cannot create nowhere/new.csv: No such file" "${finder[@]}" --csv nowhere/new.csv
 absent new.csv
+expect 4 "cannot write all of table.csv: File too large" bash -c 'trap "" XFSZ; ulimit -f 1; exec "$@"' - "${finder[@]}" \
+  --per-group --points 40 --to-the-end --csv table.csv
+[ "$(wc -l < out)" -gt 1 ] || fail "no sweep was told before its table failed: $(cat out err)"
+holds table.csv '^before$'
+absent new.csv.* table.csv.*
 expect 0 "" "${finder[@]}" --csv table.csv
 [ "$(sed -n 1p table.csv)" = swept,lr,loss,smoothed ] || fail "table.csv: $(head -2 table.csv)"
 [ "$(wc -l < table.csv)" -le 21 ] && grep -q '^all groups,' table.csv || fail "table.csv: $(cat table.csv)"

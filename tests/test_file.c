@@ -104,6 +104,16 @@ static void a_failed_write_leaves_the_old_file_alone(void **state)
     assert_message("File too large");
     assert_message("50500");
     assert_holds("full/kept", "old");
+
+    /* Printed to without a look at what came of it; there is room again when the file is to be whole. */
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    strata_file_writer_begin(&w, "full/kept");
+    const bool printed = fwrite(big, 1, sizeof big, w.file) == sizeof big;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    assert_false(printed);
+    assert_int_equal(strata_file_writer_commit(&w), STRATA_FILE);
+    assert_message("full/kept");
+    assert_holds("full/kept", "old");
     unlink("full/kept");
     assert_true(strata_folder_empty("full"));
 }

@@ -47,11 +47,6 @@ STRATA_API int strata_status_exit_code(strata_status status);
  * equal; the first of equals. NULL: none is that near. */
 STRATA_API const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n);
 
-/* Could a whole file be written at `path`? Asked before long work whose result goes there; what stands there
- * stays, and nothing is left. A full disk is not seen.
- * Errors: STRATA_FILE, STRATA_NO_MEMORY. */
-STRATA_API strata_status strata_file_check(const char *path);
-
 #ifdef __cplusplus
 }
 #endif

@@ -9,6 +9,7 @@
 #include "strata/data.h"
 #include "strata/device.h"
 #include "strata/doctor.h"
+#include "strata/file.h"
 #include "strata/inspect.h"
 #include "strata/lr_find.h"
 #include "strata/make.h"

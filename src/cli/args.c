@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cli/terminal.h"
+#include "strata/file.h"
 #include "strata/weights.h"
 
 enum { NAMES = 128 }; /* most option names of one command */

@@ -1,16 +1,15 @@
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "strata/lr_find.h"
 #include "cli/terminal.h"
 
 typedef struct report {
-    FILE *csv; /* NULL: none */
+    cli_output csv; /* closed: none is wanted */
     bool began;
 } report;
 
@@ -22,13 +21,6 @@ static void number(double v)
         printf("  %10.3g", v);
 }
 
-/* What the file held goes when there is something to put there, and not for a misspelt option. */
-static void begin_csv(FILE *csv)
-{
-    if (ftruncate(fileno(csv), 0) != 0) clearerr(csv); /* a pipe holds nothing */
-    fprintf(csv, "swept,lr,loss,smoothed\n");
-}
-
 static void show(void *context, const strata_lr_curve *c)
 {
     report *r = context;
@@ -36,7 +28,7 @@ static void show(void *context, const strata_lr_curve *c)
     if (!r->began)
         printf("%s%-20s  %10s  %10s  %10s  %10s  %s%s\n", cli_style_begin(stdout, CLI_BOLD), "swept",
                "valley", "slide", "minimum", "steep", "ended by", cli_style_end(stdout));
-    if (!r->began && r->csv) begin_csv(r->csv);
+    if (!r->began) cli_print(&r->csv, "swept,lr,loss,smoothed\n");
     r->began = true;
     printf("%-20s", group);
     number(c->valley);
@@ -47,8 +39,8 @@ static void show(void *context, const strata_lr_curve *c)
     if (c->n) printf(" after %u steps", (unsigned)c->n);
     printf("\n");
     fflush(stdout);
-    for (uint32_t i = 0; r->csv && i < c->n; i++)
-        fprintf(r->csv, "%s,%.17g,%.17g,%.17g\n", group, c->lr[i], c->loss[i], c->smoothed[i]);
+    for (uint32_t i = 0; i < c->n; i++)
+        cli_print(&r->csv, "%s,%.17g,%.17g,%.17g\n", group, c->lr[i], c->loss[i], c->smoothed[i]);
 }
 
 static strata_status rate(double *out, const cli_arguments *a, const char *key)
@@ -75,16 +67,10 @@ static strata_status run(cli_arguments *a)
     if (a->n_words) STRATA_TRY(strata_recipe_set(a->recipe, "data", a->word[0]));
     if (!*strata_recipe_get(a->recipe, "data"))
         return cli_fail(STRATA_BAD_ARG, "strata lr-find wants DATA: builtin:digits, or a folder");
-    const bool new = path &&access(path, F_OK) != 0;
-    if (path && !(r.csv = fopen(path, "a")))
-        return cli_fail(STRATA_FILE, "%s: cannot be written: %s", path, strerror(errno));
+    if (path) STRATA_TRY(cli_output_begin(&r.csv, path));
     config.note = cli_note_lines;
     config.interrupt = cli_interrupt_begin();
-    strata_status status = strata_lr_find(a->recipe, &config, show, &r);
-    if (r.csv && (ferror(r.csv) | fclose(r.csv)) && status == STRATA_OK)
-        status = cli_fail(STRATA_FILE, "%s: not all of it could be written", path);
-    if (new && !r.began) remove(path);
-    return status;
+    return cli_output_end(&r.csv, strata_lr_find(a->recipe, &config, show, &r));
 }
 
 static const cli_option options[] = {
@@ -94,7 +80,7 @@ static const cli_option options[] = {
     { 0, "high", "X", "the rate that the sweep goes to [10]" },
     { 0, "points", "N", "steps of a sweep, at least 20 [100]" },
     { 0, "to-the-end", NULL, "go on where the loss has risen to 4 times its best" },
-    { 0, "csv", "FILE", "write swept,lr,loss,smoothed for every step" },
+    { 0, "csv", "FILE", "write swept,lr,loss,smoothed for every step, when all sweeps are done" },
     { 0, "plot", "FILE.png", "draw the loss against the rate, with what is suggested" },
     { 0, NULL, NULL, NULL },
 };

@@ -1,16 +1,15 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "strata/rates.h"
 #include "cli/terminal.h"
 
 typedef struct sheet {
-    FILE *file; /* NULL: no table is wanted */
+    cli_output table; /* closed: none is wanted */
     uint32_t n_groups;
 } sheet;
 
@@ -41,18 +40,17 @@ static void about(void *context, const strata_rates_info *info)
                  known(info->times[g], 4).s, known(info->moves[g], 4).s, info->still[g],
                  *info->warning[g] ? "  " : "", info->warning[g]);
     for (uint32_t i = 0; i < info->n_phases; i++) cli_note("%s", info->phase[i]);
-    if (!s->file) return;
-    fprintf(s->file, "step");
-    for (uint32_t g = 0; g < info->n_groups; g++) fprintf(s->file, ",%s", info->group_name[g]);
-    fprintf(s->file, ",momentum\n");
+    cli_print(&s->table, "step");
+    for (uint32_t g = 0; g < info->n_groups; g++) cli_print(&s->table, ",%s", info->group_name[g]);
+    cli_print(&s->table, ",momentum\n");
 }
 
 static void row(void *context, uint64_t step, const double *lr, double momentum)
 {
-    const sheet *s = context;
-    fprintf(s->file, "%" PRIu64, step);
-    for (uint32_t g = 0; g < s->n_groups; g++) fprintf(s->file, ",%.17g", lr[g]);
-    fprintf(s->file, ",%.17g\n", momentum);
+    sheet *s = context;
+    cli_print(&s->table, "%" PRIu64, step);
+    for (uint32_t g = 0; g < s->n_groups; g++) cli_print(&s->table, ",%.17g", lr[g]);
+    cli_print(&s->table, ",%.17g\n", momentum);
 }
 
 /* Steps of the run and of an epoch, from --steps, --epochs and --batches. */
@@ -77,34 +75,21 @@ static strata_status check_rows(uint64_t steps)
                     most, steps);
 }
 
-/* Half a table is none; what is no file, such as a pipe, stays. */
-static strata_status spoiled(const char *path)
-{
-    struct stat info;
-    const strata_status status = cli_fail(STRATA_FILE, "cannot write all of %s: %s", path,
-                                          errno ? strerror(errno) : "what it is refuses");
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode)) remove(path);
-    return status;
-}
-
 static strata_status run(cli_arguments *a)
 {
     uint64_t steps;
     uint32_t per_epoch;
     const char *path = cli_option_given(a, "csv"), *picture;
-    sheet s = { .file = stdout };
+    sheet s = { 0 };
     STRATA_TRY(cli_picture_path(&picture, a, "plot"));
     STRATA_TRY(count(a, &steps, &per_epoch));
-    if (path || !picture) STRATA_TRY(check_rows(steps));
-    const bool to_file = path && strcmp(path, "-") != 0;
+    const bool table = path || !picture;
+    if (table) STRATA_TRY(check_rows(steps));
     /* What is wrong is said before anything is written. */
     STRATA_TRY(strata_rates_list(a->recipe, steps, per_epoch, NULL, NULL, NULL));
-    if (to_file) s.file = fopen(path, "w");
-    if (picture && !path) s.file = NULL;
-    if (to_file && !s.file) return cli_fail(STRATA_FILE, "cannot write %s: %s", path, strerror(errno));
-    errno = 0;
-    strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, s.file ? row : NULL, &s);
-    if (to_file && (ferror(s.file) | fclose(s.file)) && status == STRATA_OK) status = spoiled(path);
+    if (table) STRATA_TRY(cli_output_begin(&s.table, path && strcmp(path, "-") != 0 ? path : NULL));
+    strata_status status = strata_rates_list(a->recipe, steps, per_epoch, about, table ? row : NULL, &s);
+    status = cli_output_end(&s.table, status);
     if (status == STRATA_OK && picture) status = strata_rates_draw(a->recipe, steps, per_epoch, picture);
     return status;
 }
@@ -112,7 +97,7 @@ static strata_status run(cli_arguments *a)
 static const cli_option options[] = {
     { 0, "recipe", "FILE", "take keys from a YAML file first, such as a run's recipe.yaml" },
     { 0, "batches", "N", "steps in an epoch, for --epochs and for schedules in epochs" },
-    { 0, "csv", "FILE", "where the table goes; -: stdout, the default without --plot" },
+    { 0, "csv", "FILE", "where the table goes, when it is whole; -: stdout, the default without --plot" },
     { 0, "plot", "FILE.png", "draw the rates of every group over the steps" },
     { 0, NULL, NULL, NULL },
 };

@@ -170,10 +170,11 @@ static void sync_folder(char *path)
 strata_status strata_file_writer_commit(strata_file_writer *w)
 {
     if (!w->file) return strata_fail(STRATA_FILE, "cannot finish a file that is closed");
-    bool good = fflush(w->file) == 0;
+    const bool printed = !ferror(w->file); /* by whom writes to it without put, who may not look */
+    bool good = printed && fflush(w->file) == 0;
     /* EINVAL: a file system without fsync, where nothing more can be done. */
     good = good && (fsync(fileno(w->file)) == 0 || errno == EINVAL);
-    int reason = errno;
+    int reason = printed ? errno : EIO;
     if (fclose(w->file) != 0 && good) {
         reason = errno;
         good = false;

@@ -1,18 +1,13 @@
-/* Files: whole reads, atomic writes, folders, and logs that only grow.
- *
- * An atomic write goes to a temporary beside the file (same name plus ".PID.N.tmp"), reaches the disk, and
- * then takes the file's name: a reader, a crash or a full disk meets the old file or the new one, never a
- * part. Every message names the path and the system's reason.
+/* Files: whole reads, atomic writes (as strata/file.h has them), folders, and logs that only grow. Every
+ * message names the path and the system's reason.
  * Errors: STRATA_FILE, STRATA_NO_MEMORY. */
 #ifndef STRATA_CORE_FILE_H
 #define STRATA_CORE_FILE_H
 
 #include "core/status.h"
+#include "strata/file.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 
 /* Read a whole file.
  *   out   out: [n] bytes, followed by one NUL that `n` does not count
@@ -31,32 +26,11 @@ strata_status strata_file_read_at(void *out, FILE *file, uint64_t at, size_t n, 
  *   data  [n] bytes; may be NULL if n is 0 */
 strata_status strata_file_write(const char *path, const void *data, size_t n);
 
-/* strata_file_check, which asks whether that could be done, is public: strata/status.h. */
-
 /* Write a whole file plainly, without waiting for the disk: for the many files of a folder that takes its
  * name when all of them are there. */
 strata_status strata_file_put(const char *path, const void *data, size_t n);
 
-/* The same as strata_file_write in pieces, for files too big to hold. Zeroed is closed. */
-typedef struct strata_file_writer {
-    FILE *file;       /* the open temporary; NULL while closed */
-    char *path;       /* the name it will take */
-    char *temporary;  /* the name it has */
-    uint64_t n_bytes; /* put so far */
-} strata_file_writer;
-
-/* Open a temporary for `path`. Whatever follows, end with commit or abandon. */
-strata_status strata_file_writer_begin(strata_file_writer *w, const char *path);
-
-/* Append [n] bytes. On failure the writer is abandoned. */
-strata_status strata_file_writer_put(strata_file_writer *w, const void *data, size_t n);
-
-/* Bring the file and its name to the disk. The writer is closed afterwards; on failure it is abandoned.
- * Waits: for the disk. */
-strata_status strata_file_writer_commit(strata_file_writer *w);
-
-/* Close and remove the temporary, leaving what stood at the path. A closed or zeroed writer is allowed. */
-void strata_file_writer_abandon(strata_file_writer *w);
+/* The same in pieces, and whether it could be done, is public: strata/file.h. */
 
 /* A text file that only grows, a line at a time. Zeroed is closed. */
 typedef struct strata_log {

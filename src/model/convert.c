@@ -5,6 +5,7 @@
 
 #include "model/safetensors.h"
 #include "model/weights_file.h"
+#include "strata/file.h"
 #include "strata/weights.h"
 
 static strata_status no_memory(const char *path)

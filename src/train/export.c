@@ -5,6 +5,7 @@
 
 #include "core/text.h"
 #include "model/onnx.h"
+#include "strata/file.h"
 #include "strata/weights.h"
 #include "train/recipe.h"
 #include "train/score.h"

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "strata/file.h"
 #include "train/dataset.h"
 #include "train/feed.h"
 #include "train/recipe.h"
