@@ -302,6 +302,14 @@ expect 2 "'b' is one word too many" "$strata" train a b
 expect 2 "wants more words" "$strata" evaluate
 expect 2 "wants more words" "$strata" predict run
 expect 2 "has no option '--epochs'" "$strata" evaluate run --epochs 3
+# An option is told as it was written; a letter is one behind a single dash.
+for option in --x --q --x=1 --=1 -x; do
+  expect 2 "^strata: strata train has no option '${option%=*}'; " "$strata" train builtin:digits $option
+done
+expect 2 "strata train has no option '--x'; " "$strata" train builtin:digits --set x=1
+expect 2 "^strata: strata train has no option '-x'; " "$strata" train builtin:digits -qx
+expect 2 "^strata: strata models has no option '--h'; " "$strata" models --h
+expect 0 "" "$strata" models -h
 expect 4 "run/recipe.yaml" "$strata" train --resume run --epochs 3
 expect 2 "goes on with the run's own data" "$strata" train --resume run builtin:digits
 expect 4 "nowhere" "$strata" train --resume nowhere

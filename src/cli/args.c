@@ -47,20 +47,27 @@ const char *cli_message(void)
 
 /* ---- What there is ------------------------------------------------------------------------------- */
 
-/* An option by its key [length], or by its letter where `length` is 1. */
-static const cli_option *find_in(const cli_option *list, const char *key, size_t length)
+/* How an option was written: "--" and its key, or "-" and its letter. */
+typedef struct spelling {
+    const char *dash, *name;
+    size_t length; /* of the name */
+} spelling;
+
+static bool is_letter(const spelling *s) { return !s->dash[1]; }
+
+static const cli_option *find_in(const cli_option *list, const spelling *s)
 {
     for (; list->key; list++)
-        if ((strlen(list->key) == length && strncmp(list->key, key, length) == 0) ||
-            (length == 1 && list->letter == *key))
+        if (is_letter(s) ? list->letter == *s->name
+                         : strlen(list->key) == s->length && strncmp(list->key, s->name, s->length) == 0)
             return list;
     return NULL;
 }
 
-static const cli_option *find_own(const cli_command *c, const char *key, size_t length)
+static const cli_option *find_own(const cli_command *c, const spelling *s)
 {
-    const cli_option *o = find_in(c->options, key, length);
-    return o ? o : find_in(cli_common_options, key, length);
+    const cli_option *o = find_in(c->options, s);
+    return o ? o : find_in(cli_common_options, s);
 }
 
 bool cli_takes_key(const cli_command *c, const char *key)
@@ -84,7 +91,7 @@ static const strata_option *find_key(const cli_command *c, const char *key, size
     return NULL;
 }
 
-static strata_status unknown(const cli_command *c, const char *key, size_t length)
+static strata_status unknown(const cli_command *c, const spelling *s)
 {
     const char *names[NAMES];
     char wanted[NAMES];
@@ -94,11 +101,11 @@ static strata_status unknown(const cli_command *c, const char *key, size_t lengt
     for (const cli_option *o = cli_common_options; o->key && n < NAMES; o++) names[n++] = o->key;
     for (uint32_t i = 0; i < n_keys && n < NAMES; i++)
         if (cli_takes_key(c, keys[i].key)) names[n++] = keys[i].key;
-    snprintf(wanted, sizeof wanted, "%.*s", (int)length, key);
+    snprintf(wanted, sizeof wanted, "%.*s", (int)s->length, s->name);
     const char *near = strata_nearest(wanted, names, n);
     return cli_fail(STRATA_BAD_ARG, "strata %s has no option '%s%s'%s%s%s; strata %s --help lists them",
-                    c->name, length == 1 ? "-" : "--", wanted, near ? "; did you mean '--" : "",
-                    near ? near : "", near ? "'?" : "", c->name);
+                    c->name, s->dash, wanted, near ? "; did you mean '--" : "", near ? near : "",
+                    near ? "'?" : "", c->name);
 }
 
 /* ---- Taking ---------------------------------------------------------------------------------------- */
@@ -111,28 +118,28 @@ static void keep_own(cli_arguments *a, const cli_option *o, const char *value)
 /* One "key=value" of --set or of a word alone; `text` holds the '='. */
 static strata_status take_pair(cli_arguments *a, const char *text)
 {
-    const size_t length = strcspn(text, "=");
-    const strata_option *key = find_key(a->command, text, length);
-    if (!key) return unknown(a->command, text, length);
-    a->recipe_key[a->n_recipe_keys++] = (cli_given) { key->key, text + length + 1 };
+    const spelling s = { "--", text, strcspn(text, "=") };
+    const strata_option *key = find_key(a->command, text, s.length);
+    if (!key) return unknown(a->command, &s);
+    a->recipe_key[a->n_recipe_keys++] = (cli_given) { key->key, text + s.length + 1 };
     return STRATA_OK;
 }
 
-/* An option named by [length] characters, whose value may be attached ("=value" or the rest of -sVALUE) or be
- * the next argument.  *i: its place, moved on if the next one is taken */
-static strata_status take_option(cli_arguments *a, int *i, const char *name, size_t length,
-                                 const char *attached)
+/* An option whose value may be attached ("=value" or the rest of -sVALUE) or be the next argument.
+ *   *i  its place, moved on if the next one is taken */
+static strata_status take_option(cli_arguments *a, int *i, const spelling *s, const char *attached)
 {
-    const char *dash = length == 1 ? "-" : "--";
-    const cli_option *own = find_own(a->command, name, length);
-    const strata_option *key = own ? NULL : find_key(a->command, name, length);
-    if (!own && !key) return unknown(a->command, name, length);
+    const cli_option *own = find_own(a->command, s);
+    const strata_option *key = own || is_letter(s) ? NULL : find_key(a->command, s->name, s->length);
+    if (!own && !key) return unknown(a->command, s);
     const char *wants = own ? own->value : key->value, *value = attached;
     if (!wants && attached && own)
-        return cli_fail(STRATA_BAD_ARG, "%s%.*s takes no value, got '%s'", dash, (int)length, name, attached);
+        return cli_fail(STRATA_BAD_ARG, "%s%.*s takes no value, got '%s'", s->dash, (int)s->length, s->name,
+                        attached);
     if (wants && !attached) {
         if (*i + 1 >= a->argc)
-            return cli_fail(STRATA_BAD_ARG, "%s%.*s wants a value: %s", dash, (int)length, name, wants);
+            return cli_fail(STRATA_BAD_ARG, "%s%.*s wants a value: %s", s->dash, (int)s->length, s->name,
+                            wants);
         value = a->argv[++*i];
     }
     if (own && strcmp(own->key, "set") == 0) {
@@ -149,11 +156,11 @@ static strata_status take_option(cli_arguments *a, int *i, const char *name, siz
 /* -q, -qh, -kVALUE, -k VALUE */
 static strata_status take_letters(cli_arguments *a, int *i)
 {
-    const char *s = a->argv[*i] + 1;
-    for (; *s; s++) {
-        const cli_option *o = find_own(a->command, s, 1);
-        if (!o || !o->letter) return unknown(a->command, s, 1);
-        if (o->value) return take_option(a, i, s, 1, s[1] ? s + 1 : NULL);
+    spelling s = { "-", a->argv[*i] + 1, 1 };
+    for (; *s.name; s.name++) {
+        const cli_option *o = find_own(a->command, &s);
+        if (!o) return unknown(a->command, &s);
+        if (o->value) return take_option(a, i, &s, s.name[1] ? s.name + 1 : NULL);
         keep_own(a, o, "");
     }
     return STRATA_OK;
@@ -177,8 +184,8 @@ static strata_status take_all(cli_arguments *a)
         if (options && strcmp(s, "--") == 0) {
             options = false;
         } else if (options && strncmp(s, "--", 2) == 0) {
-            const size_t length = strcspn(s + 2, "=");
-            STRATA_TRY(take_option(a, &i, s + 2, length, s[2 + length] ? s + 3 + length : NULL));
+            const spelling key = { "--", s + 2, strcspn(s + 2, "=") };
+            STRATA_TRY(take_option(a, &i, &key, s[2 + key.length] ? s + 3 + key.length : NULL));
         } else if (options && s[0] == '-' && s[1]) {
             STRATA_TRY(take_letters(a, &i));
         } else if (options && is_pair(a, s)) {
