@@ -61,6 +61,10 @@ holds err '^head .* -  0$'
 # Rates by the size of weights: all groups move alike by theirs.
 expect 0 "" "$strata" rates --model resnet18 --steps 100 --schedule constant --lr 0.02@ratio
 [ "$(grep -cE ' 2 +2  0$' err)" = 3 ] || fail "sums by size: $(cat err)"
+# The lines of the page about the texts run as they stand.
+grep '^    strata ' "$here/../assets/learning-rates.md" | sed 's/^ *strata //' > lines
+[ "$(wc -l < lines)" -ge 5 ] || fail "examples of learning-rates.md: $(cat lines)"
+while read -r line; do eval "expect 0 '' \"\$strata\" $line"; done < lines
 expect 2 "wants the length of the run" "$strata" rates --model resnet18
 expect 2 "character 6: wants a number above 0.*the groups are: " "$strata" rates --steps 9 --lr 1e-2:
 groups=".*the groups are: stem, body, head$"

@@ -121,7 +121,10 @@ const cli_command cli_rates = {
         "after "
         "50 steps. Below 5 % the group is effectively frozen. A line for each phase follows where phases "
         "have rates of their own. `--plot` draws the table: a "
-        "logarithmic axis where rates span decades, bars where a group is frozen, momentum where it moves.",
+        "logarithmic axis where rates span decades, bars where a group is frozen, momentum where it moves. "
+        "Every word of --lr, --schedule, --bleed and --freeze-until is in learning-rates.md, which is "
+        "installed "
+        "with Strata's licence, and in its sources under assets.",
     .options = options,
     .keys = "model stem head groups init opt lr momentum betas trust trust-clip schedule bleed freeze-until "
             "epochs steps seed",
