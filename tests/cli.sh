@@ -131,7 +131,7 @@ echo before > half.csv
 expect 4 "cannot write all of half.csv: File too large" bash -c 'trap "" XFSZ; ulimit -f 8; exec "$@"' - "$strata" \
   rates --steps 5000 --csv half.csv
 absent half.csv.*
-expect 153 "" bash -c 'ulimit -f 8 -c 0; exec "$@"' - "$strata" rates --steps 5000 --csv half.csv
+expect 153 "" bash -c 'ulimit -f 8 -c 0; "$@"; exit $?' - "$strata" rates --steps 5000 --csv half.csv
 [ "$(cat half.csv)" = before ] || fail "half a table: $(head -2 half.csv)"
 expect 4 "cannot write .: wanted a regular file or nothing there, found a folder" "$strata" rates --steps 50 --csv .
 mkfifo rates.pipe
@@ -240,6 +240,22 @@ expect 2 "the file has \[24,1,3,3\]; its weights are of --model small-cnn, not o
 # The network is that of the weights, where they say it and nobody else does.
 expect 0 "^small-cnn, 3 groups" "$strata" rates --steps 3 --init small.safetensors
 "$strata" rates --steps 3 --init tiny.safetensors > out 2> err && fail "of a model in a file the file is known: $(cat err)"
+# Weights of a run are of its model's file as it was then: another one that fits them is not taken for it.
+cp tiny.yaml own.yaml
+expect 0 "" "$strata" train builtin:digits --device cpu --model own.yaml --steps 1 --run-dir owned --quiet
+was=$(sed -n 's/.*"model": "\([0-9a-f]\{16\}\)".*/\1/p' owned/run.json)
+sed 's/op: relu/op: silu/' tiny.yaml > own.yaml
+for command in "evaluate owned" "predict owned find.png" "export owned own.onnx"; do
+  expect 2 "^strata: --model .*/own.yaml: the file has changed since the run began .fingerprint $was, now [0-9a-f]{16}.; its " \
+    "$strata" $command
+  [ ! -s out ] || fail "$command: $(head -3 out)"
+done
+absent own.onnx
+expect 0 "" "$strata" export owned own.onnx --model own.yaml
+rm own.yaml
+expect 4 "^strata: --model: cannot open .*/own.yaml: No such file" "$strata" evaluate owned
+cp tiny.yaml own.yaml
+expect 0 "" "$strata" evaluate owned
 # What is no UTF-8 becomes U+FFFD in JSON: bytes alone, forms that are too long, half of a pair, beyond the last.
 for bytes in 'a\xff' 'a\xc3' 'a\xe0\x9f\xbf' 'a\xed\xa0\x80' 'a\xf0\x8f\xbf\xbf' 'a\xf4\x90\x80\x80'; do
   name=$(bytes "$bytes").safetensors

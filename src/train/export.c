@@ -77,6 +77,7 @@ strata_status strata_export(const char *what, const char *path, const strata_exp
     STRATA_GO(check_name(path));
     STRATA_GO(strata_file_check(path));
     STRATA_GO(source_open(&e.source, what, c->recipe));
+    STRATA_GO(source_check_model(&e.source));
     if (!*strata_recipe_get(e.source.recipe, "model"))
         STRATA_GO(strata_fail(STRATA_BAD_ARG, "%s does not say which model it is for: give --model",
                               e.source.weights));

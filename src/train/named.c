@@ -49,18 +49,21 @@ done:
     return status;
 }
 
+strata_status named_check_one(const char *was, const strata_recipe *r, const char *key, const char *why)
+{
+    fingerprint is;
+    STRATA_TRY(take(&is, r, key));
+    if (!*is.text || strcmp(was, is.text) == 0) return STRATA_OK;
+    return strata_fail(STRATA_BAD_ARG,
+                       "--%s %s: the file has changed since the run began (fingerprint %s, now %s); %s", key,
+                       recipe_path(r, key), was, is.text, why);
+}
+
 strata_status named_check(const json_t *noted, const strata_recipe *r)
 {
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *was = json_string_value(json_object_get(noted, keys[i]));
-        fingerprint is;
-        if (!was || !recipe_path(r, keys[i])) continue;
-        STRATA_TRY(take(&is, r, keys[i]));
-        if (strcmp(was, is.text) != 0)
-            return strata_fail(STRATA_BAD_ARG,
-                               "--%s %s: the file has changed since the run began (fingerprint %s, now %s); "
-                               "a run goes on as it began",
-                               keys[i], recipe_path(r, keys[i]), was, is.text);
+        if (was) STRATA_TRY(named_check_one(was, r, keys[i], "a run goes on as it began"));
     }
     return STRATA_OK;
 }

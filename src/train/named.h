@@ -1,5 +1,6 @@
 /* The files that a recipe names and a sitting of a run reads anew: with a changed one it would go on as
- * another run. Data has a fingerprint of its own, groups are in the recipe. */
+ * another run, or its weights be taken for another network's. Data has a fingerprint of its own, groups are in
+ * the recipe. */
 #ifndef STRATA_TRAIN_NAMED_H
 #define STRATA_TRAIN_NAMED_H
 
@@ -16,5 +17,10 @@ strata_status named_note(json_t **out, const strata_recipe *r);
 /* Are the files what they were? What `noted` (NULL of an earlier strata) or the recipe does not have is not
  * looked at. Errors: STRATA_BAD_ARG naming key and file; those of named_note. */
 strata_status named_check(const json_t *noted, const strata_recipe *r);
+
+/* Is the file of one key what it was, by the fingerprint that was noted?
+ *   why  what the message ends with
+ * Errors: those of named_check. */
+strata_status named_check_one(const char *was, const strata_recipe *r, const char *key, const char *why);
 
 #endif

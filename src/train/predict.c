@@ -101,6 +101,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     *out = (strata_score) { 0 };
     if (c->confusion) STRATA_TRY(strata_file_check(c->confusion));
     STRATA_TRY(source_open(&s, what, c->recipe));
+    STRATA_GO(source_check_model(&s));
     if (!data || !*data)
         data = s.data;
     else if (!c->recipe || !strata_recipe_is_set(c->recipe, "labels"))
@@ -153,6 +154,7 @@ strata_status strata_predictor_open(strata_predictor **out, const char *what, co
     *out = NULL;
     if (!p) return strata_fail(STRATA_NO_MEMORY, "%s: no memory to open it", what);
     STRATA_GO(source_open(&p->source, what, recipe));
+    STRATA_GO(source_check_model(&p->source));
     const strata_task *t = &p->source.task;
     if (!t->h || !t->w || !t->c || !t->classes)
         STRATA_GO(strata_fail(STRATA_FILE,

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "model/weights_file.h"
 #include "strata/weights.h"
+#include "train/named.h"
 #include "train/recipe.h"
 
 static strata_status no_memory(const char *what)
@@ -138,7 +139,10 @@ static strata_status read_run(weights_source *s, const char *folder)
     if (!run) return strata_fail(STRATA_FILE, "%s:%d: %s", path, error.line, error.text);
     const json_t *data = json_object_get(run, "data"), *image = json_object_get(data, "image");
     s->task = (strata_task) { size_at(image, 0), size_at(image, 1), size_at(image, 2), 0, 0, 0 };
-    strata_status status = take_names(s, json_object_get(data, "classes"), path);
+    const char *model = json_string_value(json_object_get(json_object_get(run, "files"), "model"));
+    s->model_was = strata_arena_text(&s->arena, model ? model : "");
+    strata_status status = s->model_was ? take_names(s, json_object_get(data, "classes"), path)
+                                        : no_memory(path);
     json_decref(run);
     STRATA_TRY(status);
     if (!s->task.h || !s->task.w || !s->task.c || !s->task.classes)
@@ -201,7 +205,7 @@ static strata_status read_weights(weights_source *s, const char *path)
 {
     strata_weights_file *f = NULL;
     s->weights = strata_arena_text(&s->arena, path);
-    s->data = s->drawn = "";
+    s->data = s->drawn = s->model_was = "";
     if (!s->weights) return no_memory(path);
     STRATA_TRY(strata_weights_open(&f, path));
     strata_status status = read_notes(s, f);
@@ -230,10 +234,18 @@ strata_status source_open(weights_source *s, const char *what, const strata_reci
         STRATA_GO(strata_fail(STRATA_FILE, "%s: there is no such run folder or file", what));
     STRATA_GO(strata_folder_exists(what) ? read_run(s, what) : read_weights(s, what));
     STRATA_GO(override(s->recipe, given));
+    if (given && strata_recipe_is_set(given, "model")) s->model_was = "";
     return STRATA_OK;
 done:
     source_close(s);
     return status;
+}
+
+strata_status source_check_model(const weights_source *s)
+{
+    if (!*s->model_was) return STRATA_OK;
+    return named_check_one(s->model_was, s->recipe, "model",
+                           "its weights are of what it was: give --model to take another");
 }
 
 void source_close(weights_source *s)

@@ -15,6 +15,7 @@ typedef struct weights_source {
     const char *const *class_names; /* [task.classes]; NULL where nobody said */
     const char *data;               /* what the run trained on; "" where nobody said */
     const char *drawn;              /* source_draw of its training; "" where nobody said */
+    const char *model_was;          /* the fingerprint of the model's file then; "" where nobody said */
 } weights_source;
 
 /* Owner: caller; release with source_close.
@@ -22,6 +23,10 @@ typedef struct weights_source {
  * Errors: STRATA_FILE naming the folder or file and what it lacks. */
 strata_status source_open(weights_source *out, const char *what, const strata_recipe *given);
 void source_close(weights_source *s);
+
+/* Is the run's model still what it trained? One that the caller names is taken as it is.
+ * Errors: STRATA_BAD_ARG naming the file and both fingerprints, STRATA_FILE. */
+strata_status source_check_model(const weights_source *s);
 
 /* What a recipe draws a validation part by, where the data has none: "seed 1, valid-fraction 0.2, valid-by
  * path". Owner: `arena`. NULL without memory. */
