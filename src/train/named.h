@@ -1,6 +1,6 @@
 /* The files that a recipe names and a sitting of a run reads anew: with a changed one it would go on as
- * another run, or its weights be taken for another network's. Data has a fingerprint of its own, groups are in
- * the recipe. */
+ * another run, or its weights be taken for another network's. Data has a fingerprint of its own, groups are
+ * in the recipe. */
 #ifndef STRATA_TRAIN_NAMED_H
 #define STRATA_TRAIN_NAMED_H
 
