@@ -325,6 +325,9 @@ static const struct {
     { HEAD "  - {op: conv2d, name: a, out: $class, kernel: 3}\n", "", "",
       "net.yaml:3: out: there is no variable '$class'; there is $classes" },
     { HEAD "  - {op: conv2d, name: a, out: 4, kernel: 9}\n", "", "", "net.yaml:3: " },
+    { HEAD "  - {op: relu, name: a}\n  - {op: relu, name: b}\n  - {op: relu, name: c}\n"
+           "  - {op: relu, in: a}\n" TAIL,
+      "", "", "net.yaml:5: no layer takes what 'c' gives" },
     { HEAD "  - {op: relu, name: a}\n", "", "", "net.yaml:3: the last layer wants to give [2,1,1,10], but" },
     { HEAD TAIL, "small", "", "--stem small: net has only one" },
     { HEAD TAIL, "", "stag", "net has no layer groups 'stag'; did you mean 'stage'?; it has: stage, block" },

@@ -144,6 +144,33 @@ done:
     return at_line(m, layer, status);
 }
 
+/* The layer that became node k. */
+static const model_layer *layer_of(const making *m, uint32_t k)
+{
+    const model_layer *layer = m->d->layer;
+    while (!is_there(m, layer) || k-- > 0) layer++;
+    return layer;
+}
+
+/* What nobody takes has no gradient to learn by. */
+static strata_status check_all_taken(const making *m)
+{
+    const strata_graph *g = m->graph;
+    for (uint32_t k = 0; k + 1 < g->n_nodes; k++) {
+        bool taken = false;
+        for (uint32_t j = k + 1; j < g->n_nodes && !taken; j++)
+            for (uint32_t i = 0; i < g->node[j]->n_in; i++)
+                taken = taken || g->node[j]->in[i] == g->node[k]->out;
+        if (taken) continue;
+        const model_layer *layer = layer_of(m, k);
+        return at_line(m, layer,
+                       strata_fail(STRATA_BAD_ARG,
+                                   "no layer takes what '%s' gives: wanted in: %s in a later one",
+                                   g->node[k]->name, g->node[k]->name));
+    }
+    return STRATA_OK;
+}
+
 static strata_status add_layers(making *m, uint32_t classes)
 {
     strata_tensor *last = m->graph->input;
@@ -154,6 +181,7 @@ static strata_status add_layers(making *m, uint32_t classes)
         STRATA_TRY(add_layer(m, &last, end));
     }
     if (!end) return strata_fail(STRATA_BAD_ARG, "%s: these choices leave no layer", m->d->path);
+    STRATA_TRY(check_all_taken(m));
     if (last->shape.c == classes && last->shape.h == 1 && last->shape.w == 1) return STRATA_OK;
     return strata_fail(STRATA_BAD_SHAPE, "%s:%u: the last layer wants to give [%u,1,1,%u], but gives %s",
                        m->d->path, (unsigned)end->line, (unsigned)last->shape.n, (unsigned)classes,
