@@ -418,12 +418,15 @@ static void close_part(strata_part *part)
     *part = (strata_part) { 0 };
 }
 
+static void close_frozen(strata_frozen *f)
+{
+    for (int k = 0; k < STRATA_PART_EVALUATE; k++) close_part(&f->part[k]);
+    free(f->hold);
+}
+
 static void close_recordings(strata_plan *p)
 {
-    for (uint32_t i = 0; i < p->n_kept; i++) {
-        for (int k = 0; k < STRATA_PART_EVALUATE; k++) close_part(&p->kept[i].part[k]);
-        free(p->kept[i].hold);
-    }
+    for (uint32_t i = 0; i < p->n_kept; i++) close_frozen(&p->kept[i]);
     free(p->kept);
     close_part(&p->part[STRATA_PART_EVALUATE]);
 }
@@ -526,19 +529,27 @@ void strata_plan_close(strata_plan *p)
 strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bool *hold)
 {
     strata_status status = STRATA_OK;
+    const uint32_t before = p->config.frozen_nodes, n_kept = p->n_kept;
+    strata_part part[STRATA_PARTS];
+    memcpy(part, p->part, sizeof part);
     p->config.frozen_nodes = frozen_nodes;
     p->config.hold = hold;
     layout_gradients(p);
     uint32_t i = 0;
-    while (i < p->n_kept && !is_kept(p, &p->kept[i])) i++;
-    if (i == p->n_kept) {
-        status = record_prefix(p);
-        if (status == STRATA_OK) status = end_parts(p, STRATA_PART_EVALUATE);
+    while (i < n_kept && !is_kept(p, &p->kept[i])) i++;
+    if (i == n_kept) {
+        STRATA_GO(record_prefix(p));
+        STRATA_GO(end_parts(p, STRATA_PART_EVALUATE));
     }
-    p->config.hold = NULL;
-    if (status != STRATA_OK) return status;
     memcpy(p->part, p->kept[i].part, sizeof p->kept[i].part);
-    return STRATA_OK;
+done:
+    p->config.hold = NULL;
+    if (status == STRATA_OK) return STRATA_OK;
+    if (p->n_kept > n_kept) close_frozen(&p->kept[--p->n_kept]);
+    memcpy(p->part, part, sizeof part);
+    p->config.frozen_nodes = before;
+    layout_gradients(p);
+    return status;
 }
 
 /* ---- Parameters in and out ---------------------------------------------------------------------- */

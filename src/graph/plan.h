@@ -165,7 +165,8 @@ void strata_plan_close(strata_plan *p);
 
 /* Take the recordings of another frozen prefix; they are made where it is the first time. Call with no step
  * in flight. Memory, weights and moments stay.
- *   hold  [n_nodes] as strata_plan_config.hold; may be NULL */
+ *   hold  [n_nodes] as strata_plan_config.hold; may be NULL
+ * Errors: STRATA_DEVICE_MEMORY, STRATA_NO_MEMORY; the recordings there were are still taken. */
 strata_status strata_plan_freeze(strata_plan *p, uint32_t frozen_nodes, const bool *hold);
 
 /* Submit one micro-batch through a ring: forward and backward (`next`: gradients are added to, not assigned),
