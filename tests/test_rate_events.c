@@ -177,7 +177,11 @@ static void files_are_followed(void **state)
     refused_file(&c, path, "step,stem,layer1.0,layer1.1,layer2\n0,1,1,1,1,1\n",
                  ":2: wants 5 columns, got more");
     refused_file(&c, path, "step,stem,layer1.0,layer1.1,layer2\n0,1,nan,1,1\n",
-                 ":2: column 3 wants a number");
+                 ":2: column 3 wants a number in [0, 3.40282e+38], got 'nan'");
+    refused_file(&c, path, "step,stem,layer1.0,layer1.1,layer2\n0,1,1e39,1,1\n",
+                 ":2: column 3 wants a number in [0, 3.40282e+38], got '1e39'");
+    refused_file(&c, path, "step,stem,layer1.0,layer1.1,layer2,momentum\n0,1,1,1,1,1\n",
+                 ":2: column 6 wants a number in [0, 0.999999], got '1'");
     c.bleed = "in";
     assert_int_equal(strata_file_write(path, text, strlen(text)), STRATA_OK);
     refused(&c, "--bleed 'in', character 1: wants rates from --lr");

@@ -265,6 +265,22 @@ static const struct {
     { "1", "ulmfit", "--schedule 'ulmfit', character 1: --freeze-until 'gradual', character 8: wants =30%" },
 
     { "1", "csv:", "--schedule 'csv:', character 5: wants a file's name, got ''" },
+
+    /* What no float holds trains nothing. */
+    { "1", "exponential,gamma=1e5",
+      "--schedule 'exponential,gamma=1e5': the rate of group 0 (stem) at step 8 is 1e+40: wanted at most "
+      "3.4" },
+    { "1e5", "constant,for=1 then exponential,warmup=2,gamma=1e6", "(stem) at step 9 is 1e+41" },
+    { "1", "constant;head=step,every=1,gamma=1e6", "the rate of group 2 (head) at step 7 is 1e+42" },
+    { "0,1,1e-40", "exponential,gamma=1e6", "the rate of group 1 (body) at step 7 is 1e+42" },
+    { "1e38", "constant,for=9 then constant,scale=1e3",
+      "in the phase from step 9 on the largest rate of group 0 (stem) is 1e+41" },
+    { "1e38", "one-cycle,div=1e12,final=1e18,scale=10", "the largest rate of group 0 (stem) is 1e+39" },
+    { "1", "freeze-out,t0=1e-3,power=14", "the rate of group 0 (stem) at step 0 is 1e+42" },
+    { "1,1,1e39", "constant", "--lr '1,1,1e39' gives group 2 (head) the rate 1e+39: wanted at most 3.4" },
+    { "1e-300:1e300", "constant", "gives group 1 (body) the rate inf" },
+    { "1", "constant,lr=1e30@decay=1e6", "--lr '1e30@decay=1e6' gives group 0 (stem) the rate 1e+42" },
+    { "1e300/1e-300", "constant", "gives group 0 (stem) the rate inf" },
 };
 
 static void says_what_is_wrong(void **state)

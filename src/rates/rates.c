@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rates/bleed.h"
+#include "rates/bound.h"
 #include "rates/freeze.h"
 #include "rates/spread.h"
 #include "rates/table.h"
@@ -257,6 +258,7 @@ static strata_status open_all(strata_rates *r, const strata_rates_config *config
     STRATA_TRY(of_preset(freeze_parse(r->until, text.freeze_until, &run), text.own_freeze, config));
     find_most(r);
     STRATA_TRY(open_bleed(r, config));
+    STRATA_TRY(rates_bound(r, config));
     return match_budget(r, config->group_parameters);
 }
 
@@ -432,7 +434,7 @@ bool strata_rates_phase(const strata_rates *r, uint32_t number, rates_phase *out
     while (i < r->n_timelines && number >= r->timelines[i].n) number -= r->timelines[i++].n;
     if (i == r->n_timelines) return false;
     const timeline_phase *p = &r->timelines[i].phase[number];
-    *out = (rates_phase) { p->first, p->steps, p->use.kind->name };
+    *out = (rates_phase) { p->first, p->steps, p->warmup, p->use.kind->name };
     for (uint32_t g = 0; g < r->n_groups; g++) peak[g] = r->timeline_of[g] == i ? phase_peak(r, p, g) : NAN;
     return true;
 }

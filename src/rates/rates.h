@@ -36,8 +36,8 @@ typedef struct strata_rates_config {
 
 /* Owner: caller; release with strata_rates_close.
  * Errors: STRATA_BAD_ARG for a spec or schedule that is not understood (the place in it, the nearest
- * name, the groups there are), and for a list whose length is not the number of groups (both counts);
- * STRATA_FILE for a file of rates. */
+ * name, the groups there are), for a list whose length is not the number of groups (both counts), and for
+ * rates that no float holds (the group and the step); STRATA_FILE for a file of rates. */
 strata_status strata_rates_open(strata_rates **out, const strata_rates_config *config);
 void strata_rates_close(strata_rates *r);
 
@@ -65,8 +65,8 @@ bool strata_rates_frozen(const strata_rates *r, uint64_t step, uint32_t group);
 const double *strata_rates_peak(const strata_rates *r);
 
 typedef struct rates_phase {
-    uint64_t first, steps;
-    const char *curve; /* "one-cycle" */
+    uint64_t first, steps, warmup; /* the warm-up within the steps */
+    const char *curve;             /* "one-cycle" */
 } rates_phase;
 
 /* The phases of all schedules, one after another. False: there is none of this number.

@@ -1,5 +1,6 @@
 #include "rates/spread.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -55,7 +56,7 @@ static strata_status parse_share(double *out, uint32_t n, rates_text *t)
     double hi, k;
     if (!rate(t, &hi)) return rates_wrong(t, A_RATE);
     if (!rates_take(t, '/')) return rates_wrong(t, "'/'");
-    if (!rates_number(t, &k, LEAST, HUGE_VAL) || !isfinite(hi / k)) return rates_wrong(t, A_RATE_ABOVE_0);
+    if (!rates_number(t, &k, LEAST, HUGE_VAL)) return rates_wrong(t, A_RATE_ABOVE_0);
     STRATA_TRY(ends(t));
     for (uint32_t g = 0; g < n; g++) out[g] = g + 1 < n ? hi / k : hi;
     return STRATA_OK;
@@ -113,7 +114,6 @@ static strata_status parse_decay(double *out, uint32_t n, rates_text *t)
         double scale = pow(d.factor, n - 1 - g + (d.electra && !output));
         if (scale < d.min_scale) scale = d.min_scale;
         out[g] = scale < d.no_opt_scale ? 0 : base * scale;
-        if (!isfinite(out[g])) return rates_wrong(t, "a decay that stays finite over the groups");
     }
     return STRATA_OK;
 }
@@ -157,14 +157,24 @@ static strata_status parse_names(double *out, uint32_t n, rates_text *t)
     return STRATA_OK;
 }
 
+static strata_status parse(double *out, uint32_t n, rates_text *t)
+{
+    switch (t->s[strcspn(t->s, ",:/@=")]) {
+    case ':': return parse_range(out, n, t);
+    case '/': return parse_share(out, n, t);
+    case '@': return parse_decay(out, n, t);
+    case '=': return parse_names(out, n, t);
+    default: return parse_list(out, n, t);
+    }
+}
+
 strata_status spread_parse(double *out, uint32_t n, const char *const *names, const char *spec)
 {
     rates_text t = { "--lr", spec, spec, names, n };
-    switch (spec[strcspn(spec, ",:/@=")]) {
-    case ':': return parse_range(out, n, &t);
-    case '/': return parse_share(out, n, &t);
-    case '@': return parse_decay(out, n, &t);
-    case '=': return parse_names(out, n, &t);
-    default: return parse_list(out, n, &t);
-    }
+    STRATA_TRY(parse(out, n, &t));
+    for (uint32_t g = 0; g < n; g++)
+        if (!(out[g] <= FLT_MAX)) /* what a device holds */
+            return strata_fail(STRATA_BAD_ARG, "--lr '%s' gives group %u (%s) the rate %g: wanted at most %g",
+                               spec, (unsigned)g, names ? names[g] : "", out[g], FLT_MAX);
+    return STRATA_OK;
 }

@@ -17,9 +17,10 @@
  *          name=X,...         by name: a group, or all whose names begin with "name."; "*" is the rest
  *          With one group lo:hi and hi/k give hi. X@ratio, which wants weights, is written out before.
  *   names  [n] of the groups; may be NULL, then rates cannot be given by name
- *   out    [n] finite, at least 0
+ *   out    [n] at least 0, and at most what a float holds
  * Errors: STRATA_BAD_ARG with the place in the text and the groups there are: not understood; a list of
- *         another length; a name that no group has, or two names for one group; a group without a rate. */
+ *         another length; a name that no group has, or two names for one group; a group without a rate, or
+ *         with one that is too large. */
 strata_status spread_parse(double *out, uint32_t n, const char *const *names, const char *spec);
 
 #endif

@@ -1,5 +1,6 @@
 #include "rates/table.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,10 +77,10 @@ static strata_status row(csv *c, rates_table *t, char *line)
     for (uint32_t i = 0; i < c->n_columns; i++) {
         const char *cell = next_cell(&line);
         rates_text text = { .option = c->path, .s = cell, .at = cell };
-        const double high = i && c->column[i - 1] == t->n_groups ? 0.999999 : HUGE_VAL;
-        if (!cell || !rates_number(&text, &v, 0, high) || *text.at || (i == 0 && (v > 1e15 || floor(v) != v)))
-            return strata_fail(STRATA_FILE, "%s:%u: column %u wants %s, got '%.64s'", c->path,
-                               (unsigned)c->line, (unsigned)i + 1, i ? "a number of at least 0" : "a step",
+        const double high = i == 0 ? 1e15 : c->column[i - 1] == t->n_groups ? 0.999999 : FLT_MAX;
+        if (!cell || !rates_number(&text, &v, 0, high) || *text.at || (i == 0 && floor(v) != v))
+            return strata_fail(STRATA_FILE, "%s:%u: column %u wants %s in [0, %g], got '%.64s'", c->path,
+                               (unsigned)c->line, (unsigned)i + 1, i ? "a number" : "a step", high,
                                cell ? cell : "");
         if (i == 0)
             t->step[t->n] = (uint64_t)v;

@@ -18,8 +18,8 @@ typedef struct rates_table {
 
 /* Owner:  caller; release with rates_table_free, also after a failure.
  * Errors: STRATA_FILE with file:line: a column that is not a group (nearest name), a group without a
- *         column, a row of another length, a rate that is not a number of at least 0, steps that do not
- *         ascend from 0. */
+ *         column, a row of another length, a rate that is not a number of at least 0 that a float holds,
+ *         steps that do not ascend from 0. */
 strata_status rates_table_read(rates_table *out, const char *path, const char *const *group,
                                uint32_t n_groups);
 void rates_table_free(rates_table *t);
