@@ -256,6 +256,24 @@ rm own.yaml
 expect 4 "^strata: --model: cannot open .*/own.yaml: No such file" "$strata" evaluate owned
 cp tiny.yaml own.yaml
 expect 0 "" "$strata" evaluate owned
+# A run goes on with classes of the same names. Fingerprints of an earlier strata are without these.
+stopped() { sed -i 's/"status": "finished"/"status": "interrupted"/' "$1/run.json"; }
+names() { printf '%s\n' zero one two "$1" four five six seven eight nine > named/classes.txt; }
+idx_folder named
+names $'thr\xe9e'
+expect 0 "" "$strata" train named --device cpu --model tiny.yaml --batch 4 --steps 1 --run-dir renamed --quiet
+stopped renamed
+expect 0 "resume after step 1" "$strata" train --resume renamed
+stopped renamed
+names Drei
+expect 4 "named: the data is not what the run began with: class 3 was 'thr.+e' and is 'Drei' now$" "$strata" train --resume renamed
+sed -i 's/"classes"/"were"/' renamed/run.json
+expect 4 "named: the data is not what the run began with .fingerprint [0-9a-f]{16}, now [0-9a-f]{16}.$" \
+  "$strata" train --resume renamed
+sed -i 's/"fingerprint": "[^"]*"/"fingerprint": "d93ace1928062614"/' owned/run.json
+stopped owned
+expect 0 "resume after step 1" "$strata" train --resume owned
+grep -q d93ace1928062614 owned/run.json && fail "the fingerprint of $(grep fingerprint owned/run.json)"
 # What is no UTF-8 becomes U+FFFD in JSON: bytes alone, forms that are too long, half of a pair, beyond the last.
 for bytes in 'a\xff' 'a\xc3' 'a\xe0\x9f\xbf' 'a\xed\xa0\x80' 'a\xf0\x8f\xbf\xbf' 'a\xf4\x90\x80\x80'; do
   name=$(bytes "$bytes").safetensors

@@ -87,7 +87,7 @@ typedef struct strata_data_info {
     uint32_t train, valid; /* images */
     uint32_t h, w, c, classes;
     const char *const *class_names; /* [classes] */
-    uint64_t fingerprint;           /* of shapes, pixels and labels */
+    uint64_t fingerprint;           /* of shapes, pixels, labels and class names */
     const strata_skipped *skipped;  /* [n_skipped] in the order of their names */
     uint32_t n_skipped;
     const char *cache; /* the file that the pixels are mapped from; NULL: they are in memory */

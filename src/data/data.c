@@ -24,7 +24,7 @@
 /* Fashion-MNIST's own class list, and its fingerprint: the folder may be called anything. */
 static const char fashion_names[] =
     "T-shirt/top\nTrouser\nPullover\nDress\nCoat\nSandal\nShirt\nSneaker\nBag\nAnkle boot\n";
-static const uint64_t fashion_fingerprint = 0x1a9a36a6514c9570u;
+static const uint64_t fashion_contents = 0x1a9a36a6514c9570u;
 
 /* ---- What the readers fill ---------------------------------------------------------- */
 
@@ -150,7 +150,7 @@ static void measure(strata_data *data)
     }
 }
 
-static uint64_t fingerprint(const strata_data *data)
+static uint64_t contents(const strata_data *data)
 {
     XXH64_state_t state;
     XXH64_reset(&state, 0);
@@ -164,6 +164,16 @@ static uint64_t fingerprint(const strata_data *data)
         else
             XXH64_update(&state, set->labels, set->n * sizeof *set->labels);
     }
+    return XXH64_digest(&state);
+}
+
+static uint64_t fingerprint(const strata_data *data)
+{
+    XXH64_state_t state;
+    XXH64_reset(&state, 0);
+    XXH64_update(&state, &data->contents, sizeof data->contents);
+    for (uint32_t k = 0; k < data->train.classes; k++) /* each with its end: "a" "bc" is not "ab" "c" */
+        XXH64_update(&state, data->train.class_names[k], strlen(data->train.class_names[k]) + 1);
     return XXH64_digest(&state);
 }
 
@@ -231,11 +241,13 @@ static strata_status load(strata_data *data, const char *source, const strata_da
         return strata_fail(STRATA_BAD_ARG, "data \"%s\" is not built in; wanted " ACCEPTED, source);
     }
     measure(data);
+    data->contents = contents(data);
+    if (!named && (data->contents == fashion_contents || name_holds(data->name, "fashion"))) {
+        strcpy(data->name, "fashion-mnist");
+        STRATA_TRY(data_name_classes(data, fashion_names, source));
+    }
     data->fingerprint = fingerprint(data);
-    if (named || (data->fingerprint != fashion_fingerprint && !name_holds(data->name, "fashion")))
-        return STRATA_OK;
-    strcpy(data->name, "fashion-mnist");
-    return data_name_classes(data, fashion_names, source);
+    return STRATA_OK;
 }
 
 strata_status strata_data_load(strata_data **out, const char *source, const strata_data_config *config)

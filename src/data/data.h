@@ -30,17 +30,18 @@ struct strata_data {               /* see strata/data.h */
     float mean[4], std[4]; /* of each channel of train, of pixels scaled to [0, 1]; std of a channel with one
                               value throughout is 1, so that dividing by it is safe; channels >= c: 0 and 1 */
     uint32_t seen_h, seen_w; /* what a network takes of an image: its middle, in training a part; 0: all */
-    uint8_t background[4]; /* of channels < c: what lies around an image; black, of a folder of pictures its
+    uint8_t background[4];   /* of channels < c: what lies around an image; black, of a folder of pictures its
                               config's */
-    uint64_t fingerprint;  /* XXH64 of shapes, pixels and labels of both sets, however they are packed */
+    uint64_t contents;       /* XXH64 of shapes, pixels and labels of both sets, however they are packed */
+    uint64_t fingerprint;    /* of these and the names of the classes */
     const struct image_file *file[2]; /* [n] of train and of valid: where each image is from; NULL: no file */
     const strata_skipped *skipped;    /* [n_skipped] */
     uint32_t n_skipped;
-    bool drawn;        /* the config parts the images: nothing else does */
-    const char *lost;  /* why the first picture of the validation part was left out; NULL: none was */
-    const char *cache; /* see strata_data_info */
+    bool drawn;           /* the config parts the images: nothing else does */
+    const char *lost;     /* why the first picture of the validation part was left out; NULL: none was */
+    const char *cache;    /* see strata_data_info */
     const char *uncached; /* why a set that wanted a cache file is in memory without one; NULL: else */
-    struct {           /* what the views point to; for strata_data_close alone */
+    struct {              /* what the views point to; for strata_data_close alone */
         uint8_t *pixels[2];
         int32_t *labels[2];
         uint8_t *targets[2];

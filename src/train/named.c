@@ -9,6 +9,7 @@
 #include <xxhash.h>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "train/recipe.h"
 
 static const char *const keys[] = { "model", "init", "schedule", "class-weights", "sample" };
@@ -66,4 +67,36 @@ strata_status named_check(const json_t *noted, const strata_recipe *r)
         if (was) STRATA_TRY(named_check_one(was, r, keys[i], "a run goes on as it began"));
     }
     return STRATA_OK;
+}
+
+/* JSON holds names as UTF-8, whatever bytes they are. */
+static strata_status check_class(const char *was, const strata_data *data, uint32_t k, const char *source)
+{
+    strata_text is = { 0 };
+    strata_status status = STRATA_OK;
+    strata_text_utf8(&is, data->train.class_names[k]);
+    if (is.failed)
+        status = strata_fail(STRATA_NO_MEMORY, "%s: no memory for the names of its classes", source);
+    else if (strcmp(was, is.s ? is.s : "") != 0)
+        status = strata_fail(STRATA_FILE,
+                             "%s: the data is not what the run began with: class %u was '%s' and is '%s' now",
+                             source, (unsigned)k, was, is.s ? is.s : "");
+    strata_text_free(&is);
+    return status;
+}
+
+strata_status named_check_data(const json_t *was, const strata_data *data, const char *source)
+{
+    char with[24], without[24];
+    const json_t *names = json_object_get(was, "classes");
+    const char *print = json_string_value(json_object_get(was, "fingerprint"));
+    for (uint32_t k = 0; json_array_size(names) == data->train.classes && k < data->train.classes; k++) {
+        const char *name = json_string_value(json_array_get(names, k));
+        if (name) STRATA_TRY(check_class(name, data, k, source));
+    }
+    snprintf(with, sizeof with, "%016" PRIx64, data->fingerprint);
+    snprintf(without, sizeof without, "%016" PRIx64, data->contents);
+    if (!print || strcmp(print, with) == 0 || strcmp(print, without) == 0) return STRATA_OK;
+    return strata_fail(STRATA_FILE, "%s: the data is not what the run began with (fingerprint %s, now %s)",
+                       source, print, with);
 }

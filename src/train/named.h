@@ -1,12 +1,11 @@
-/* The files that a recipe names and a sitting of a run reads anew: with a changed one it would go on as
- * another run, or its weights be taken for another network's. Data has a fingerprint of its own, groups are
- * in the recipe. */
+/* What a recipe names and a sitting of a run reads anew: with a changed one it would go on as another run, or
+ * its weights be taken for another network's. Groups are in the recipe. */
 #ifndef STRATA_TRAIN_NAMED_H
 #define STRATA_TRAIN_NAMED_H
 
 #include <jansson.h>
 
-#include "core/status.h"
+#include "data/data.h"
 #include "strata/recipe.h"
 
 /* Take their fingerprints, to be kept in run.json: { KEY: XXH64 of the file's bytes }.
@@ -22,5 +21,12 @@ strata_status named_check(const json_t *noted, const strata_recipe *r);
  *   why  what the message ends with
  * Errors: those of named_check. */
 strata_status named_check_one(const char *was, const strata_recipe *r, const char *key, const char *why);
+
+/* Is the data what it was?
+ *   was     run.json's "data"; what it does not have is not looked at, and a fingerprint of an earlier strata
+ *           is one without the names of the classes
+ *   source  for messages
+ * Errors: STRATA_FILE naming the first class with another name, or both fingerprints. */
+strata_status named_check_data(const json_t *was, const strata_data *data, const char *source);
 
 #endif

@@ -491,19 +491,6 @@ done:
 
 /* ---- Resuming ----------------------------------------------------------------------------------- */
 
-static strata_status check_data(run *r)
-{
-    char print[24];
-    const char *was = json_string_value(
-        json_object_get(json_object_get(r->folder.run, "data"), "fingerprint"));
-    snprintf(print, sizeof print, "%016" PRIx64, r->data->fingerprint);
-    if (was && strcmp(was, print) != 0)
-        return strata_fail(STRATA_FILE,
-                           "%s: the data is not what the run began with (fingerprint %s, now %s)",
-                           strata_recipe_get(r->recipe, "data"), was, print);
-    return STRATA_OK;
-}
-
 static void tell_variant(void *context, const char *node, const char *pass, const char *was, const char *is)
 {
     note(context, "resume: %s %s ran as '%s', which cannot be had now: it is '%s', and the bits may differ",
@@ -560,7 +547,8 @@ static strata_status resume(run *r, const char *device)
     STRATA_TRY(named_check(json_object_get(r->folder.run, "files"), r->recipe));
     keep_sweep(&r->folder);
     STRATA_TRY(open_data(r));
-    STRATA_TRY(check_data(r));
+    STRATA_TRY(named_check_data(json_object_get(r->folder.run, "data"), r->data,
+                                strata_recipe_get(r->recipe, "data")));
     STRATA_TRY(check_interrupt(r));
     STRATA_TRY(open_same(r));
     if (found) STRATA_TRY(checkpoint_read(&r->folder, r->trainer, &r->loop));
