@@ -293,6 +293,20 @@ holds err ' skipped +fc.weight wanted \[2,256\], the file has \[10,256\]'
 right=$(tail -1 parity-run/metrics.csv | cut -d, -f6) # valid_top1
 awk -v right="$right" 'BEGIN { exit !(right > 0.85) }' || fail "fine-tuned, $right are right of two classes"
 
+# As many classes, of other names: the last layer's rows are of others. By the same names they are not.
+mkdir renamed
+for part in train valid; do mkdir renamed/$part; cp -r parity/$part/0 renamed/$part/even; cp -r parity/$part/1 renamed/$part/odd; done
+again=(--init parity-run --batch 20 --epochs 2 --progress none --overwrite --run-dir renamed-run)
+expect 0 "class 0 is '0' to the weights, and 'even' in renamed: the last layer begins anew" "$strata" finetune renamed "${again[@]}"
+holds err '^init .*: 20 tensors taken, 0 resized, 2 skipped, 0 missing, 0 surplus'
+holds renamed-run/recipe.yaml '^init-head: "new"$'
+expect 0 "^init .*: 22 tensors taken, 0 resized, 0 skipped" "$strata" finetune renamed "${again[@]}" --init-head keep
+expect 0 "^init .*: 22 tensors taken, 0 resized, 0 skipped" "$strata" finetune parity "${again[@]}"
+holds renamed-run/recipe.yaml '^init-head: "keep"$'
+expect 0 "" "$strata" lr-find renamed --init parity-run --batch 20 --points 20 --init-head new --csv anew.csv
+expect 0 "" "$strata" lr-find renamed --init parity-run --batch 20 --points 20 --csv auto.csv
+cmp -s anew.csv auto.csv || fail "lr-find begins with another head than training"
+
 # ---- The last batch ----
 expect 0 "" "$strata" train builtin:digits --model small-cnn --batch 64 --last keep --epochs 1 --log-every 1 --run-dir kept --quiet
 [ "$(wc -l < kept/steps.jsonl)" = 23 ] || fail "--last keep takes $(wc -l < kept/steps.jsonl) steps, wanted 23"

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "folder.h"
+#include "ok.h"
 
 typedef struct network {
     strata_device *device;
@@ -16,16 +17,23 @@ typedef struct network {
     strata_plan *plan;
 } network;
 
-static void network_of(network *n, uint32_t channels, uint32_t classes)
+static void network_as(network *n, uint32_t channels, uint32_t classes, bool new_head)
 {
     const strata_device_config device = { .name = "cpu" };
-    const strata_model_config model = {
-        .model = "small-cnn", .input = { 2, 8, 8, channels }, .classes = classes, .loss = true
-    };
+    const strata_model_config model = { .model = "small-cnn",
+                                        .input = { 2, 8, 8, channels },
+                                        .classes = classes,
+                                        .loss = true,
+                                        .new_head = new_head };
     assert_int_equal(strata_device_open(&n->device, &device), STRATA_OK);
     assert_int_equal(strata_model_open(&n->model, &model), STRATA_OK);
     assert_int_equal(strata_plan_open(&n->plan, n->model->graph, n->device, &(strata_plan_config) { 0 }),
                      STRATA_OK);
+}
+
+static void network_of(network *n, uint32_t channels, uint32_t classes)
+{
+    network_as(n, channels, classes, false);
 }
 
 static void network_close(network *n)
@@ -106,11 +114,46 @@ static void another_head_is_skipped(void **state)
     network_close(&n);
 }
 
+static void read_param(float *values, const network *n, const char *name)
+{
+    OK(strata_plan_read_param(n->plan, strata_graph_param(n->model->graph, name), values, false));
+}
+
+/* As many classes, and others: where that is said, the last layer begins as the seed has it. */
+static void head_of_other_classes_is_skipped(void **state)
+{
+    (void)state;
+    network n;
+    enum { HEAD = 10 * 256 };
+    float theirs[HEAD], own[HEAD], now[HEAD], before[FILTERS], after[FILTERS];
+    for (int anew = 0; anew < 2; anew++) {
+        uint32_t counts[STRATA_TAKENS] = { 0 };
+        network_of(&n, 1, 10);
+        OK(strata_model_init_plan(n.model, n.plan, 5));
+        OK(strata_model_save(n.model, n.plan, "a.safetensors", 0, NULL, 0));
+        read_param(theirs, &n, "fc.weight");
+        read_param(before, &n, "conv1.weight");
+        network_close(&n);
+        network_as(&n, 1, 10, anew);
+        OK(strata_model_init_plan(n.model, n.plan, 9));
+        read_param(own, &n, "fc.weight");
+        OK(strata_model_transfer(n.model, n.plan, "a.safetensors", count, counts));
+        read_param(now, &n, "fc.weight");
+        read_param(after, &n, "conv1.weight");
+        assert_memory_equal(now, anew ? own : theirs, sizeof now);
+        assert_memory_equal(after, before, sizeof after);
+        assert_int_equal(counts[STRATA_NEW_HEAD], anew ? 2 : 0);
+        assert_int_equal(counts[STRATA_TAKEN], n.model->graph->n_params - counts[STRATA_NEW_HEAD]);
+        network_close(&n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_filters_fit_other_channels),
         cmocka_unit_test(another_head_is_skipped),
+        cmocka_unit_test(head_of_other_classes_is_skipped),
     };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }

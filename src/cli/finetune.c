@@ -118,7 +118,9 @@ const cli_command cli_finetune = {
         "groups are frozen too unless --train-frozen-bn is given. Without --model the network is that of the "
         "weights, with its stem and head: a run has them in its recipe, files that Strata wrote in their "
         "metadata (strata inspect shows it; a model in a file is to be given again). All else is not taken: "
-        "classes, loss and pixels' scale are the data's, groups the model's.",
+        "classes, loss and pixels' scale are the data's, groups the model's. The last layer begins anew "
+        "unless "
+        "the classes have the same names, or the weights do not know theirs: --init-head.",
     .options = options,
     .keys = "*",
     .least = 0,

@@ -101,13 +101,13 @@ const cli_command cli_lr_find = {
         "each group is swept alone too, unless its --lr is 0. Every sweep begins with the same weights, "
         "images and random numbers.",
     .options = options,
-    .keys =
-        "labels size stored-size channels fit filter background max-pixels valid-fraction valid-by "
-        "data-threads "
-        "normalize augment order sample class-weights model stem head groups loss label-smoothing init opt "
-        "lr momentum nesterov betas eps weight-decay no-decay decay-by norm-rate bias-rate norm-decay "
-        "bias-decay trust trust-clip trust-all clip-norm frozen-stats batch micro-batch precision "
-        "recompute seed device variants tune exact no-fuse shader-dir limits validate",
+    .keys = "labels size stored-size channels fit filter background max-pixels valid-fraction valid-by "
+            "data-threads "
+            "normalize augment order sample class-weights model stem head groups loss label-smoothing init "
+            "init-head opt "
+            "lr momentum nesterov betas eps weight-decay no-decay decay-by norm-rate bias-rate norm-decay "
+            "bias-decay trust trust-clip trust-all clip-norm frozen-stats batch micro-batch precision "
+            "recompute seed device variants tune exact no-fuse shader-dir limits validate",
     .most = 1,
     .run = run,
 };

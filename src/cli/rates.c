@@ -126,7 +126,8 @@ const cli_command cli_rates = {
         "installed "
         "with Strata's licence, and in its sources under assets.",
     .options = options,
-    .keys = "model stem head groups init opt lr momentum betas trust trust-clip schedule bleed freeze-until "
+    .keys = "model stem head groups init init-head opt lr momentum betas trust trust-clip schedule bleed "
+            "freeze-until "
             "epochs steps seed",
     .run = run,
 };

@@ -238,6 +238,7 @@ strata_status strata_model_open(strata_model **out, const strata_model_config *c
     STRATA_GO(read_description(&d, &m->arena, config->model));
     m->name = d.name;
     m->about = d.about;
+    m->new_head = config->new_head;
     STRATA_GO(build(m, &d, config));
     STRATA_GO(model_groups(m, &d, config->groups));
     *out = m;

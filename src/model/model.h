@@ -19,6 +19,7 @@ typedef struct strata_model_config {
     bool loss;             /* add a loss over the last layer: softmax cross-entropy of a label */
     bool mixed;            /* its target is a share of each class */
     bool sigmoid;          /* it is sigmoid cross-entropy of any number of labels */
+    bool new_head;         /* a transfer leaves the last layer as it is: its classes are others */
     bool class_weights;    /* the softmax's classes count by weights of the step's input */
     float label_smoothing; /* of softmax alone */
 } strata_model_config;
@@ -27,6 +28,7 @@ typedef struct strata_model {
     strata_arena arena;       /* owns the texts below */
     const char *name, *about; /* about: one line for people, "" without */
     uint32_t classes;
+    bool new_head;           /* as configured */
     strata_graph *graph;     /* owned */
     const char *scheme;      /* of the groups: "fastai"; "own" where they come from a file or its text */
     const char *groups_text; /* that text on one line, itself a value of `groups`; NULL where there is none */
@@ -58,6 +60,7 @@ typedef enum strata_taken {
     STRATA_WRONG_SHAPE, /* it keeps its values */
     STRATA_UNEXPECTED,  /* a tensor of the file that the network has no parameter for */
     STRATA_RESIZED,     /* the first convolution, for another number of channels */
+    STRATA_NEW_HEAD,    /* it would fit, and is of other classes: it keeps its values */
     STRATA_TAKENS
 } strata_taken;
 typedef void strata_taken_report(void *context, const char *tensor, strata_taken what, const char *shapes);
@@ -70,9 +73,9 @@ strata_status strata_model_load(const strata_model *m, strata_plan *p, const cha
                                 strata_taken_report *report, void *context);
 
 /* Begin with the weights of another task: parameters that the file lacks keep their values, and so does the
- * last layer where it has another number of classes. The first convolution takes filters for m channels over
- * for n: for one channel their sum, else channel c those of c mod m, times m / n, so that a grey image is
- * seen as before.
+ * last layer where it has another number of classes or the model wants a new head. The first convolution
+ * takes filters for m channels over for n: for one channel their sum, else channel c those of c mod m,
+ * times m / n, so that a grey image is seen as before.
  * Errors: STRATA_BAD_SHAPE for any other parameter of another shape, before anything is written, and where
  * the file has nothing for this network. */
 strata_status strata_model_transfer(const strata_model *m, strata_plan *p, const char *path,

@@ -113,12 +113,26 @@ static bool resizable(const strata_graph *g, const strata_param *p, const strata
            want.dim[0] == got->dim[0] && want.dim[2] == got->dim[2] && want.dim[3] == got->dim[3];
 }
 
-static strata_taken judge_transfer(char text[512], const strata_graph *g, const strata_weights_file *f,
-                                   const strata_param *p)
+static strata_taken judge_shape(char text[512], const strata_graph *g, const strata_weights_file *f,
+                                const strata_param *p)
 {
     const strata_taken what = judge(text, f, p);
     return what == STRATA_WRONG_SHAPE && resizable(g, p, strata_weights_find(f, p->name)) ? STRATA_RESIZED
                                                                                           : what;
+}
+
+/* Does it belong to the last layer, whose outputs are the classes? */
+static bool is_head(const strata_graph *g, const strata_param *p)
+{
+    return strcmp(p->node, g->param[g->n_params - 1]->node) == 0;
+}
+
+static strata_taken judge_transfer(char text[512], const strata_model *m, const strata_weights_file *f,
+                                   const strata_param *p)
+{
+    const strata_taken what = judge_shape(text, m->graph, f, p);
+    const bool fits = what == STRATA_TAKEN || what == STRATA_RESIZED;
+    return fits && m->new_head && is_head(m->graph, p) ? STRATA_NEW_HEAD : what;
 }
 
 /* A head alone is nothing to begin with: its bias fits wherever there are as many classes. */
@@ -126,10 +140,9 @@ static strata_status check_transfer(const strata_graph *g, const strata_weights_
 {
     char text[512];
     uint32_t n[2] = { 0 }, fits[2] = { 0 }; /* of the body, of the head */
-    const char *last = g->n_params ? g->param[g->n_params - 1]->node : "";
     for (uint32_t i = 0; i < g->n_params; i++) {
-        const strata_taken what = judge_transfer(text, g, f, g->param[i]);
-        const bool head = strcmp(g->param[i]->node, last) == 0;
+        const strata_taken what = judge_shape(text, g, f, g->param[i]);
+        const bool head = is_head(g, g->param[i]);
         n[head]++;
         fits[head] += what == STRATA_TAKEN || what == STRATA_RESIZED;
         if (what == STRATA_WRONG_SHAPE && !head)
@@ -168,7 +181,7 @@ strata_status strata_model_transfer_read(float *values, const strata_model *m, s
                                          const strata_param *p)
 {
     char text[512];
-    const strata_taken what = judge_transfer(text, m->graph, f, p);
+    const strata_taken what = judge_transfer(text, m, f, p);
     return what == STRATA_TAKEN || what == STRATA_RESIZED ? read_values(values, f, p, what) : STRATA_OK;
 }
 
@@ -182,7 +195,7 @@ static strata_status take_all(const strata_model *m, strata_plan *p, strata_weig
     char text[512];
     for (uint32_t i = 0; i < g->n_params; i++) {
         const strata_param *param = g->param[i];
-        const strata_taken what = transfer ? judge_transfer(text, g, f, param) : judge(text, f, param);
+        const strata_taken what = transfer ? judge_transfer(text, m, f, param) : judge(text, f, param);
         if (what == STRATA_TAKEN || what == STRATA_RESIZED) STRATA_TRY(take(p, f, param, what));
         if (report) report(context, param->name, what, text);
     }

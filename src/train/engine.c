@@ -23,6 +23,7 @@ strata_status engine_model(strata_model **out, const strata_recipe *r, const eng
         .classes = c->task.classes,
         .loss = true,
         .sigmoid = recipe_is(r, "loss", "sigmoid"),
+        .new_head = recipe_is(r, "init-head", "new"),
         .mixed = c->train && c->augment && strata_augment_mixes(c->augment),
         .class_weights = c->train && *strata_recipe_get(r, "class-weights"),
         .label_smoothing = (float)recipe_number(r, "label-smoothing"),

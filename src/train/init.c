@@ -4,7 +4,7 @@
 
 static const char *const words[STRATA_TAKENS] = {
     [STRATA_TAKEN] = "taken",     [STRATA_RESIZED] = "resized",    [STRATA_WRONG_SHAPE] = "skipped",
-    [STRATA_MISSING] = "missing", [STRATA_UNEXPECTED] = "surplus",
+    [STRATA_MISSING] = "missing", [STRATA_UNEXPECTED] = "surplus", [STRATA_NEW_HEAD] = "skipped",
 };
 
 const char *trainer_start_word(strata_taken what) { return words[what]; }

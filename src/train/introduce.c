@@ -37,14 +37,6 @@ static strata_status say(void *context, const char *line)
     return i->say(i->context, STRATA_EVENT_NOTE, line);
 }
 
-static bool same_classes(const weights_source *s, const strata_image_set *set)
-{
-    bool same = s->class_names && s->task.classes == set->classes;
-    for (uint32_t k = 0; same && k < set->classes; k++)
-        same = strcmp(s->class_names[k], set->class_names[k]) == 0;
-    return same;
-}
-
 /* Where seed and fraction part the images, weights of another draw may have seen what this run holds out: its
  * scores would be too good. Weights do not keep which images they saw; of other classes they are another
  * task's. */
@@ -59,12 +51,32 @@ static strata_status introduce_draw(const introduction *i)
     const char *draw = source_draw(&s.arena, i->recipe);
     if (!draw)
         status = strata_fail(STRATA_NO_MEMORY, "%s: no memory to tell how it was trained", init);
-    else if (*s.drawn && strcmp(draw, s.drawn) != 0 && same_classes(&s, &d->train))
+    else if (*s.drawn && strcmp(draw, s.drawn) != 0 && source_same_classes(&s, &d->train))
         status = note(
             i,
             "valid  drawn by %s; for the weights of --init by %s: if of the same pictures, some may "
             "have been trained on",
             draw, s.drawn);
+    source_close(&s);
+    return status;
+}
+
+/* Why a last layer that would fit was not taken: rows of other classes are worse than none. */
+static strata_status introduce_head(const introduction *i)
+{
+    const strata_image_set *set = &i->data->train;
+    weights_source s;
+    if (!i->trainer->start.count[STRATA_NEW_HEAD]) return STRATA_OK;
+    STRATA_TRY(source_open(&s, strata_recipe_get(i->recipe, "init"), NULL));
+    strata_status status = STRATA_OK;
+    for (uint32_t k = 0; s.class_names && k < set->classes && k < s.task.classes; k++) {
+        if (strcmp(s.class_names[k], set->class_names[k]) == 0) continue;
+        status = note(i,
+                      "       class %u is '%.200s' to the weights, and '%.200s' in %s: the last layer begins "
+                      "anew",
+                      (unsigned)k, s.class_names[k], set->class_names[k], i->data->name);
+        break;
+    }
     source_close(&s);
     return status;
 }
@@ -76,7 +88,8 @@ static strata_status introduce_start(const introduction *i)
     if (!s->lines.length) return STRATA_OK;
     STRATA_TRY(note(i, "init   %s: %u tensors taken, %u resized, %u skipped, %u missing, %u surplus",
                     strata_recipe_get(i->recipe, "init"), (unsigned)s->count[STRATA_TAKEN],
-                    (unsigned)s->count[STRATA_RESIZED], (unsigned)s->count[STRATA_WRONG_SHAPE],
+                    (unsigned)s->count[STRATA_RESIZED],
+                    (unsigned)(s->count[STRATA_WRONG_SHAPE] + s->count[STRATA_NEW_HEAD]),
                     (unsigned)s->count[STRATA_MISSING], (unsigned)s->count[STRATA_UNEXPECTED]));
     for (const char *at = s->lines.s, *end; (end = strchr(at, '\n')); at = end + 1) {
         const bool taken = strncmp(at, trainer_start_word(STRATA_TAKEN), 5) == 0;
@@ -147,6 +160,7 @@ strata_status introduce_run(const introduction *i)
                     strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
                     plural(m->n_groups), m->scheme));
     STRATA_TRY(introduce_start(i));
+    STRATA_TRY(introduce_head(i));
     STRATA_TRY(introduce_draw(i));
     STRATA_TRY(introduce_tuning(i));
     STRATA_TRY(note(i, "memory %.1f MiB on the device%s", (double)strata_trainer_memory(i->trainer) / 1048576,

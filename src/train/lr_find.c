@@ -9,6 +9,7 @@
 #include "train/feed.h"
 #include "train/recipe.h"
 #include "train/score.h"
+#include "train/source.h"
 
 static strata_status no_memory(void) { return strata_fail(STRATA_NO_MEMORY, "no memory for the sweep"); }
 
@@ -195,6 +196,7 @@ static strata_status open_finder(finder *f, strata_recipe *r)
     STRATA_TRY(recipe_data(&f->data, strata_recipe_get(r, "data"), r, NULL));
     STRATA_TRY(recipe_keep_stored(r, f->data));
     STRATA_TRY(recipe_loss(r, f->data));
+    STRATA_TRY(source_head(r, f->data));
     const strata_image_set *set = &f->data->train;
     strata_task task = recipe_task(f->data);
     task.steps = f->config.steps;

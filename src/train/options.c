@@ -23,6 +23,7 @@ static const char *const tunes[] = { "off", "fast", "full", NULL };
 static const char *const figures[] = {
     "loss", "top1", "top5", "f-macro", "f-micro", "f-samples", "map", NULL
 };
+static const char *const init_heads[] = { "auto", "keep", "new", NULL };
 static const char *const losses[] = { "softmax", "sigmoid", NULL };
 
 /* key, value, default, topic, help; kind, range or choices */
@@ -209,6 +210,13 @@ const option_rule option_rules[] = {
       0,
       0,
       NULL },
+    { { "init-head", "NAME", "auto", "model",
+        "the last layer of --init: keep it, begin with a new one, or auto: new where the weights say that "
+        "their classes have other names than the data's" },
+      OPTION_CHOICE,
+      0,
+      0,
+      init_heads },
 
     { { "opt", "NAME", "adamw", "optimizer",
         "sgd, adam (L2 decay), adamw (decoupled decay); lars, lamb: trust ratios, per parameter" },

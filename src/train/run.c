@@ -299,6 +299,7 @@ static strata_status open_data(run *r)
     if (!*source) return strata_fail(STRATA_BAD_ARG, "training wants data: builtin:digits, or a folder");
     STRATA_TRY(recipe_data(&r->data, source, r->recipe, NULL));
     STRATA_TRY(recipe_keep_stored(r->recipe, r->data));
+    STRATA_TRY(source_head(r->recipe, r->data));
     return recipe_loss(r->recipe, r->data);
 }
 

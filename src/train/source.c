@@ -248,6 +248,25 @@ strata_status source_check_model(const weights_source *s)
                            "its weights are of what it was: give --model to take another");
 }
 
+bool source_same_classes(const weights_source *s, const strata_image_set *set)
+{
+    bool same = s->class_names && s->task.classes == set->classes;
+    for (uint32_t k = 0; same && k < set->classes; k++)
+        same = strcmp(s->class_names[k], set->class_names[k]) == 0;
+    return same;
+}
+
+strata_status source_head(strata_recipe *r, const strata_data *d)
+{
+    const char *init = strata_recipe_get(r, "init");
+    weights_source s;
+    if (!*init || !recipe_is(r, "init-head", "auto")) return STRATA_OK;
+    STRATA_TRY(source_open(&s, init, NULL));
+    const bool others = s.class_names && !source_same_classes(&s, &d->train);
+    source_close(&s);
+    return strata_recipe_set(r, "init-head", others ? "new" : "keep");
+}
+
 void source_close(weights_source *s)
 {
     strata_recipe_close(s->recipe);

@@ -2,6 +2,7 @@
 #ifndef STRATA_TRAIN_SOURCE_H
 #define STRATA_TRAIN_SOURCE_H
 
+#include "data/data.h"
 #include "train/trainer.h"
 
 /* A run folder gives its recipe, its data's shape and class names, and its best (else last) weights. A
@@ -27,6 +28,13 @@ void source_close(weights_source *s);
 /* Is the run's model still what it trained? One that the caller names is taken as it is.
  * Errors: STRATA_BAD_ARG naming the file and both fingerprints, STRATA_FILE. */
 strata_status source_check_model(const weights_source *s);
+
+/* Do the weights say that their classes are the data's? */
+bool source_same_classes(const weights_source *s, const strata_image_set *set);
+
+/* Decide if a run begins with the last layer of its --init, where the recipe leaves that to the names of the
+ * classes. */
+strata_status source_head(strata_recipe *r, const strata_data *d);
 
 /* What a recipe draws a validation part by, where the data has none: "seed 1, valid-fraction 0.2, valid-by
  * path". Owner: `arena`. NULL without memory. */
