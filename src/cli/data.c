@@ -146,6 +146,7 @@ static strata_status run_info(cli_arguments *a)
 {
     strata_data *data = NULL;
     strata_data_report report = { 0 };
+    STRATA_TRY(cli_check_output());
     STRATA_TRY(strata_recipe_data(&data, a->word[0], a->recipe, STRATA_CACHE_READ));
     strata_status status = strata_data_look(&report, data);
     const strata_data_info info = strata_data_describe(data);

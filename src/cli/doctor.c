@@ -89,6 +89,7 @@ static strata_status run(cli_arguments *a)
         .line = tell,
         .context = &r,
     };
+    STRATA_TRY(cli_check_output());
     if (r.json) printf("{\"checks\": [\n");
     strata_status status = strata_doctor(&result, &config);
     if (r.json || *result.caps.name)

@@ -125,8 +125,11 @@ strata_status cli_check_output(void)
 
 strata_status cli_flush(void)
 {
+    errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout)) return STRATA_OK;
-    return cli_fail(STRATA_FILE, "standard output: %s", errno ? strerror(errno) : "cannot be written");
+    /* Of an earlier line the reason is gone. */
+    return cli_fail(STRATA_FILE, "standard output: %s",
+                    errno ? strerror(errno) : "not all of it could be written");
 }
 
 /* ---- Numbers for people ---------------------------------------------------------------------------- */
