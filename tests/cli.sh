@@ -233,7 +233,7 @@ last=$(awk '/times their size/ { t = $(NF - 3) } END { print t }' second/log.txt
 [ "$(awk '/^fc / { print $6 }' err)" = "$last" ] || fail "--init: sum / rms is not $last: $(cat err)"
 expect 0 "" "$strata" rates --recipe second/recipe.yaml --init ""
 [ "$(awk '/^fc / { print $6 }' err)" != "$last" ] || fail "weights by seed and of a file are alike: $(cat err)"
-expect 4 "nowhere.pth" "$strata" rates --steps 3 --init nowhere.pth
+expect 4 "^strata: --init: nowhere.pth: there is no such run folder or file$" "$strata" rates --steps 3 --init nowhere.pth
 expect 0 "" "$strata" train builtin:digits --device cpu --model small-cnn --steps 1 --save small.safetensors --run-dir third --quiet
 expect 2 "the file has \[24,1,3,3\]; its weights are of --model small-cnn, not of resnet18$" \
   "$strata" rates --steps 3 --init small.safetensors --model resnet18
@@ -337,6 +337,7 @@ expect 2 "--progress wants auto, bar, plain or none, got 'baar'" "$strata" train
 expect 2 "--color wants auto, always or never, got 'pink'" "$strata" train builtin:digits --color pink
 expect 2 "wants DATA" "$strata" train
 expect 2 "'b' is one word too many" "$strata" train a b
+expect 2 "^strata: the data is 'a', and --data says 'b': give one$" "$strata" train a --data b
 expect 2 "wants more words" "$strata" evaluate
 expect 2 "wants more words" "$strata" predict run
 expect 2 "has no option '--epochs'" "$strata" evaluate run --epochs 3

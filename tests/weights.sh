@@ -27,7 +27,7 @@ for dtype in f16 bf16; do
   expect 0 "" "$strata" convert back.safetensors back.safetensors --dtype $dtype # in place
   cmp -s back.safetensors $dtype.safetensors || fail "$dtype is not its own rounding"
 done
-expect 2 "dtype wants f32, f16 or bf16, got 'f8'" "$strata" convert views.safetensors x.safetensors --dtype f8
+expect 2 "^strata: --dtype wants f32, f16 or bf16, got 'f8'" "$strata" convert views.safetensors x.safetensors --dtype f8
 expect 2 "x.pth: wanted a name that ends in .safetensors" "$strata" convert views.safetensors x.pth
 for word in "$golden/ops.onnx" "$golden/make_golden.py"; do # another kind of file is told as one, not as cut short
   for command in "inspect $word" "convert $word x.safetensors" "evaluate $word" "predict $word x.png"; do

@@ -297,6 +297,10 @@ static strata_status resume(const cli_arguments *a, const char *run, const strat
 
 static strata_status start(cli_arguments *a, const strata_observer *observer)
 {
+    for (uint32_t i = 0; a->n_words && i < a->n_recipe_keys; i++)
+        if (strcmp(a->recipe_key[i].key, "data") == 0 && strcmp(a->recipe_key[i].value, a->word[0]) != 0)
+            return cli_fail(STRATA_BAD_ARG, "the data is '%s', and --data says '%s': give one", a->word[0],
+                            a->recipe_key[i].value);
     if (a->n_words) STRATA_TRY(strata_recipe_set(a->recipe, "data", a->word[0]));
     if (!*strata_recipe_get(a->recipe, "data"))
         return cli_fail(STRATA_BAD_ARG, "strata train wants DATA: builtin:digits, or a folder; strata train "

@@ -22,7 +22,7 @@ static strata_status parse_dtype(strata_dtype *out, const char *name)
     else if (strcmp(name, "bf16") == 0)
         *out = STRATA_DTYPE_BF16;
     else
-        return strata_fail(STRATA_BAD_ARG, "dtype wants f32, f16 or bf16, got '%s'", name);
+        return strata_fail(STRATA_BAD_ARG, "--dtype wants f32, f16 or bf16, got '%s'", name);
     return STRATA_OK;
 }
 

@@ -51,10 +51,11 @@ static strata_status take_model(bool *own, strata_recipe *r)
     weights_source s;
     *own = false;
     if (!*init) return STRATA_OK;
-    STRATA_TRY(source_open(&s, init, NULL));
+    strata_status status = source_open(&s, init, NULL);
+    if (status != STRATA_OK) return strata_fail(status, "--init: %s", strata_message());
     const char *model = strata_recipe_get(s.recipe, "model");
     *own = *given ? strcmp(given, model) == 0 : *model && (strata_folder_exists(init) || !strchr(model, '.'));
-    strata_status status = *own ? strata_recipe_set(r, "model", model) : STRATA_OK;
+    if (*own) status = strata_recipe_set(r, "model", model);
     for (int i = 0; i < 2 && *own && status == STRATA_OK; i++) {
         const char *choice = strata_recipe_get(s.recipe, choices[i]);
         if (*choice) status = set_if_open(r, choices[i], choice);
