@@ -328,6 +328,9 @@ static const struct {
     { HEAD "  - {op: relu, name: a}\n  - {op: relu, name: b}\n  - {op: relu, name: c}\n"
            "  - {op: relu, in: a}\n" TAIL,
       "", "", "net.yaml:5: no layer takes what 'c' gives" },
+    { HEAD "  - {op: conv2d, name: a, out: 1048576, kernel: 1}\n"
+           "  - {op: conv2d, name: b, out: 1048576, kernel: 4096, pad: 2048}\n" TAIL,
+      "", "", "net.yaml:4: b: a weight of 16777216 x 1048576 x 1048576 has more than" },
     { HEAD "  - {op: relu, name: a}\n", "", "", "net.yaml:3: the last layer wants to give [2,1,1,10], but" },
     { HEAD TAIL, "small", "", "--stem small: net has only one" },
     { HEAD TAIL, "", "stag", "net has no layer groups 'stag'; did you mean 'stage'?; it has: stage, block" },

@@ -17,6 +17,16 @@ static inline uint32_t strata_lanes(uint32_t channels) { return (channels + 3) /
 
 static inline uint64_t strata_pixels(strata_shape s) { return (uint64_t)s.n * s.h * s.w; }
 
+/* Is a * b * c * d, none of them 0, at most 2^31 - 1, as far as kernels count? Looked at factor by factor:
+ * the product may be more than 64 bits hold. */
+static inline bool strata_countable(uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    const uint32_t factor[] = { b, c, d };
+    uint64_t product = a;
+    for (int i = 0; i < 3 && product <= INT32_MAX; i++) product *= factor[i];
+    return product <= INT32_MAX;
+}
+
 /* Stored floats. */
 static inline uint64_t strata_shape_floats(strata_shape s) { return strata_pixels(s) * strata_lanes(s.c); }
 

@@ -43,11 +43,10 @@ static strata_status add_tensor(strata_graph *g, strata_tensor **out, const char
     return STRATA_OK;
 }
 
-/* Kernels count in 32 bits. Products are looked at one by one: of four numbers, they could wrap. */
+/* Lanes of the most channels that are counted fit in 32 bits. */
 static strata_status check_size(const char *name, strata_shape s)
 {
-    const uint64_t lanes = ((uint64_t)s.c + 3) / 4 * 4, row = lanes * s.w;
-    if (row <= INT32_MAX && row * s.h <= INT32_MAX && row * s.h * s.n <= INT32_MAX) return STRATA_OK;
+    if (s.c <= INT32_MAX && strata_countable(strata_lanes(s.c), s.w, s.h, s.n)) return STRATA_OK;
     return strata_fail(STRATA_BAD_SHAPE, "%s: %s has more than %d elements", name, strata_shape_text(s).s,
                        INT32_MAX);
 }
@@ -94,9 +93,9 @@ strata_status strata_builder_param(strata_builder *b, strata_node *n, uint32_t s
     if (p->kind == STRATA_PARAM_VECTOR) p->ci = p->r = p->s = p->groups = 1;
     p->row = p->running ? UINT32_MAX : g->n_rows++;
     p->data = p->grad = (strata_slice) { 0 };
-    if (strata_param_floats(p) > INT32_MAX)
-        return strata_fail(STRATA_BAD_SHAPE, "%s: %llu elements, at most %d are possible", name,
-                           (unsigned long long)strata_param_floats(p), INT32_MAX);
+    if (!strata_countable(strata_lanes(p->co), strata_param_ci(p), p->r, p->s))
+        return strata_fail(STRATA_BAD_SHAPE, "%s: %u x %u x %u x %u, more than %d elements", name, p->co,
+                           p->ci, p->r, p->s, INT32_MAX);
     n->param[slot] = p;
     return append(g, (void ***)&g->param, &g->n_params, &g->param_room, p);
 }

@@ -194,9 +194,9 @@ strata_status conv2d_infer(strata_builder *b, strata_node *n, uint32_t file_rank
     STRATA_TRY(infer_side(&y.w, n, x.w, 1));
     n->out->shape = y;
     const conv2d_size z = conv2d_size_of(n);
-    if (z.floats > INT32_MAX || z.to_floats > INT32_MAX)
-        return strata_fail(STRATA_BAD_SHAPE, "%s: a weight of %llu elements is above 2^31 - 1", n->name,
-                           (unsigned long long)z.floats);
+    if (!strata_countable(z.taps, z.rows, z.cols, 1) || !strata_countable(z.taps, z.to_rows, z.to_cols, 1))
+        return strata_fail(STRATA_BAD_SHAPE, "%s: a weight of %u x %u x %u has more than %d elements",
+                           n->name, z.taps, z.rows, z.cols, INT32_MAX);
 
     /* Needed one after the other: partial weight gradients, partial bias gradients, transposed weights. */
     const uint32_t chunks = conv2d_most_weight_chunks(n, CONV2D_PARTIALS);
