@@ -6,6 +6,7 @@
 #include "graph/layout.h"
 #include "graph/lives.h"
 #include "graph/order.h"
+#include "ops/inside.h"
 
 enum { UNIT = 256, BATCH = 3, SIDE = 12, NODES = 20, GRAPHS = 120, WIDEST = 24 };
 
@@ -324,6 +325,47 @@ static void evaluate(notes *n)
     find(n, p->graph->loss->data, value_of(n, p->graph->loss, LIVES_DATA), "losses");
 }
 
+/* ---- Launches ------------------------------------------------------------------------------------ */
+
+static bool inside(strata_slice s, strata_slice of)
+{
+    return of.block == s.block && of.offset <= s.offset && s.offset + s.bytes <= of.offset + of.bytes;
+}
+
+static bool has_a_place(const strata_plan *p, strata_slice s)
+{
+    const strata_graph *g = p->graph;
+    const strata_slice all[] = { p->in,     p->result, p->scratch,  p->weights, p->running,
+                                 p->grads,  p->owner,  p->moment1,  p->moment2, p->pieces,
+                                 p->copies, p->counts, p->row_steps };
+    for (uint32_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (inside(s, all[i])) return true;
+    for (uint32_t t = 0; t < g->n_tensors; t++)
+        if (inside(s, p->data_home[t]) || inside(s, p->again_home[t]) || inside(s, p->grad_home[t]))
+            return true;
+    for (uint32_t k = 0; k < p->n_nodes; k++)
+        for (int i = 0; i < STRATA_MAX_KEPT; i++)
+            if (inside(s, p->node[k]->kept[i])) return true;
+    return false;
+}
+
+/* What a launch is given lies in one of the things that have a place, and not beyond its end. */
+static void look_at_launches(const notes *n)
+{
+    for (int part = 0; part < STRATA_PARTS; part++)
+        for (uint32_t i = 0; i < n->plan->part[part].n; i++) {
+            const strata_stream *s = n->plan->part[part].segment[i];
+            for (uint32_t k = 0; k < s->n; k++) {
+                const strata_args_layout *layout = s->launch[k]->kernel->layout;
+                const strata_slice *slice = s->launch[k]->args;
+                for (uint32_t b = 0; b < layout->n_slices; b++)
+                    if (slice[b].block && !has_a_place(n->plan, slice[b]))
+                        fail_msg("%s: %s of %s: slice %u lies in no place of its own", n->what, layout->stem,
+                                 s->launch[k]->recorded.label, b);
+            }
+        }
+}
+
 /* ---- All ways ---------------------------------------------------------------------------------- */
 
 static const struct way {
@@ -345,14 +387,14 @@ static const struct way {
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
-static notes look_at(const struct way *way, uint32_t seed)
+/* g: closed afterwards */
+static notes look_at(const struct way *way, strata_graph *g, uint32_t number)
 {
     char what[100];
     strata_device *d = NULL;
-    strata_graph *g = random_graph(seed);
     notes n = { .what = what };
     uint64_t bytes = 0;
-    snprintf(what, sizeof what, "graph %u, %s", (unsigned)seed, way->name);
+    snprintf(what, sizeof what, "graph %u, %s", (unsigned)number, way->name);
     OK(strata_device_open(&d, &(strata_device_config) { .name = "cpu", .limits = way->limits }));
     OK(strata_plan_open(&n.plan, g, d, &way->config));
     n.n_blocks = n.plan->n_blocks;
@@ -365,6 +407,7 @@ static notes look_at(const struct way *way, uint32_t seed)
     }
     assert_int_equal(n.plan->device_bytes, bytes);
     assert_true(n.plan->least_bytes <= bytes);
+    look_at_launches(&n);
     evaluate(&n);
     if (way->config.train) train(&n);
     for (uint32_t frozen = 1; way->config.train && frozen < g->n_nodes; frozen += 1 + g->n_nodes / 4) {
@@ -385,7 +428,7 @@ static void every_move_finds_what_was_written_for_it(void **state)
     for (int way = 0; way < WAYS; way++) {
         uint32_t over = 0, spoilt = 0, again = 0, apart = 0;
         for (uint32_t seed = 0; seed < GRAPHS; seed++) {
-            const notes n = look_at(&ways[way], seed);
+            const notes n = look_at(&ways[way], random_graph(seed), seed);
             over += n.over, spoilt += n.spoilt, again += n.again, apart += n.n_blocks > 1;
         }
         print_message("%s: %u over others, %u over what was read, %u again\n", ways[way].name, over, spoilt,
@@ -397,8 +440,24 @@ static void every_move_finds_what_was_written_for_it(void **state)
     }
 }
 
+/* The optimizer's sums are longer than those of any layer. */
+static void many_small_layers_have_room(void **state)
+{
+    (void)state;
+    enum { LAYERS = 40 };
+    for (int way = 0; way < WAYS; way++) {
+        strata_graph *g = NULL;
+        OK(strata_graph_open(&g, (strata_shape) { BATCH, 1, 1, 4 }));
+        strata_tensor *x = g->input;
+        for (int i = 0; i < LAYERS; i++) x = put(g, "relu", put_all(g, "conv2d", &x, 1, 1));
+        OK(strata_graph_add_loss(g, put(g, "linear", x), "softmax_loss", NULL, 0));
+        look_at(&ways[way], g, LAYERS);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(every_move_finds_what_was_written_for_it) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(every_move_finds_what_was_written_for_it),
+                                        cmocka_unit_test(many_small_layers_have_room) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
