@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -91,11 +93,71 @@ static void recompute_saves_what_it_promises(void **state)
     }
 }
 
+/* ---- What is said where it is too large ------------------------------------------------------- */
+
+enum { SIDE = 33, LIMITS = 8 };
+
+/* Bytes of a plan; 0: it was refused, for no other reason than its size. */
+static uint64_t bytes_of(const char *name, uint32_t batch, const strata_plan_config *how)
+{
+    strata_model *model = NULL;
+    strata_plan *plan = NULL;
+    const strata_model_config config = {
+        .model = name, .input = { batch, SIDE, SIDE, 3 }, .classes = 10, .loss = true
+    };
+    OK(strata_model_open(&model, &config));
+    const strata_status status = strata_plan_open(&plan, model->graph, device, how);
+    const uint64_t bytes = plan ? plan->device_bytes : 0;
+    if (status != STRATA_OK && status != STRATA_DEVICE_MEMORY) fail_msg("%s: %s", name, strata_message());
+    strata_plan_close(plan);
+    strata_model_close(model);
+    return bytes;
+}
+
+static void refuse(const char *name, uint32_t batch, strata_plan_config *how, uint32_t *named)
+{
+    static const char word[] = "--batch ";
+    assert_int_equal(bytes_of(name, batch, how), 0);
+    const char *at = strstr(strata_message(), word);
+    const bool none = strstr(strata_message(), "no batch size would fit"),
+               any = strstr(strata_message(), "a smaller --batch");
+    const uint32_t fits = at && !any ? (uint32_t)strtoul(at + strlen(word), NULL, 10) : 0;
+    assert_int_equal(none + any + (fits > 0), 1);
+    if (none && bytes_of(name, 1, how)) fail_msg("%s: one image fits", name);
+    if (fits && !bytes_of(name, fits, how)) fail_msg("%s: %u images do not fit", name, (unsigned)fits);
+    *named += fits > 0;
+}
+
+/* Whatever the limit between a plan of one image and one of the batch. */
+static void a_batch_that_is_named_fits(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "lenet5", "small-cnn", "mobilenet-v1" };
+    uint32_t named = 0;
+    for (int i = 0; i < 3; i++)
+        for (uint32_t batch = 1; batch <= 64; batch = 2 * batch + batch / 8)
+            for (int way = 0; way < 3; way++) {
+                strata_plan_config how = { .train = true,
+                                           .optimizer = STRATA_SGD,
+                                           .momentum = true,
+                                           .half = way == 1,
+                                           .recompute = way == 2 };
+                const uint64_t one = bytes_of(names[i], 1, &how), all = bytes_of(names[i], batch, &how);
+                for (uint32_t k = 0; k <= LIMITS; k++) {
+                    how.memory_limit = one / 2 + (all - one / 2) * k / LIMITS - 1;
+                    refuse(names[i], batch, &how, &named);
+                }
+            }
+    print_message("a batch was named %u times\n", (unsigned)named);
+    assert_true(named > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_near_its_bound),
         cmocka_unit_test(recompute_saves_what_it_promises),
+        cmocka_unit_test(a_batch_that_is_named_fits),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

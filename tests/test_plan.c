@@ -395,7 +395,7 @@ static void too_large_says_what_fits(void **state)
     OK(strata_device_open(&d, &(strata_device_config) { .name = device_name() }));
     strata_graph *g = make_graph(64, false);
     strata_plan_config config = sgd;
-    config.memory_limit = 600 * 1024;
+    config.memory_limit = 1024 * 1024;
     assert_int_equal(strata_plan_open(&p, g, d, &config), STRATA_DEVICE_MEMORY);
     assert_non_null(strstr(strata_message(), "--batch "));
     unsigned fits = (unsigned)strtoul(strstr(strata_message(), "--batch ") + 8, NULL, 10);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/sample.h"
+#include "graph/fit.h"
 #include "graph/fuse.h"
 #include "graph/layout.h"
 #include "graph/order.h"
@@ -83,16 +84,6 @@ static strata_status choose_order(strata_plan *p, place_item *items, uint32_t *n
 
 /* ---- Memory -------------------------------------------------------------------------------- */
 
-/* Why the largest item has no place is told; that it grows with the batch, if it does, is not yet. */
-static strata_status say_batch(const strata_plan *p, const place_item *largest)
-{
-    const strata_slice *s = largest->slice;
-    const bool fixed = s == &p->weights || s == &p->grads || s == &p->moment1 || s == &p->moment2;
-    if (fixed || p->graph->input->shape.n == 1) return STRATA_DEVICE_MEMORY;
-    return strata_fail(STRATA_DEVICE_MEMORY, "%s; a smaller --batch or --micro-batch takes less",
-                       strata_message());
-}
-
 /* Lay everything out; `bytes` [MAX_BLOCKS] out: of each block. The items' slices are not bound. */
 static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_items, uint64_t *bytes)
 {
@@ -103,43 +94,10 @@ static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_item
     const strata_status status = place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS,
                                              &p->n_blocks);
     if (status == STRATA_DEVICE_MEMORY && *n_items && strata_align(items[0].bytes) > caps->max_block)
-        return say_batch(p, &items[0]);
+        return fit_item(p, &items[0]);
     STRATA_TRY(status);
     for (uint32_t b = 0; b < p->n_blocks; b++) p->device_bytes += bytes[b];
     return STRATA_OK;
-}
-
-/* What a batch of one would take beside what any batch takes tells which batch fits: all but the parameters
- * grows with the batch. */
-static strata_status too_large(const strata_plan *p, uint64_t limit)
-{
-    uint32_t batch = p->graph->input->shape.n;
-    uint64_t fixed = p->weights.bytes + p->grads.bytes + p->moment1.bytes + p->moment2.bytes;
-    uint64_t per_image = (p->device_bytes - (fixed < p->device_bytes ? fixed : 0)) / batch;
-    uint64_t fits = fixed < limit && per_image ? (limit - fixed) / per_image : 0;
-    fits -= (fits + 31) / 32; /* kept back: tensors begin at multiples of 256 bytes, whatever the batch */
-    if (fits >= batch) fits = batch - 1;
-    const uint32_t parts = p->config.micro_batches ? p->config.micro_batches : 1;
-    uint64_t micro = fits ? fits : 1;
-    while (batch * parts % micro) micro--; /* a step is of whole micro-batches */
-    const char *name = strata_device_caps(p->device)->name;
-    double wanted = (double)p->device_bytes / 1048576, there = (double)limit / 1048576;
-    if (fits == 0)
-        return strata_fail(STRATA_DEVICE_MEMORY,
-                           "the network wants %.1f MiB of device memory, %s has %.1f MiB; no "
-                           "batch size would fit",
-                           wanted, name, there);
-    return strata_fail(
-        STRATA_DEVICE_MEMORY,
-        "batch %u wants %.1f MiB of device memory, %s has %.1f MiB: --batch %llu would fit, or "
-        "--micro-batch %llu to keep the batch and accumulate its gradients",
-        (unsigned)batch, wanted, name, there, (unsigned long long)fits, (unsigned long long)micro);
-}
-
-/* Slices that have a size and no place, for too_large. */
-static void measure(const place_item *items, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) *items[i].slice = (strata_slice) { .bytes = items[i].bytes };
 }
 
 static strata_status allocate(strata_plan *p)
@@ -156,10 +114,7 @@ static strata_status allocate(strata_plan *p)
         STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a plan"));
     STRATA_GO(arrange(p, items, &n_items, bytes));
     if (limit == 0) limit = strata_device_caps(p->device)->memory;
-    if (limit && p->device_bytes > limit) {
-        measure(items, n_items);
-        STRATA_GO(too_large(p, limit));
-    }
+    if (limit && p->device_bytes > limit) STRATA_GO(fit_plan(p, items, n_items, limit));
     for (uint32_t b = 0; b < p->n_blocks; b++) {
         STRATA_GO(strata_block_open(&p->block[b], p->device, bytes[b], STRATA_MEMORY_DEVICE));
         strata_slice all = { .block = &p->block[b], .bytes = bytes[b] };
