@@ -133,6 +133,13 @@ expect 4 "cannot write all of half.csv: File too large" bash -c 'trap "" XFSZ; u
 absent half.csv.*
 expect 153 "" bash -c 'ulimit -f 8 -c 0; "$@"; exit $?' - "$strata" rates --steps 5000 --csv half.csv
 [ "$(cat half.csv)" = before ] || fail "half a table: $(head -2 half.csv)"
+"$strata" rates --steps 10000000 --csv stopped.csv 2> /dev/null &
+for _ in $(seq 600); do [ -s "$(echo stopped.csv.*.tmp)" ] && break; sleep 0.05; done
+[ -s "$(echo stopped.csv.*.tmp)" ] || fail "a table that begins has no temporary"
+kill -TERM $!
+wait $! 2> /dev/null
+[ $? = 143 ] || fail "a table that is stopped does not end with the signal"
+absent stopped.csv stopped.csv.*
 expect 4 "cannot write .: wanted a regular file or nothing there, found a folder" "$strata" rates --steps 50 --csv .
 mkfifo rates.pipe
 cat rates.pipe > piped.csv &
