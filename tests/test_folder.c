@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <time.h>
+#include <utime.h>
 #include <cmocka.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -397,6 +399,34 @@ static void large_sets_are_mapped(void **state)
     unsetenv("XDG_CACHE_HOME");
 }
 
+/* Make a file that was last written so many hours ago. */
+static void leave(const char *path, time_t hours)
+{
+    const time_t then = time(NULL) - hours * 3600;
+    assert_int_equal(strata_file_write(path, "x", 1), STRATA_OK);
+    assert_int_equal(utime(path, &(struct utimbuf) { then, then }), 0);
+}
+
+/* What a killed process left in the middle of a cache goes when the next one is made; nothing else does. */
+static void caches_of_killed_processes_go(void **state)
+{
+    (void)state;
+    static const char *const stay[] = { "swept/strata/pixels-1.7.0.tmp", "swept/strata/other-1.7.0.tmp",
+                                        "swept/strata/pixels-1" };
+    char *cwd = getcwd(NULL, 0), home[4200];
+    snprintf(home, sizeof home, "%s/swept", cwd);
+    free(cwd);
+    setenv("XDG_CACHE_HOME", home, 1);
+    make_set("swept-set", 5, 2);
+    make("swept/strata");
+    for (int i = 0; i < 3; i++) leave(stay[i], i ? 25 : 23);
+    leave("swept/strata/pixels-2.7.0.tmp", 25);
+    strata_data_close(open_data("swept-set", &(const strata_data_config) { .cache = STRATA_CACHE_WRITE }));
+    for (int i = 0; i < 3; i++) assert_true(strata_path_exists(stay[i]));
+    assert_false(strata_path_exists("swept/strata/pixels-2.7.0.tmp"));
+    unsetenv("XDG_CACHE_HOME");
+}
+
 /* A cache below what is no folder, as it is with a home that cannot be written: the pixels are held, and why
  * is said; but not where they are far too many, or the file itself is what is wanted. */
 static void large_sets_do_without_a_cache(void **state)
@@ -489,6 +519,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(the_cache_is_for_these_contents),
         cmocka_unit_test(a_cache_is_not_trusted),
+        cmocka_unit_test(caches_of_killed_processes_go),
         cmocka_unit_test(large_sets_are_mapped),
         cmocka_unit_test(large_sets_do_without_a_cache),
         cmocka_unit_test(a_report_finds_what_is_in_both_parts),

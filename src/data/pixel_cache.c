@@ -6,6 +6,7 @@
 #include "core/file.h"
 #include "core/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -170,6 +172,25 @@ static int take_room(int fd, size_t bytes)
 #endif
 }
 
+/* A process that is killed leaves its temporary, which may be as large as the disk has room for. One that
+ * nobody has written to for a day is nobody's. */
+static void sweep(void)
+{
+    static const char ours[] = "pixels-", end[] = ".tmp";
+    char folder[PATH_ROOM - 64];
+    DIR *d = strata_cache_folder(folder, sizeof folder) == STRATA_OK ? opendir(folder) : NULL;
+    for (const struct dirent *entry; d && (entry = readdir(d));) {
+        const size_t n = strlen(entry->d_name), k = sizeof end - 1;
+        struct stat info;
+        if (strncmp(entry->d_name, ours, sizeof ours - 1) != 0 || strcmp(entry->d_name + n - k, end) != 0)
+            continue;
+        if (fstatat(dirfd(d), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+            difftime(time(NULL), info.st_mtime) > 24 * 3600)
+            unlinkat(dirfd(d), entry->d_name, 0);
+    }
+    if (d) closedir(d);
+}
+
 strata_status pixel_cache_begin(pixel_cache_maker *m, const strata_image_set *shape, uint64_t images,
                                 uint64_t key)
 {
@@ -178,6 +199,7 @@ strata_status pixel_cache_begin(pixel_cache_maker *m, const strata_image_set *sh
     strata_status status = STRATA_OK;
     *m = (pixel_cache_maker) { .shape = *shape, .key = key };
     STRATA_TRY(cache_path(path, key));
+    sweep();
     if (bytes > SIZE_MAX / 2)
         return strata_fail(STRATA_FILE, "%s: %llu bytes of pixels are more than can be mapped", path,
                            (unsigned long long)bytes);
