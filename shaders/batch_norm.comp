@@ -131,6 +131,9 @@ void forward(uint quad, uint first, uint to)
 void main()
 {
     uint run = gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y;
+#if SUBGROUPS > 1 // one below the other
+    run = run * SUBGROUPS + gl_LocalInvocationID.x / SG;
+#endif
 #ifdef LANE_STORES // neighbours in memory, be they of several pixels
     uint quad = gl_WorkGroupID.x * SG + lane, row = 0;
 #if COLS != 0 // all quads of a pixel

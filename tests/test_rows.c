@@ -255,25 +255,38 @@ static void test_lane_stores_of_elements(void **state)
     assert_int_equal(judge.failures, 0);
 }
 
-/* So many elements that their grid is folded: never by a workgroup too many where lanes are stored. */
-static void test_folded_elements(void **state)
+/* So many elements that their grid is folded: never by a workgroup too many where lanes are stored, be a
+ * workgroup one subgroup or as many as are even. */
+static void check_folded(uint32_t max_group)
 {
-    (void)state;
     const strata_caps caps = {
-        .vulkan = true, .driver_id = STRATA_LAVAPIPE, .doubles = true, .subgroup = 16
+        .vulkan = true, .driver_id = STRATA_LAVAPIPE, .doubles = true, .subgroup = 16, .max_group = max_group
     };
-    static const uint64_t groups[] = { 256, 65535, 65536, 3 * 65535, 65537, 1 << 20, 64 * 65535, 65 * 65535 };
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
-        const uint64_t quads = groups[i] * 16 * 8;
+    /* 65537 is a prime, and the last one takes too many lines of workgroups of one subgroup. */
+    static const uint64_t parts[] = { 256, 65535, 65536, 3 * 65535, 65537, 1 << 20, 64 * 65535, 65 * 65535 };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const uint64_t quads = parts[i] * 16 * 8;
         const strata_elements e = strata_cut_elements(&caps, quads, 2, false);
         const uint64_t all = (uint64_t)e.groups[0] * e.groups[1];
-        const bool lanes = groups[i] != 65537 && groups[i] != 65 * 65535; /* a prime, and too many lines */
+        const bool lanes = parts[i] != 65537 && (max_group > 16 || parts[i] != 65 * 65535);
         assert_true(e.groups[0] <= STRATA_MAX_GROUPS && e.groups[1] <= STRATA_MAX_GROUPS && e.groups[2] == 1);
         const bool pages = lanes && quads % 1024 == 0 && quads / 1024 <= 1 << 16; /* fours have 16 bits */
         assert_int_equal(*e.defines != 0, lanes);
         assert_int_equal(strstr(e.defines, "PAGES=1") != NULL, pages);
-        assert_true(lanes ? all == groups[i] : all * STRATA_GROUP >= quads);
+        uint32_t subgroups = 1;
+        const char *const told = strstr(e.defines, " SUBGROUPS=");
+        if (told) subgroups = (uint32_t)strtoul(told + strlen(" SUBGROUPS="), NULL, 10);
+        assert_true(subgroups <= max_group / 16 && (!lanes || max_group == 16 || subgroups > 1));
+        assert_true(lanes ? all * subgroups == parts[i] : all * STRATA_GROUP >= quads);
     }
+}
+
+static void test_folded_elements(void **state)
+{
+    (void)state;
+    check_folded(16);
+    check_folded(128);
+    check_folded(1024);
 }
 
 /* The same of depthwise convolutions: strips of a line that are several to a subgroup, or a part of it; lines

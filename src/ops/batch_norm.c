@@ -69,9 +69,10 @@ enum {
 
 typedef struct cut {
     uint32_t pixels, quads, cols, rows, chunk, chunks, most; /* most: pixels of one launch, whole chunks */
-    uint32_t each;   /* pixels of an invocation that goes element by element */
-    uint32_t across; /* workgroups side by side, `cols` quads each */
-    uint32_t group;  /* invocations of a workgroup of a sum */
+    uint32_t each;      /* pixels of an invocation that goes element by element */
+    uint32_t across;    /* workgroups side by side, `cols` quads each */
+    uint32_t subgroups; /* of a workgroup that goes element by element, one below the other */
+    uint32_t group;     /* invocations of a workgroup of a sum */
 } cut;
 
 enum { QUAD_BYTES = 16, TABLE_ROWS = 4 };
@@ -250,22 +251,26 @@ static uint32_t mask_of(const strata_caps *caps, const strata_node *n, bool read
 /* How the kernel that goes element by element is launched for `pixels` of `c`, with `more` defines. */
 typedef struct element_grid {
     cut cut;
-    char defines[144];
+    char defines[160];
 } element_grid;
 
 /* The stores of shaders/lane_stores.glsl want whole workgroups of `lanes` neighbours in memory, which may be
  * of several pixels: `across` of them are `rows` pixels, and an invocation goes through `each` times as many.
  * False where that does not come out even. */
-static bool cut_lanes(cut *c, uint32_t lanes, uint32_t pixels)
+static bool cut_lanes(cut *c, const strata_caps *caps, uint32_t pixels)
 {
+    const uint32_t lanes = strata_store_lanes(caps);
     uint32_t shared = lanes, over[3];
     while (c->quads % shared) shared /= 2; /* lanes are a power of two */
     const uint32_t rows = lanes / shared;
     uint32_t each = EACH_LANES;
     while (each > 1 && pixels % (each * rows)) each /= 2;
-    if (pixels % (each * rows) || !strata_grid_whole(over, pixels / (each * rows))) return false;
+    if (pixels % (each * rows)) return false;
+    const uint32_t across = c->quads / shared,
+                   subgroups = strata_subgroups(caps, pixels / (each * rows), across);
+    if (!strata_grid_whole(over, pixels / (each * rows * subgroups))) return false;
     c->cols = lanes, c->rows = rows, c->each = each;
-    c->across = c->quads / shared;
+    c->across = across, c->subgroups = subgroups;
     return true;
 }
 
@@ -284,10 +289,12 @@ static element_grid elements_of(const strata_caps *caps, const cut *c, uint32_t 
     e.cut.cols = cols_of(c->quads, GROUP);
     e.cut.rows = caps->vulkan ? GROUP / e.cut.cols : 1;
     e.cut.across = across_of(c->quads, e.cut.cols);
+    e.cut.subgroups = 1;
     uint32_t n = 0, cols = e.cut.cols;
-    if (lanes && cut_lanes(&e.cut, lanes, pixels)) {
+    if (lanes && cut_lanes(&e.cut, caps, pixels)) {
         cols = e.cut.rows > 1 ? c->quads : 0; /* 0: the quads of a pixel are whole workgroups */
         n = strata_subgroup_defines(e.defines, caps, true);
+        n += (uint32_t)snprintf(e.defines + n, sizeof e.defines - n, " SUBGROUPS=%u", e.cut.subgroups);
         if (!strata_by_address(caps)) n += place_defines(e.defines + n, sizeof e.defines - n, &e.cut, pixels);
     }
     snprintf(e.defines + n, sizeof e.defines - n, "%sEACH=%u COLS=%u %s", n ? " " : "", e.cut.each, cols,
@@ -411,7 +418,7 @@ static strata_status normalise(strata_stream *s, const strata_node *n, const cut
         const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
         args.cols = e.cut.cols, args.rows = e.cut.rows;
         strata_launch how = { .pass = STRATA_FORWARD, .variant = variants[variant], .defines = e.defines };
-        grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
+        grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each * e.cut.subgroups);
         STRATA_TRY(strata_stream_launch(s, &batch_norm_kernel, &how, &args));
     }
     return STRATA_OK;
@@ -454,7 +461,7 @@ static strata_status denormalise(strata_stream *s, const strata_node *n, const c
         const element_grid e = elements_of(caps, c, args.pixels, any_half(n), defines);
         args.cols = e.cut.cols, args.rows = e.cut.rows;
         strata_launch how = { .pass = STRATA_BACKWARD, .variant = variants[variant], .defines = e.defines };
-        grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each);
+        grid(how.groups, &e.cut, args.pixels, e.cut.rows * e.cut.each * e.cut.subgroups);
         STRATA_TRY(strata_stream_launch(s, &batch_norm_kernel, &how, &args));
     }
     return STRATA_OK;

@@ -8,6 +8,8 @@ enum {
     MUCH_STORED = 32 << 10, /* quads, from which on they make up for the time to compile them */
     MOST_EACH = 16,
     LEAST_EACH = 2,      /* quads of an invocation; with 1 they take longer */
+    MOST_SUBGROUPS = 16, /* of a workgroup: a driver takes time for each workgroup, lavapipe 0.1 us */
+    LEAST_GROUPS = 64,   /* workgroups that keep all cores busy */
     MOST_LINES = 64,     /* of a folded grid: 4 M workgroups */
     MOST_PAGES = 1 << 16 /* by fours: their number has 16 bits in shaders/lane_stores.glsl */
 };
@@ -122,6 +124,14 @@ uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata
                                                         : " LANE_STORES=1");
 }
 
+uint32_t strata_subgroups(const strata_caps *caps, uint64_t parts, uint32_t beside)
+{
+    const uint32_t fit = caps->subgroup ? caps->max_group / caps->subgroup : 1;
+    uint32_t n = fit < MOST_SUBGROUPS ? fit : MOST_SUBGROUPS;
+    while (n > 1 && (parts % n || parts / n * beside < LEAST_GROUPS)) n--;
+    return n ? n : 1;
+}
+
 /* False where nothing is even. */
 static bool cut_lanes(strata_elements *e, const strata_caps *caps, uint64_t quads, uint32_t stores)
 {
@@ -130,10 +140,13 @@ static bool cut_lanes(strata_elements *e, const strata_caps *caps, uint64_t quad
     uint32_t each = stores > 1 && !strata_by_address(caps) ? MOST_EACH / 2 : MOST_EACH;
     if (lanes < LEAST_LANES || quads < MUCH_STORED) return false;
     while (each >= LEAST_EACH && quads % (lanes * each)) each /= 2;
-    if (each < LEAST_EACH || !strata_grid_whole(e->groups, quads / (lanes * each))) return false;
+    if (each < LEAST_EACH) return false;
+    const uint32_t subgroups = strata_subgroups(caps, quads / (lanes * each), 1);
+    if (!strata_grid_whole(e->groups, quads / (lanes * each * subgroups))) return false;
     const uint32_t n = strata_subgroup_defines(e->defines, caps, true);
     const bool by_pages = quads % STRATA_FOUR_PAGES == 0 && quads / STRATA_FOUR_PAGES <= MOST_PAGES;
-    snprintf(e->defines + n, sizeof e->defines - n, " EACH=%u %s", each, by_pages ? "PAGES=1 " : "");
+    snprintf(e->defines + n, sizeof e->defines - n, " SUBGROUPS=%u EACH=%u %s", subgroups, each,
+             by_pages ? "PAGES=1 " : "");
     return true;
 }
 

@@ -88,13 +88,17 @@ static strata_status time_copy(double *seconds, const gauge *g, const struct lim
 {
     char defines[STRATA_SUBGROUP_DEFINES + 40];
     strata_launch how = { .pass = STRATA_FORWARD, .variant = "plain", .defines = defines };
-    const uint32_t n = w->lanes ? strata_subgroup_defines(defines, strata_device_caps(g->device), true) : 0;
+    const strata_caps *caps = strata_device_caps(g->device);
+    const uint64_t parts = w->lanes ? args->n / (w->lanes * w->each) : 0;
+    const uint32_t subgroups = strata_subgroups(caps, parts, 1);
+    uint32_t n = w->lanes ? strata_subgroup_defines(defines, caps, true) : 0;
+    if (w->lanes) n += (uint32_t)snprintf(defines + n, sizeof defines - n, " SUBGROUPS=%u", subgroups);
     snprintf(defines + n, sizeof defines - n, "%sEACH=%u%s%s", n ? " " : "", w->each,
              w->texel ? " TEXEL=1" : "", w->pages ? " PAGES=1" : "");
     *seconds = INFINITY;
     if (!w->lanes)
         strata_grid(how.groups, args->n, STRATA_GROUP * w->each);
-    else if (!strata_grid_whole(how.groups, args->n / (w->lanes * w->each)))
+    else if (!strata_grid_whole(how.groups, parts / subgroups))
         return STRATA_OK;
     return fastest(seconds, g, &how, args);
 }

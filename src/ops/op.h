@@ -319,6 +319,10 @@ bool strata_by_address(const strata_caps *caps);
 enum { STRATA_SUBGROUP_DEFINES = 48 };
 uint32_t strata_subgroup_defines(char out[STRATA_SUBGROUP_DEFINES], const strata_caps *caps, bool stores);
 
+/* How many subgroups a workgroup is best made of, where `parts` are to be taken, one by each, `beside` times
+ * over: as many as come out even and leave each core some workgroups. At least 1. */
+uint32_t strata_subgroups(const strata_caps *caps, uint64_t parts, uint32_t beside);
+
 /* Quads of four pages of 4 KiB: strips of PAGES are as many, or some of them (shaders/lane_stores.glsl). */
 enum { STRATA_FOUR_PAGES = 1024 };
 
@@ -328,7 +332,7 @@ enum { STRATA_FOUR_PAGES = 1024 };
  *   stores  to how many tensors  half  one of them has 16 bits */
 typedef struct strata_elements {
     uint32_t groups[3];
-    char defines[STRATA_SUBGROUP_DEFINES + 24]; /* what more there are stand behind them */
+    char defines[STRATA_SUBGROUP_DEFINES + 40]; /* what more there are stand behind them */
 } strata_elements;
 strata_elements strata_cut_elements(const strata_caps *caps, uint64_t quads, uint32_t stores, bool half);
 

@@ -27,7 +27,6 @@ enum {
     MOST_STRIP = 4,         /* outputs of an invocation that share what they read */
     MOST_STORES = 8,        /* that an invocation writes out lane by lane: more take long to compile */
     MOST_BY_ADDRESS = 16,   /* of stores by address */
-    MOST_SUBGROUPS = 16,    /* of a workgroup: a driver takes time for each workgroup */
     LEAST_GROUPS = 64,      /* workgroups that keep all cores busy */
     MUCH_STORED = 128 << 10 /* floats, from which on such stores make up for the time to compile them */
 };
@@ -74,8 +73,7 @@ static void choose_stores(pool_grid *g, const strata_caps *caps, const pool_pass
     const uint64_t parts = groups / g->each; /* what a subgroup takes */
     if (parts > STRATA_MAX_GROUPS) return;
     g->lanes = lanes;
-    g->subgroups = caps->max_group < MOST_SUBGROUPS * lanes ? caps->max_group / lanes : MOST_SUBGROUPS;
-    while (g->subgroups > 1 && (parts % g->subgroups || parts / g->subgroups < LEAST_GROUPS)) g->subgroups--;
+    g->subgroups = strata_subgroups(caps, parts, 1);
 }
 
 /* Of windows [floor(o in / out), ceil((o + 1) in / out)) the most taps. With in and out in each other's place
