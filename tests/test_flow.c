@@ -366,6 +366,24 @@ static void look_at_launches(const notes *n)
         }
 }
 
+/* An update begins with the first parameter that learns: what is frozen before it costs nothing. */
+static void look_at_update(const notes *n)
+{
+    const strata_plan *p = n->plan;
+    const strata_part *part = &p->part[STRATA_PART_UPDATE];
+    uint64_t first = UINT64_MAX, wanted = UINT64_MAX;
+    for (uint32_t i = 0; i < part->n; i++)
+        for (uint32_t k = 0; k < part->segment[i]->n; k++) {
+            const stream_launch *l = part->segment[i]->launch[k];
+            const strata_slice *slice = l->args;
+            for (uint32_t b = 0; b < l->kernel->layout->n_slices; b++)
+                if (inside(slice[b], p->weights) && slice[b].offset < first) first = slice[b].offset;
+        }
+    for (uint32_t i = p->graph->n_params; i-- > 0;)
+        if (p->graph->param[i]->grad.block) wanted = p->graph->param[i]->data.offset;
+    if (first != wanted) fail_msg("%s: an update begins at %" PRIu64 " for %" PRIu64, n->what, first, wanted);
+}
+
 /* ---- All ways ---------------------------------------------------------------------------------- */
 
 static const struct way {
@@ -412,6 +430,7 @@ static notes look_at(const struct way *way, strata_graph *g, uint32_t number)
     if (way->config.train) train(&n);
     for (uint32_t frozen = 1; way->config.train && frozen < g->n_nodes; frozen += 1 + g->n_nodes / 4) {
         OK(strata_plan_freeze(n.plan, frozen, NULL));
+        look_at_update(&n);
         train(&n);
     }
     for (uint32_t b = 0; b < n.plan->n_blocks; b++) free(n.tag[b]);
