@@ -376,6 +376,16 @@ printf 'lr: 0.1\nlr-groups: 0.1,0.2,0.3\n' > twice.yaml
 expect 2 "twice.yaml:2: 'lr-groups' is in line 1 already" "$strata" train builtin:digits --recipe twice.yaml
 printf 'epochs: 3\n  batch: [\n' > broken.yaml
 expect 4 "broken.yaml:" "$strata" train builtin:digits --recipe broken.yaml
+printf 'epochs: 3\n---\nepochs: 5\n' > broken.yaml
+expect 4 "^strata: broken.yaml:2: wants one document, got another$" "$strata" train builtin:digits --recipe broken.yaml
+printf 'epochs: 3\n...\n  batch: [\n' > broken.yaml
+expect 4 "^strata: broken.yaml:3: " "$strata" train builtin:digits --recipe broken.yaml
+printf 'epochs: 3\n"lr\\0x": 1\n' > broken.yaml
+expect 4 "^strata: broken.yaml:2: wants text without NUL, got one after 'lr'$" "$strata" train builtin:digits --recipe broken.yaml
+printf 'lr: ["1", "0.1\\0junk"]\n' > broken.yaml
+expect 4 "^strata: broken.yaml:1: wants text without NUL, got one after '0.1'$" "$strata" train builtin:digits --recipe broken.yaml
+printf 'epochs: 3\n...\n' > whole.yaml
+expect 0 ", 15 steps$" "$strata" rates --batches 5 --recipe whole.yaml
 expect 4 "data \"--epochs\" is not there" "$strata" train -- --epochs
 expect 4 "standard output" sh -c "'$strata' models > /dev/full"
 expect 4 "standard output" sh -c "'$strata' models >&-"

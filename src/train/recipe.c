@@ -204,12 +204,21 @@ static strata_status at_line(strata_status status, const char *path, size_t line
     return strata_fail(status, "%s:%zu: %s", path, line + 1, strata_message());
 }
 
+/* A text that ends before its end would be taken for its beginning. */
+static strata_status check_text(const yaml_node_t *node, const char *path)
+{
+    const char *text = (const char *)node->data.scalar.value;
+    if (strlen(text) == node->data.scalar.length) return STRATA_OK;
+    return strata_fail(STRATA_FILE, "%s:%zu: wants text without NUL, got one after '%s'", path,
+                       node->start_mark.line + 1, text);
+}
+
 /* A list of scalars is one text with commas; a scalar is itself. */
 static strata_status join(strata_text *out, yaml_document_t *doc, yaml_node_t *node, const char *path)
 {
     if (node->type == YAML_SCALAR_NODE) {
         strata_text_append(out, (const char *)node->data.scalar.value, node->data.scalar.length);
-        return STRATA_OK;
+        return check_text(node, path);
     }
     if (node->type != YAML_SEQUENCE_NODE)
         return strata_fail(STRATA_FILE, "%s:%zu: wants a value or a list of values, got a table", path,
@@ -250,6 +259,7 @@ static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const ch
                     *value = yaml_document_get_node(doc, p->value);
         if (key->type != YAML_SCALAR_NODE)
             return strata_fail(STRATA_FILE, "%s:%zu: wants a key", path, key->start_mark.line + 1);
+        STRATA_TRY(check_text(key, path));
         const yaml_node_t *before = find_before(doc, p);
         if (before)
             return strata_fail(STRATA_BAD_ARG, "%s:%zu: '%s' is in line %zu already", path,
@@ -268,6 +278,18 @@ static strata_status read_pairs(strata_recipe *r, yaml_document_t *doc, const ch
     return STRATA_OK;
 }
 
+/* What stands behind the document is not to be passed over. */
+static strata_status check_end(yaml_parser_t *parser, const char *path)
+{
+    yaml_document_t next;
+    if (!yaml_parser_load(parser, &next))
+        return strata_fail(STRATA_FILE, "%s:%zu: %s", path, parser->problem_mark.line + 1, parser->problem);
+    const bool end = !yaml_document_get_root_node(&next);
+    const size_t line = next.start_mark.line + 1;
+    yaml_document_delete(&next);
+    return end ? STRATA_OK : strata_fail(STRATA_FILE, "%s:%zu: wants one document, got another", path, line);
+}
+
 strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const char *path)
 {
     strata_status status = STRATA_OK;
@@ -280,6 +302,7 @@ strata_status recipe_read(strata_recipe *r, const char *text, size_t n, const ch
         status = strata_fail(STRATA_FILE, "%s:%zu: %s", path, parser.problem_mark.line + 1, parser.problem);
     } else {
         status = read_pairs(r, &doc, path);
+        if (status == STRATA_OK) status = check_end(&parser, path);
         /* What a run wrote has every key there was: its pictures were parted before there was a choice. */
         if (status == STRATA_OK && strncmp(text, written_here, sizeof written_here - 1) == 0 &&
             !strata_recipe_is_set(r, "valid-by"))
