@@ -427,12 +427,39 @@ static void a_full_disk_leaves_nothing(void **state)
     assert_nothing_left();
 }
 
+/* While images are gathered, and while they are written. */
+static void an_interrupted_maker_leaves_nothing(void **state)
+{
+    (void)state;
+    static volatile int flag = 1;
+    const strata_make_config config = { .out = "out", .interrupt = &flag };
+    refuses(strata_make_digits, &config, STRATA_INTERRUPTED, "interrupted");
+    static const char *const name = "one";
+    const uint8_t pixels[64] = { 0 };
+    const strata_picture picture = { (uint8_t *)(uintptr_t)pixels, 8, 8, 1 };
+    for (int idx = 0; idx < 2; idx++) {
+        const strata_make_config written = { .out = "out", .idx = idx, .interrupt = &flag };
+        collection c;
+        assert_int_equal(collection_begin(&c, &written, 8), STRATA_OK);
+        c.c = c.classes = 1;
+        c.class_name = &name;
+        flag = 0;
+        assert_int_equal(collection_add(&c, &picture, &(collection_image) { "a", 0, false }), STRATA_OK);
+        assert_int_equal(collection_add(&c, &picture, &(collection_image) { "b", 0, true }), STRATA_OK);
+        flag = 1;
+        assert_int_equal(collection_write(&c, &written, &observer), STRATA_INTERRUPTED);
+        assert_nothing_left();
+        collection_free(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(builtin_digits_come_back_from_idx_files),
         cmocka_unit_test(package_digits_have_their_levels),
         cmocka_unit_test(the_seed_draws_from_training_alone),
+        cmocka_unit_test(an_interrupted_maker_leaves_nothing),
         cmocka_unit_test(wrong_digits_are_refused),
         cmocka_unit_test(glyphs_are_made_as_digits_were),
         cmocka_unit_test(fonts_that_are_missing_are_told),

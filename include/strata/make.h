@@ -25,6 +25,7 @@ typedef struct strata_make_config { /* all but `out` may be zero */
     uint32_t per_class;    /* training images to keep of each class; 0: all */
     uint64_t seed;         /* which ones to keep; the validation part does not depend on it */
     bool skin_tones;       /* emoji: also those, in the part of the emoji without */
+    const volatile int *interrupt; /* may be NULL; non-zero: STRATA_INTERRUPTED */
 } strata_make_config;
 
 /* What was made. [classes] arrays. */

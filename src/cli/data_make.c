@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "strata/make.h"
 #include "cli/terminal.h"
 
@@ -53,6 +54,7 @@ static strata_status make(cli_arguments *a, maker *begin, const char *format)
     if (seed && (!strchr("0123456789", *seed) || !*seed || *end || errno == ERANGE))
         return cli_fail(STRATA_BAD_ARG, "--seed wants a whole number in [0, %" PRIu64 "], got '%s'",
                         UINT64_MAX, seed);
+    config.interrupt = cli_interrupt_begin();
     const strata_make_observer observer = { note, made, (void *)(uintptr_t)a->word[0] };
     return begin(&config, &observer);
 }

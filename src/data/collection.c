@@ -33,7 +33,7 @@ void collection_note(const strata_make_observer *observer, const char *format, .
 
 strata_status collection_begin(collection *out, const strata_make_config *config, uint32_t size)
 {
-    *out = (collection) { .h = config->size ? config->size : size };
+    *out = (collection) { .h = config->size ? config->size : size, .interrupt = config->interrupt };
     out->w = out->h;
     if (!config->out || !*config->out)
         return strata_fail(STRATA_BAD_ARG, "a data set wants a folder to be made in");
@@ -42,9 +42,9 @@ strata_status collection_begin(collection *out, const strata_make_config *config
                            config->out);
     STRATA_TRY(strata_folder_check(config->out));
     if (out->h < 8 || out->h > 1024)
-        return strata_fail(STRATA_BAD_ARG, "size wants 8 to 1024 pixels, got %u", (unsigned)out->h);
+        return strata_fail(STRATA_BAD_ARG, "--size wants 8 to 1024 pixels, got %u", (unsigned)out->h);
     if (!(config->valid_fraction >= 0 && config->valid_fraction < 1))
-        return strata_fail(STRATA_BAD_ARG, "valid-fraction wants a share in (0, 1), got %g",
+        return strata_fail(STRATA_BAD_ARG, "--valid-fraction wants a share in (0, 1), got %g",
                            config->valid_fraction);
     return STRATA_OK;
 }
@@ -75,8 +75,14 @@ static strata_status grow(collection *c)
     return STRATA_OK;
 }
 
+static strata_status go_on(const collection *c)
+{
+    return c->interrupt && *c->interrupt ? strata_fail(STRATA_INTERRUPTED, "interrupted") : STRATA_OK;
+}
+
 strata_status collection_add(collection *c, const strata_picture *picture, const collection_image *image)
 {
+    STRATA_TRY(go_on(c));
     if (c->n == c->room) STRATA_TRY(grow(c));
     collection_image *to = &c->image[c->n];
     *to = *image;
@@ -186,6 +192,7 @@ static strata_status write_pngs(const collection *c, const char *folder)
         const strata_picture picture = { c->pixels + i * bytes, c->h, c->w, c->c };
         uint8_t *png;
         size_t n;
+        STRATA_TRY(go_on(c));
         snprintf(path, sizeof path, "%s/%s/%s/%s.png", folder, part_name[image->valid],
                  c->class_name[image->label], image->name);
         STRATA_TRY(strata_picture_encode(&png, &n, &picture));
@@ -259,6 +266,7 @@ static strata_status write_set(const collection *c, const strata_make_config *co
     snprintf(folder + n, sizeof folder - n, ".%ld.tmp", (long)getpid());
     strata_status status = strata_folder_make(folder);
     if (status == STRATA_OK) status = config->idx ? write_idx(c, folder, made) : write_pngs(c, folder);
+    if (status == STRATA_OK) status = go_on(c);
     if (status == STRATA_OK && rename(folder, config->out) != 0)
         status = strata_fail(STRATA_FILE, "cannot make %s: %s", config->out, strerror(errno));
     if (status != STRATA_OK) nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -21,6 +21,7 @@ typedef struct collection {
     uint8_t *pixels;               /* [n,h,w,c] */
     collection_image *image;       /* [n] */
     uint32_t n, room;
+    const volatile int *interrupt; /* the config's */
     strata_arena names;
 } collection;
 
@@ -32,7 +33,7 @@ void collection_free(collection *c);
 /* Is what `key` stands for in the validation part? The same answer for ever. */
 bool collection_is_valid(const strata_make_config *config, const char *key);
 
-/* Add a picture, fitted to the size; pixels and name are copied. */
+/* Add a picture, fitted to the size; pixels and name are copied. Errors: STRATA_INTERRUPTED. */
 strata_status collection_add(collection *c, const strata_picture *picture, const collection_image *image);
 
 /* Keep what the config asks for, write it, and tell the observer. */
