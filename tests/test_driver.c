@@ -77,12 +77,19 @@ static strata_status step(const net *n, float loss[BATCH], uint32_t number, bool
     return STRATA_OK;
 }
 
-/* What could not be frozen is, when it is asked for once more: a failure leaves nothing half made. */
+/* What could not be frozen is, when it is asked for once more; until then all is as it was. */
 static strata_status freeze(const net *n, bool *failed)
 {
-    if (strata_plan_freeze(n->plan, 2, NULL) == STRATA_OK) return STRATA_OK;
+    strata_plan *p = n->plan;
+    strata_part before[STRATA_PARTS];
+    const strata_param *first = p->graph->param[0];
+    memcpy(before, p->part, sizeof before);
+    if (strata_plan_freeze(p, 2, NULL) == STRATA_OK) return STRATA_OK;
     *failed = true;
-    return strata_plan_freeze(n->plan, 2, NULL);
+    assert_memory_equal(before, p->part, sizeof before);
+    assert_non_null(first->grad.block);
+    assert_int_equal(p->config.frozen_nodes, 0);
+    return strata_plan_freeze(p, 2, NULL);
 }
 
 static strata_status learn(seen *out, strata_device *d, bool *failed)
