@@ -26,30 +26,76 @@ enum {
 /* ---- What goes wrong --------------------------------------------------------------------------- */
 
 static struct VolkDeviceTable real;
-static atomic_long alive; /* objects made and not destroyed */
-static atomic_uint calls; /* that can fail so */
-static uint32_t failing;  /* the number of the one that does; 0: none */
-static bool loses;        /* it loses the device, and every later one that speaks to its queue fails, too */
+static atomic_long alive, held; /* objects made and not destroyed; pieces of the host's memory */
+static atomic_uint calls;       /* that can fail so */
+static uint32_t failing;        /* the number of the one that does; 0: none */
+static enum fault {
+    ANY_CALL, /* one of the driver's */
+    LOSS,     /* one that speaks to the queue, and so does every later one */
+    HOST      /* one for memory of the host */
+} fault;
 static atomic_bool lost;
 static bool not_coherent; /* of devices that are opened */
 
 static bool fails(void) { return atomic_fetch_add(&calls, 1) + 1 == failing; }
 
-static VkResult memory_turn(void) { return !loses && fails() ? VK_ERROR_OUT_OF_DEVICE_MEMORY : VK_SUCCESS; }
+static VkResult memory_turn(void)
+{
+    return fault == ANY_CALL && fails() ? VK_ERROR_OUT_OF_DEVICE_MEMORY : VK_SUCCESS;
+}
 
 static VkResult queue_turn(void)
 {
-    const bool mine = fails();
-    if (mine && loses) atomic_store(&lost, true);
+    const bool mine = fault != HOST && fails();
+    if (mine && fault == LOSS) atomic_store(&lost, true);
     return mine || atomic_load(&lost) ? VK_ERROR_DEVICE_LOST : VK_SUCCESS;
 }
 
-static void from_now_on(uint32_t which, bool lose)
+static void from_now_on(uint32_t which, enum fault kind)
 {
     atomic_store(&calls, 0);
     atomic_store(&lost, false);
     failing = which;
-    loses = lose;
+    fault = kind;
+}
+
+/* ---- Memory of the host ------------------------------------------------------------------------- */
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__real_aligned_alloc(size_t grain, size_t n);
+void __real_free(void *p);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+void *__wrap_aligned_alloc(size_t grain, size_t n);
+void __wrap_free(void *p);
+
+static bool host_turn(void) { return fault == HOST && fails(); }
+
+static void *hold(void *p)
+{
+    if (p) held++;
+    return p;
+}
+
+void *__wrap_malloc(size_t n) { return host_turn() ? NULL : hold(__real_malloc(n)); }
+void *__wrap_calloc(size_t n, size_t size) { return host_turn() ? NULL : hold(__real_calloc(n, size)); }
+void *__wrap_aligned_alloc(size_t grain, size_t n)
+{
+    return host_turn() ? NULL : hold(__real_aligned_alloc(grain, n));
+}
+void *__wrap_realloc(void *p, size_t n)
+{
+    if (host_turn()) return NULL;
+    void *grown = __real_realloc(p, n);
+    return p ? grown : hold(grown);
+}
+void __wrap_free(void *p)
+{
+    if (p) held--;
+    __real_free(p);
 }
 
 /* ---- Objects ------------------------------------------------------------------------------------ */

@@ -9,21 +9,19 @@ enum { BATCH = 4, SIDE = 8, CLASSES = 5 };
 
 /* ---- Work that meets it ------------------------------------------------------------------------- */
 
-static strata_graph *make_graph(void)
+static strata_status make_graph(strata_graph **g)
 {
     static const strata_setting conv[] = { { "out", "4" }, { "kernel", "3" }, { "pad", "1" } },
                                 fc[] = { { "out", "5" } };
-    strata_graph *g = NULL;
     strata_tensor *x = NULL;
-    OK(strata_graph_open(&g, (strata_shape) { BATCH, SIDE, SIDE, 3 }));
-    OK(strata_graph_add(g, &x, "conv2d", "conv1", &g->input, 1, conv, 3));
-    OK(strata_graph_add(g, &x, "batch_norm", "norm", &x, 1, NULL, 0));
-    OK(strata_graph_add(g, &x, "relu", "relu", &x, 1, NULL, 0));
-    OK(strata_graph_add(g, &x, "conv2d", "conv2", &x, 1, conv, 3));
-    OK(strata_graph_add(g, &x, "global_avg_pool", "pool", &x, 1, NULL, 0));
-    OK(strata_graph_add(g, &x, "linear", "fc", &x, 1, fc, 1));
-    OK(strata_graph_add_loss(g, x, "softmax_loss", NULL, 0));
-    return g;
+    STRATA_TRY(strata_graph_open(g, (strata_shape) { BATCH, SIDE, SIDE, 3 }));
+    STRATA_TRY(strata_graph_add(*g, &x, "conv2d", "conv1", &(*g)->input, 1, conv, 3));
+    STRATA_TRY(strata_graph_add(*g, &x, "batch_norm", "norm", &x, 1, NULL, 0));
+    STRATA_TRY(strata_graph_add(*g, &x, "relu", "relu", &x, 1, NULL, 0));
+    STRATA_TRY(strata_graph_add(*g, &x, "conv2d", "conv2", &x, 1, conv, 3));
+    STRATA_TRY(strata_graph_add(*g, &x, "global_avg_pool", "pool", &x, 1, NULL, 0));
+    STRATA_TRY(strata_graph_add(*g, &x, "linear", "fc", &x, 1, fc, 1));
+    return strata_graph_add_loss(*g, x, "softmax_loss", NULL, 0);
 }
 
 typedef struct seen { /* of a piece of work that came to its end */
@@ -98,7 +96,8 @@ static strata_status learn(seen *out, strata_device *d, bool *failed)
         .train = true, .optimizer = STRATA_SGD, .momentum = true, .clip_norm = 1, .micro_batches = 2
     };
     strata_status status = STRATA_OK;
-    net n = { .graph = make_graph(), .device = d };
+    net n = { .device = d };
+    STRATA_GO(make_graph(&n.graph));
     STRATA_GO(strata_plan_open(&n.plan, n.graph, d, &config));
     STRATA_GO(set_params(&n));
     STRATA_GO(strata_ring_open(&n.ring, d, n.plan->in, n.plan->result));
@@ -172,15 +171,15 @@ static void each_failure_is_told_and_leaves_nothing(void **state)
     uint32_t n = 0, which = 0;
     if (no_vulkan()) skip();
     OK(try_device(&d));
-    from_now_on(0, false);
+    from_now_on(0, ANY_CALL);
     OK(work(&right, d, &failed)); /* kernels are made, which stay */
     for (;;) {
         const long before = alive;
         failed = false;
-        from_now_on(++which, false);
+        from_now_on(++which, ANY_CALL);
         const strata_status status = work(&again, d, &failed);
         n = calls;
-        from_now_on(0, false);
+        from_now_on(0, ANY_CALL);
         if (alive != before) fail_msg("call %u failed: %ld objects are left", which, alive - before);
         if (status == STRATA_OK) same(&right, &again, failed ? "frozen when asked once more" : "none failed");
         if (status == STRATA_OK && !failed && n < which) break;
@@ -195,22 +194,63 @@ static void each_failure_is_told_and_leaves_nothing(void **state)
     assert_int_equal(alive, 0);
 }
 
-/* The same of opening a device and making its first kernels. */
+/* The same of opening a device and making its first kernels, which may do without some of the host's memory:
+ * without a list of extensions there are none. */
 static void each_failure_to_open_leaves_nothing(void **state)
 {
     (void)state;
-    strata_status status = STRATA_DEVICE_MEMORY;
     if (no_vulkan()) skip();
-    for (uint32_t which = 1; status != STRATA_OK; which++) {
-        seen out;
-        strata_device *d = NULL;
-        from_now_on(which, false);
-        status = try_device(&d);
-        if (status == STRATA_OK) status = copy(&out, d);
-        strata_device_close(d);
-        if (status == STRATA_OK && calls >= which) fail_msg("call %u failed, and nobody told", which);
-        if (alive != 0) fail_msg("call %u failed: %ld objects are left", which, (long)alive);
+    for (int host = 0; host < 2; host++) {
+        uint32_t which = 1;
+        for (bool met = true; met; which++) {
+            seen out;
+            strata_device *d = NULL;
+            const long before = held;
+            from_now_on(which, host ? HOST : ANY_CALL);
+            strata_status status = try_device(&d);
+            if (status == STRATA_OK) status = copy(&out, d);
+            strata_device_close(d);
+            met = calls >= which;
+            from_now_on(0, ANY_CALL);
+            if (status == STRATA_OK && !host && met) fail_msg("call %u failed, and nobody told", which);
+            if (alive != 0) fail_msg("call %u failed: %ld objects are left", which, (long)alive);
+            if (host && held != before) fail_msg("allocation %u failed: %ld are left", which, held - before);
+        }
+        print_message("%u %s failed\n", which - 2, host ? "allocations" : "calls");
     }
+}
+
+/* Where the host has no memory: on the reference, and on a device whose kernels are made. */
+static void no_memory_is_told_and_leaves_nothing(const char *name)
+{
+    seen right, again;
+    strata_device *d = NULL;
+    bool failed = false;
+    uint32_t which = 0;
+    from_now_on(0, ANY_CALL);
+    OK(strata_device_open(&d, &(strata_device_config) { .name = name, .no_cache = true }));
+    OK(work(&right, d, &failed));
+    for (;;) {
+        const long before = held;
+        failed = false;
+        from_now_on(++which, HOST);
+        const strata_status status = work(&again, d, &failed);
+        const uint32_t n = calls;
+        from_now_on(0, ANY_CALL);
+        if (held != before) fail_msg("allocation %u failed: %ld are left", which, held - before);
+        if (status == STRATA_OK) same(&right, &again, failed ? "frozen when asked once more" : "none failed");
+        if (status == STRATA_OK && !failed && n < which) break;
+        if (status == STRATA_OK && !failed) fail_msg("allocation %u failed, and nobody told", which);
+    }
+    print_message("%u allocations failed\n", which - 1);
+    strata_device_close(d);
+}
+
+static void the_host_has_no_memory(void **state)
+{
+    (void)state;
+    no_memory_is_told_and_leaves_nothing("cpu");
+    if (!no_vulkan()) no_memory_is_told_and_leaves_nothing(device_name());
 }
 
 /* From some call on the device is lost: it is told, and all is closed without a wait that never ends. */
@@ -224,7 +264,7 @@ static void a_lost_device_is_told(void **state)
         seen out;
         bool failed = false;
         strata_device *d = NULL;
-        from_now_on(which, true);
+        from_now_on(which, LOSS);
         status = try_device(&d);
         if (status == STRATA_OK) status = work(&out, d, &failed);
         strata_device_close(d);
@@ -241,7 +281,7 @@ static void memory_need_not_be_coherent(void **state)
     seen right, apart;
     bool failed = false;
     if (no_vulkan()) skip();
-    from_now_on(0, false);
+    from_now_on(0, ANY_CALL);
     for (int i = 0; i < 2; i++) {
         strata_device *d = NULL;
         not_coherent = i;
@@ -265,7 +305,7 @@ static void the_least_device_is_told_what_it_lacks(void **state)
     strata_device *d = NULL;
     strata_stream *s = NULL;
     if (no_vulkan()) skip();
-    from_now_on(0, false);
+    from_now_on(0, ANY_CALL);
     least = true;
     OK(try_device(&d));
     least = false;
@@ -291,6 +331,7 @@ int main(void)
         cmocka_unit_test(memory_need_not_be_coherent),
         cmocka_unit_test(each_failure_is_told_and_leaves_nothing),
         cmocka_unit_test(each_failure_to_open_leaves_nothing),
+        cmocka_unit_test(the_host_has_no_memory),
         cmocka_unit_test(a_lost_device_is_told),
         cmocka_unit_test(the_least_device_is_told_what_it_lacks),
     };
