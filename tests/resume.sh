@@ -102,6 +102,19 @@ sed -i 's/"status": "finished"/"status": "interrupted"/' rewound/run.json
 expect 0 "resume after step 100" "$strata" train --resume rewound --progress none
 same keeping rewound
 
+# Another driver, device or program has other bits: the record knows what it was.
+cp rewound/checkpoints/step-00000100.state.safetensors rewound/checkpoints/last.state.safetensors
+cp rewound/run.json whole.json
+for made in "device: name" "driver: driver" "commit: commit" "strata: strata"; do
+  sed 's/"status": "finished"/"status": "interrupted"/; s/"'"${made#*: }"'": "[^"]*"/"'"${made#*: }"'": "an older one"/' whole.json > rewound/run.json
+  expect 0 "^resume: .*${made%:*} was 'an older one', it is '.*' now, and the bits may differ" "$strata" train --resume rewound --progress none
+  [ "$(grep -c 'bits may differ' err)" = 1 ] || fail "of another ${made%:*}: $(cat err)"
+  cp rewound/checkpoints/step-00000100.state.safetensors rewound/checkpoints/last.state.safetensors
+done
+sed 's/"status": "finished"/"status": "interrupted"/' whole.json > rewound/run.json
+expect 0 "resume after step 100" "$strata" train --resume rewound --progress none
+grep -q 'bits may differ' err && fail "the same makers: $(cat err)"
+
 # Of a strata that wrote fewer columns: its rows stand under the names they had, and those that follow are whole.
 python3 - keeping/metrics.csv rewound/metrics.csv <<'END'
 import csv, sys

@@ -498,6 +498,11 @@ static void tell_variant(void *context, const char *node, const char *pass, cons
          node, pass, was, is);
 }
 
+static void tell_maker(void *context, const char *what, const char *was, const char *is)
+{
+    note(context, "resume: %s was '%s', it is '%s' now, and the bits may differ", what, was, is);
+}
+
 /* Take the kernel variants of the run's own record again, and say where that cannot be. */
 static strata_status open_same(run *r)
 {
@@ -512,6 +517,8 @@ static strata_status open_same(run *r)
         json_object_get(json_object_get(r->folder.run, "device"), "cores"));
     if (status == STRATA_OK && before) status = strata_recipe_set(r->recipe, "tune", "off");
     if (status == STRATA_OK) status = open_trainer(r);
+    if (status == STRATA_OK)
+        variants_compare_makers(r->folder.run, strata_device_caps(r->device), tell_maker, r);
     r->recorded = status == STRATA_OK;
     if (status == STRATA_OK) status = begin_record(r);
     if (status == STRATA_OK && before)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "commit.h" /* of the build */
+
 static const char *text_of(const json_t *launch, const char *key)
 {
     const char *s = json_string_value(json_object_get(launch, key));
@@ -58,4 +60,22 @@ void variants_compare(const json_t *before, const json_t *now,
         const way was = way_of(launch), is = way_of(find(json_object_get(now, part), node, pass));
         if (strcmp(was.s, is.s) != 0) differs(context, node, pass, was.s, is.s);
     }
+}
+
+void variants_compare_makers(const json_t *run, const strata_caps *now,
+                             void (*differs)(void *context, const char *what, const char *was,
+                                             const char *is),
+                             void *context)
+{
+    const json_t *device = json_object_get(run, "device");
+    const char *name = text_of(device, "name"), *driver = text_of(device, "driver"),
+               *version = text_of(run, "strata"), *commit = text_of(run, "commit");
+    if (*name && strcmp(name, now->name) != 0)
+        differs(context, "the device", name, now->name);
+    else if (*driver && strcmp(driver, now->driver) != 0)
+        differs(context, "the driver", driver, now->driver);
+    if (*version && strcmp(version, STRATA_VERSION) != 0)
+        differs(context, "strata", version, STRATA_VERSION);
+    else if (*commit && *STRATA_COMMIT && strcmp(commit, STRATA_COMMIT) != 0)
+        differs(context, "strata's commit", commit, STRATA_COMMIT);
 }

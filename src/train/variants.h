@@ -7,6 +7,7 @@
 
 #include "core/status.h"
 #include "core/text.h"
+#include "strata/device.h"
 
 /* Append to `out` what strata_stream_force takes to get the variants of run.json's "launches" again. */
 void variants_force(strata_text *out, const json_t *launches);
@@ -17,5 +18,13 @@ void variants_compare(const json_t *before, const json_t *now,
                       void (*differs)(void *context, const char *node, const char *pass, const char *was,
                                       const char *is),
                       void *context);
+
+/* Compare what a run's record says it was made with: `differs` is called for the device, its driver where the
+ * device is the same, and Strata itself. What a record does not say is no difference.
+ *   what  "the device" */
+void variants_compare_makers(const json_t *run, const strata_caps *now,
+                             void (*differs)(void *context, const char *what, const char *was,
+                                             const char *is),
+                             void *context);
 
 #endif
