@@ -212,6 +212,34 @@ static void every_form_is_read(void **state)
     free(wanted);
 }
 
+/* Red beside a dark green, as libjpeg wrote them from inks: what they leave white, with Adobe's marker, as
+ * CMYK and as YCCK; and the inks themselves, without. */
+static void inks_are_mixed(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "inks-adobe", "inks-ycck", "inks-plain" };
+    static const int wanted[2][3] = { { 255, 0, 0 }, { 0, 191, 0 } };
+    const bool libjpeg = strcmp(jpeg_decoder(), "stb_image") != 0; /* which knows Adobe's alone */
+    for (int i = 0; i < (libjpeg ? 3 : 2); i++) {
+        char path[512], *bytes;
+        size_t n;
+        strata_picture p, shape;
+        snprintf(path, sizeof path, SOURCE_DIR "/tests/golden/pictures/%s.jpg", names[i]);
+        assert_int_equal(strata_picture_read(&p, path), STRATA_OK);
+        assert_int_equal(strata_file_read(&bytes, &n, path), STRATA_OK);
+        assert_int_equal(strata_picture_look(&shape, bytes, n, names[i]), STRATA_OK);
+        assert_true(p.h == 8 && p.w == 16 && p.c == 3 && shape.h == 8 && shape.w == 16 && shape.c == 3);
+        for (uint32_t k = 0; k < p.h * p.w * 3; k++) {
+            const int off = abs(p.pixels[k] - wanted[k / 3 % p.w >= 8][k % 3]);
+            if (off > 3) fail_msg("%s: value %u is %d off", names[i], (unsigned)k, off);
+        }
+        strata_picture_free(&p);
+        assert_int_equal(strata_file_write("cut.jpg", bytes, n - 6), STRATA_OK);
+        if (libjpeg) assert_refused("cut.jpg", "Premature end of JPEG file");
+        free(bytes);
+    }
+}
+
 /* A JPEG with an Exif segment of one entry put behind its first two bytes. */
 static size_t with_orientation(uint8_t *out, const char *jpeg, size_t n, int orientation, bool little)
 {
@@ -376,6 +404,7 @@ int main(void)
         cmocka_unit_test(fuzzed_pictures_are_refused),
         cmocka_unit_test(random_damage_never_crashes),
         cmocka_unit_test(every_form_is_read),
+        cmocka_unit_test(inks_are_mixed),
         cmocka_unit_test(exif_turns_a_picture_upright),
         cmocka_unit_test(fitting_is_pillows_bilinear),
         cmocka_unit_test(fitting_is_pillows_and_torchvisions),

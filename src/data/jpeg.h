@@ -6,8 +6,7 @@
 
 #include <stdbool.h>
 
-/* Decode [n] bytes as they are stored; *taken out: false where the file is none, or of colours (CMYK) that
- * are left to stb_image.
+/* Decode [n] bytes as they are stored; *taken out: false where the file is none.
  * Owner:  caller; strata_picture_free. On failure *out is empty.
  * Errors: STRATA_FILE (damaged, cut off), STRATA_NO_MEMORY. */
 strata_status jpeg_decode(bool *taken, strata_picture *out, const void *bytes, size_t n, const char *name);
