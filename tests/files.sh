@@ -453,9 +453,9 @@ for sign in nan minus; do
   holds out '^loss    nan$'
 done
 expect 4 "cannot read /dev/zero: it is no file, and has no end within 256 MiB" "$strata" predict first /dev/zero --device cpu
-# What is printed goes to no file of the run where standard output is closed.
+# Where standard output is closed no run begins: its table would go to a file of the run, or nowhere.
 expect 4 "standard output" sh -c '"$@" >&-' closed "$strata" train good --device cpu --model tiny.yaml --steps 2 --run-dir closed
-[ "$(wc -l < closed/metrics.csv)" = 3 ] || fail "a table in metrics.csv: $(cat closed/metrics.csv)"
+absent closed
 expect 2 "--normalize wants mean=M,std=S, got 'half'" "$strata" evaluate first --device cpu --normalize half
 expect 4 "pictures/train is a folder: wanted pictures, such as pictures/train/\*" "$strata" predict first pictures/train --device cpu
 refused 4 "first is the folder of a run and holds no data: --resume first goes on with the run, --recipe first/recipe.yaml" first
