@@ -174,13 +174,14 @@ static void each_failure_is_told_and_leaves_nothing(void **state)
     from_now_on(0, ANY_CALL);
     OK(work(&right, d, &failed)); /* kernels are made, which stay */
     for (;;) {
-        const long before = alive;
+        const long before = alive, kept = held;
         failed = false;
         from_now_on(++which, ANY_CALL);
         const strata_status status = work(&again, d, &failed);
         n = calls;
         from_now_on(0, ANY_CALL);
         if (alive != before) fail_msg("call %u failed: %ld objects are left", which, alive - before);
+        if (held != kept) fail_msg("call %u failed: %ld pieces of memory are left", which, held - kept);
         if (status == STRATA_OK) same(&right, &again, failed ? "frozen when asked once more" : "none failed");
         if (status == STRATA_OK && !failed && n < which) break;
         if (status == STRATA_OK && !failed) fail_msg("call %u failed, and nobody told", which);
@@ -214,7 +215,7 @@ static void each_failure_to_open_leaves_nothing(void **state)
             from_now_on(0, ANY_CALL);
             if (status == STRATA_OK && !host && met) fail_msg("call %u failed, and nobody told", which);
             if (alive != 0) fail_msg("call %u failed: %ld objects are left", which, (long)alive);
-            if (host && held != before) fail_msg("allocation %u failed: %ld are left", which, held - before);
+            if (held != before) fail_msg("%u failed: %ld pieces of memory are left", which, held - before);
         }
         print_message("%u %s failed\n", which - 2, host ? "allocations" : "calls");
     }

@@ -335,9 +335,9 @@ static bool inside(strata_slice s, strata_slice of)
 static bool has_a_place(const strata_plan *p, strata_slice s)
 {
     const strata_graph *g = p->graph;
-    const strata_slice all[] = { p->in,     p->result, p->scratch,  p->weights, p->running,
-                                 p->grads,  p->owner,  p->moment1,  p->moment2, p->pieces,
-                                 p->copies, p->counts, p->row_steps };
+    const strata_slice all[] = { p->in,    p->result,  p->scratch,   p->weights,      p->running, p->grads,
+                                 p->owner, p->moment1, p->moment2,   p->pieces,       p->copies,  p->counts,
+                                 p->input, p->records, p->row_steps, p->other_records };
     for (uint32_t i = 0; i < sizeof all / sizeof *all; i++)
         if (inside(s, all[i])) return true;
     for (uint32_t t = 0; t < g->n_tensors; t++)
@@ -386,6 +386,10 @@ static void look_at_update(const notes *n)
 
 /* ---- All ways ---------------------------------------------------------------------------------- */
 
+static const strata_augment augment = {
+    .h = SIDE + 2, .w = SIDE + 2, .c = 3, .scale = 255, .std = { 1, 1, 1 }, .mixup = 1
+};
+
 static const struct way {
     const char *name, *limits;
     bool over, spoilt, again, apart; /* what is seen in some graph: as in `notes`; and more than one block */
@@ -401,6 +405,14 @@ static const struct way {
     { "evaluation of each", NULL, true, false, false, false, { .train = false, .no_fuse = true } },
     { "small blocks", "block=98304", true, true, false, true, { .train = true } },
     { "all memory kept", NULL, false, false, false, false, { .train = true, .keep_all = true } },
+    { "stored images", NULL, true, true, false, false, { .train = true, .augment = &augment } },
+    { "stored images, 16 bits",
+      NULL,
+      true,
+      true,
+      false,
+      false,
+      { .train = true, .half = true, .augment = &augment } },
     { "apart", NULL, false, true, true, false, { .train = true, .apart = true, .recompute = true } },
 };
 enum { WAYS = sizeof ways / sizeof *ways };
