@@ -418,7 +418,7 @@ for name in w.pth /dev/full; do
     "$strata" train digits --device cpu --model tiny.yaml --save $name
 done
 for command in "evaluate norun" "predict norun no.png" "lr-find nodata" "bench --batch 6 --micro-batch 4" \
-  "doctor --device none" "data info nodata"; do
+  "train nodata" "doctor --device none" "data info nodata"; do
   expect 4 "standard output: Bad file descriptor" sh -c "'$strata' $command >&-"
 done
 # Nothing is left where the work fails then.

@@ -317,6 +317,7 @@ static strata_status run(cli_arguments *a)
     const char *folder = cli_option_given(a, "resume");
     display d = { .quiet = cli_option_given(a, "quiet") != NULL,
                   .verbose = cli_option_given(a, "verbose") != NULL };
+    STRATA_TRY(cli_check_output());
     STRATA_TRY(choose_progress(&d.progress, a, d.quiet));
     d.drawn = now(); /* the first plain line comes after a pause */
     const strata_observer observer = { .event = on_event, .context = &d, .interrupt = cli_interrupt_begin() };
