@@ -1,5 +1,6 @@
-/* In every program of a build for the thread sanitizer: what was loaded stays. The loader unloads a driver
- * with its instance, and the sanitizer ends a program that unloads one which tests/tsan.supp names. */
+/* In every program of a build with a sanitizer: what was loaded stays. The loader unloads drivers and layers
+ * with their instance. The sanitizer of threads ends a program that unloads one which tests/tsan.supp names;
+ * that of addresses does not know afterwards whose memory it was, by which tests/lsan.supp goes. */
 int dlclose(void *handle);
 
 __attribute__((visibility("default"))) int dlclose(void *handle)
