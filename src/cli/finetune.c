@@ -110,17 +110,16 @@ const cli_command cli_finetune = {
         "strata finetune DATA --init runs/NAME\n"
         "strata finetune DATA --init weights.pth --model resnet18 --epochs 6 --lr 1e-3 --write recipe.yaml",
     .text =
-        "Begins with the weights of a run or a file, says which of its tensors fit and if they may have been "
-        "trained on images that are now for validation, and trains in two phases, as fastai's fine_tune: "
-        "--freeze-epochs with all groups but the last frozen, then all "
-        "groups, in one cycle at half of --lr [2e-3] for the last and 1/lr-mult of that for the first. It is "
-        "nothing but a recipe: its keys are printed, and are in the run's recipe.yaml; norms of frozen "
-        "groups are frozen too unless --train-frozen-bn is given. Without --model the network is that of the "
+        "Begins with the weights of a run or a file, says which of its tensors fit and if they may have "
+        "been trained on images that are now for validation, and trains in two phases, as fastai's "
+        "fine_tune: --freeze-epochs with all groups but the last frozen, then all groups, in one cycle at "
+        "half of --lr [2e-3] for the last and 1/lr-mult of that for the first. It is nothing but a "
+        "recipe: its keys are printed, and are in the run's recipe.yaml; norms of frozen groups are "
+        "frozen too unless --train-frozen-bn is given. Without --model the network is that of the "
         "weights, with its stem and head: a run has them in its recipe, files that Strata wrote in their "
-        "metadata (strata inspect shows it; a model in a file is to be given again). All else is not taken: "
-        "classes, loss and pixels' scale are the data's, groups the model's. The last layer begins anew "
-        "unless "
-        "the classes have the same names, or the weights do not know theirs: --init-head.",
+        "metadata (strata inspect shows it; a model in a file is to be given again). All else is not "
+        "taken: classes, loss and pixels' scale are the data's, groups the model's. The last layer begins "
+        "anew unless the classes have the same names, or the weights do not know theirs: --init-head.",
     .options = options,
     .keys = "*",
     .least = 0,

@@ -93,13 +93,10 @@ const cli_command cli_lr_find = {
         "strata lr-find builtin:digits\nstrata lr-find DATA --model resnet18 --per-group --plot find.png",
     .text =
         "Raises the learning rate exponentially, all groups at the ratios of --lr, and looks where the "
-        "smoothed "
-        "loss falls: valley (the middle of the longest fall; the one to take), slide, minimum (a tenth of "
-        "the "
-        "lowest point's rate) and steep, as fastai has them; - where the curve says nothing. With "
-        "--per-group "
-        "each group is swept alone too, unless its --lr is 0. Every sweep begins with the same weights, "
-        "images and random numbers.",
+        "smoothed loss falls: valley (the middle of the longest fall; the one to take), slide, minimum (a "
+        "tenth of the lowest point's rate) and steep, as fastai has them; - where the curve says nothing. "
+        "With --per-group each group is swept alone too, unless its --lr is 0. Every sweep begins with "
+        "the same weights, images and random numbers.",
     .options = options,
     .keys = "labels size stored-size channels fit filter background max-pixels valid-fraction valid-by "
             "data-threads "

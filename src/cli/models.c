@@ -86,11 +86,9 @@ const cli_command cli_models = {
     .summary = "list the models that ship, or print one's description",
     .synopsis = "[--show NAME] [--json]",
     .examples = "strata models\nstrata models --show resnet18 > my.yaml\nstrata train DATA --model my.yaml",
-    .text =
-        "Lists the models with the figures they have for 10 classes of their usual image: parameters, "
-        "layers, "
-        "and the layer groups that --lr spreads rates over. With --stem, --head or --groups, those that have "
-        "such a choice.",
+    .text = "Lists the models with the figures they have for 10 classes of their usual image: parameters, "
+            "layers, and the layer groups that --lr spreads rates over. With --stem, --head or --groups, "
+            "those that have such a choice.",
     .options = options,
     .keys = "stem head groups",
     .run = run,

@@ -113,18 +113,16 @@ const cli_command cli_rates = {
     .text =
         "Takes the keys of `strata train` that decide rates and prints a CSV: a header "
         "step,GROUP...,momentum, then a row for each step from 0, groups from the input side, all digits. "
-        "A 0 is a group that is frozen, a -0 one that learns on at a rate of 0. "
-        "`--schedule csv:FILE` takes such a file back. On stderr, for each group: what --lr expanded to, the "
-        "sum of its rates over the run, the size (RMS) of its initial weights, their quotient, and roughly "
-        "how many times its own size a weight can move: under adam and adamw that quotient, by a trust ratio "
-        "the sum alone (lamb), or times --trust / (1 - --momentum) (lars); of sgd `strata train` tells, "
-        "after "
-        "50 steps. Below 5 % the group is effectively frozen. A line for each phase follows where phases "
-        "have rates of their own. `--plot` draws the table: a "
-        "logarithmic axis where rates span decades, bars where a group is frozen, momentum where it moves. "
-        "Every word of --lr, --schedule, --bleed and --freeze-until is in learning-rates.md, which is "
-        "installed "
-        "with Strata's licence, and in its sources under assets.",
+        "A 0 is a group that is frozen, a -0 one that learns on at a rate of 0. `--schedule csv:FILE` "
+        "takes such a file back. On stderr, for each group: what --lr expanded to, the sum of its rates "
+        "over the run, the size (RMS) of its initial weights, their quotient, and roughly how many times "
+        "its own size a weight can move: under adam and adamw that quotient, by a trust ratio the sum "
+        "alone (lamb), or times --trust / (1 - --momentum) (lars); of sgd `strata train` tells, after 50 "
+        "steps. Below 5 % the group is effectively frozen. A line for each phase follows where phases "
+        "have rates of their own. `--plot` draws the table: a logarithmic axis where rates span decades, "
+        "bars where a group is frozen, momentum where it moves. Every word of --lr, --schedule, --bleed "
+        "and --freeze-until is in learning-rates.md, which is installed with Strata's licence, and in its "
+        "sources under assets.",
     .options = options,
     .keys = "model stem head groups init init-head opt lr momentum betas trust trust-clip schedule bleed "
             "freeze-until "

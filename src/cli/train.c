@@ -347,11 +347,9 @@ const cli_command cli_train = {
     .text =
         "DATA is builtin:digits, a folder of IDX files (MNIST's form, gzipped or not), a CIFAR-10 binary "
         "folder, or pictures, whose classes are their folders or in a CSV (--labels). What is not said is "
-        "chosen by the data and printed. The table goes to standard output, "
-        "notes "
-        "and progress to standard error; everything is kept in the run's folder. Ctrl-C once finishes the "
-        "step, "
-        "saves and exits with 130, and --resume goes on from there; twice leaves at once. Keys are read from "
+        "chosen by the data and printed. The table goes to standard output, notes and progress to "
+        "standard error; everything is kept in the run's folder. Ctrl-C once finishes the step, saves and "
+        "exits with 130, and --resume goes on from there; twice leaves at once. Keys are read from "
         "--recipe first, then from STRATA_DEVICE, then from the command line.",
     .options = options,
     .keys = "*",
