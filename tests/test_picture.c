@@ -240,61 +240,122 @@ static void inks_are_mixed(void **state)
     }
 }
 
-/* A JPEG with an Exif segment of one entry put behind its first two bytes. */
-static size_t with_orientation(uint8_t *out, const char *jpeg, size_t n, int orientation, bool little)
+enum { TIFF = 26 }; /* bytes of an Exif block of one entry */
+
+static void make_tiff(uint8_t out[TIFF], int orientation, bool little)
 {
     static const uint8_t le[] = { 'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0 };
     static const uint8_t be[] = { 'M', 'M', 0, '*', 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1 };
-    const uint8_t value[8] = {
-        [0] = (uint8_t)(little ? orientation : 0), [1] = (uint8_t)(little ? 0 : orientation)
-    };
-    uint8_t *to = out;
-    memcpy(to, jpeg, 2);
-    memcpy(to + 2,
+    memset(out, 0, TIFF);
+    memcpy(out, little ? le : be, sizeof le);
+    out[little ? 18 : 19] = (uint8_t)orientation;
+}
+
+/* A JPEG with such a segment behind its first two bytes. */
+static size_t jpeg_with(uint8_t *out, const char *jpeg, size_t n, const uint8_t *tiff)
+{
+    memcpy(out, jpeg, 2);
+    memcpy(out + 2,
            "\xff\xe1\0\x22"
            "Exif\0",
-           10); /* 34 = 2 + 6 + 18 + 8 */
-    memcpy(to + 12, little ? le : be, 18);
-    memcpy(to + 30, value, 8);
-    memcpy(to + 38, jpeg + 2, n - 2);
-    return n + 36;
+           10); /* 34 = 2 + 6 + TIFF */
+    memcpy(out + 12, tiff, TIFF);
+    memcpy(out + 12 + TIFF, jpeg + 2, n - 2);
+    return n + 10 + TIFF;
+}
+
+enum { PNG_HEAD = 33, PNG_TAIL = 12 }; /* bytes up to the end of IHDR, bytes of IEND */
+
+/* A PNG with an eXIf chunk of [bytes] before its pixels or behind them. */
+static size_t png_with(uint8_t *out, const char *png, size_t n, const uint8_t *tiff, size_t bytes, bool late)
+{
+    const size_t at = late ? n - PNG_TAIL : PNG_HEAD;
+    memcpy(out, png, at);
+    const size_t more = put_chunk(out + at, "eXIf", tiff, bytes);
+    memcpy(out + at + more, png + at, n - at);
+    return n + more;
 }
 
 /* Exif names, for each orientation, the sides of the upright picture that the first row and column lie on. */
-static void exif_turns_a_picture_upright(void **state)
+static void assert_turned(const strata_picture *turned, const strata_picture *stored, int o)
 {
-    (void)state;
     static const struct {
         bool sideways, row_last,
             column_last; /* the first row is the bottom or right; column: right, bottom */
     } cases[9] = { [1] = { 0, 0, 0 }, [2] = { 0, 0, 1 }, [3] = { 0, 1, 1 }, [4] = { 0, 1, 0 },
                    [5] = { 1, 0, 0 }, [6] = { 1, 1, 0 }, [7] = { 1, 1, 1 }, [8] = { 1, 0, 1 } };
-    char *jpeg;
-    size_t n;
-    strata_picture stored;
-    assert_int_equal(strata_file_read(&jpeg, &n, SOURCE_DIR "/tests/golden/pictures/smooth.jpg"), STRATA_OK);
-    assert_int_equal(strata_picture_decode(&stored, jpeg, n, "stored"), STRATA_OK);
-    for (int i = 0; i < 16; i++) {
-        const int o = i / 2 + 1;
-        uint8_t file[2000];
-        strata_picture turned, shape;
-        const size_t bytes = with_orientation(file, jpeg, n, o, i % 2);
-        assert_int_equal(strata_picture_decode(&turned, file, bytes, "turned"), STRATA_OK);
-        assert_int_equal(strata_picture_look(&shape, file, bytes, "turned"), STRATA_OK);
-        assert_true(turned.h == (cases[o].sideways ? W : H) && turned.w == (cases[o].sideways ? H : W));
-        assert_true(shape.h == turned.h && shape.w == turned.w && !shape.pixels);
-        for (uint32_t row = 0; row < H; row++)
-            for (uint32_t column = 0; column < W; column++) {
-                const uint32_t a = cases[o].row_last ? H - 1 - row : row;
-                const uint32_t b = cases[o].column_last ? W - 1 - column : column;
-                const uint32_t y = cases[o].sideways ? b : a, x = cases[o].sideways ? a : b;
-                assert_memory_equal(turned.pixels + (y * turned.w + x) * 3,
-                                    stored.pixels + (row * W + column) * 3, 3);
-            }
-        strata_picture_free(&turned);
+    assert_true(turned->h == (cases[o].sideways ? W : H) && turned->w == (cases[o].sideways ? H : W));
+    for (uint32_t row = 0; row < H; row++)
+        for (uint32_t column = 0; column < W; column++) {
+            const uint32_t a = cases[o].row_last ? H - 1 - row : row;
+            const uint32_t b = cases[o].column_last ? W - 1 - column : column;
+            const uint32_t y = cases[o].sideways ? b : a, x = cases[o].sideways ? a : b;
+            assert_memory_equal(turned->pixels + (y * turned->w + x) * 3,
+                                stored->pixels + (row * W + column) * 3, 3);
+        }
+}
+
+static void exif_turns_a_picture_upright(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        char *file;
+        size_t n;
+        strata_picture stored;
+        assert_int_equal(strata_file_read(&file, &n,
+                                          kind ? SOURCE_DIR "/tests/golden/pictures/rgb.png"
+                                               : SOURCE_DIR "/tests/golden/pictures/smooth.jpg"),
+                         STRATA_OK);
+        assert_int_equal(strata_picture_decode(&stored, file, n, "stored"), STRATA_OK);
+        for (int i = 0; i < 16; i++) {
+            const int o = i / 2 + 1;
+            uint8_t with[2000], tiff[TIFF];
+            strata_picture turned, shape;
+            make_tiff(tiff, o, i % 2);
+            const size_t bytes = kind ? png_with(with, file, n, tiff, TIFF, kind == 2)
+                                      : jpeg_with(with, file, n, tiff);
+            assert_int_equal(strata_picture_decode(&turned, with, bytes, "turned"), STRATA_OK);
+            assert_int_equal(strata_picture_look(&shape, with, bytes, "turned"), STRATA_OK);
+            assert_true(shape.h == turned.h && shape.w == turned.w && !shape.pixels);
+            assert_turned(&turned, &stored, o);
+            strata_picture_free(&turned);
+        }
+        strata_picture_free(&stored);
+        free(file);
     }
-    strata_picture_free(&stored);
-    free(jpeg);
+}
+
+/* What a block says is its own: not what stands behind its chunk, nor what a cut file lacks. */
+static void exif_ends_with_its_chunk(void **state)
+{
+    (void)state;
+    uint8_t tiff[TIFF], with[2000];
+    char *file;
+    size_t n;
+    strata_picture look;
+    make_tiff(tiff, 6, false);
+    assert_int_equal(strata_file_read(&file, &n, SOURCE_DIR "/tests/golden/pictures/rgb.png"), STRATA_OK);
+    for (size_t bytes = 0; bytes <= TIFF; bytes++) {
+        const size_t whole = png_with(with, file, n, tiff, bytes, true);
+        memcpy(with + n - PNG_TAIL + 8, tiff, TIFF); /* the entry goes on where its chunk has ended */
+        assert_int_equal(strata_picture_look(&look, with, whole, "short"), STRATA_OK);
+        assert_int_equal(look.h, bytes >= 22 ? W : H); /* the entry's last 4 bytes */
+    }
+    for (size_t cut = 1; cut < TIFF + 12; cut++) {
+        png_with(with, file, n, tiff, TIFF, true);
+        const size_t rest = n + TIFF + 12 - PNG_TAIL - cut;
+        uint8_t *copy = malloc(rest); /* behind it a sanitizer stands */
+        assert_non_null(copy);
+        memcpy(copy, with, rest);
+        assert_int_equal(strata_picture_look(&look, copy, rest, "cut"), STRATA_OK);
+        assert_int_equal(look.h, cut <= 4 ? W : H); /* the checksum */
+        free(copy);
+    }
+    const size_t whole = png_with(with, file, n, tiff, TIFF, true);
+    put_word(with + n - PNG_TAIL, UINT32_MAX);
+    assert_int_equal(strata_picture_look(&look, with, whole, "long"), STRATA_OK);
+    assert_int_equal(look.h, H);
+    free(file);
 }
 
 /* ---- Fitting ------------------------------------------------------------------------ */
@@ -406,6 +467,7 @@ int main(void)
         cmocka_unit_test(every_form_is_read),
         cmocka_unit_test(inks_are_mixed),
         cmocka_unit_test(exif_turns_a_picture_upright),
+        cmocka_unit_test(exif_ends_with_its_chunk),
         cmocka_unit_test(fitting_is_pillows_bilinear),
         cmocka_unit_test(fitting_is_pillows_and_torchvisions),
         cmocka_unit_test(padding_is_the_background),

@@ -59,8 +59,8 @@ typedef struct strata_data_config {
  *   source  "builtin:digits" (UCI handwritten digits, 8x8, in the library), a folder of IDX files, gzipped
  *           or not (MNIST, Fashion-MNIST), a CIFAR-10 binary folder, or an image folder:
  *           train/CLASS/FILE and valid/CLASS/FILE (or val, or test), or CLASS/FILE alone; a FILE may lie
- *           deeper. PNG, JPEG (turned as its Exif orientation says), BMP, GIF (the first frame), TGA, PGM
- *           and PPM are read. Pictures that cannot be read and files of other types are skipped, and
+ *           deeper. PNG and JPEG (turned as their Exif orientation says), BMP, GIF (the first frame), TGA,
+ *           PGM and PPM are read. Pictures that cannot be read and files of other types are skipped, and
  *           described
  *   config  NULL: all defaults
  * Labels may be in a CSV file: a header, then lines FILE,"LABEL LABEL ...", where FILE is a picture's path

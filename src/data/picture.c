@@ -26,7 +26,7 @@
 
 enum { MOST_PIXELS = 1 << 26 };
 
-/* ---- The Exif orientation of a JPEG ------------------------------------------------- */
+/* ---- The Exif orientation of a JPEG or a PNG ---------------------------------------- */
 
 static uint32_t word_at(const uint8_t *p, uint32_t bytes, bool little)
 {
@@ -53,10 +53,9 @@ static uint32_t tiff_orientation(const uint8_t *tiff, size_t n)
 }
 
 /* Segments of a JPEG stand before its first scan; the one that Exif is in begins with that word. */
-static uint32_t orientation(const uint8_t *bytes, size_t n)
+static uint32_t jpeg_orientation(const uint8_t *bytes, size_t n)
 {
     enum { SCAN = 0xda, APP1 = 0xe1 };
-    if (n < 4 || bytes[0] != 0xff || bytes[1] != 0xd8) return 1;
     for (size_t at = 2; at + 4 <= n && bytes[at] == 0xff && bytes[at + 1] != SCAN;) {
         if (bytes[at + 1] == 0xff) { /* fill */
             at++;
@@ -68,6 +67,25 @@ static uint32_t orientation(const uint8_t *bytes, size_t n)
             return tiff_orientation(bytes + at + 10, length - 8);
         at += 2 + length;
     }
+    return 1;
+}
+
+/* A PNG has Exif without that word in a chunk of its own, before its pixels or behind them. */
+static uint32_t png_orientation(const uint8_t *bytes, size_t n)
+{
+    for (size_t at = 8; at + 8 <= n;) {
+        const size_t length = word_at(bytes + at, 4, false);
+        if (length > n - at - 8) break;
+        if (memcmp(bytes + at + 4, "eXIf", 4) == 0) return tiff_orientation(bytes + at + 8, length);
+        at += 12 + length;
+    }
+    return 1;
+}
+
+static uint32_t orientation(const uint8_t *bytes, size_t n)
+{
+    if (n >= 4 && bytes[0] == 0xff && bytes[1] == 0xd8) return jpeg_orientation(bytes, n);
+    if (n >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) return png_orientation(bytes, n);
     return 1;
 }
 

@@ -16,7 +16,7 @@ typedef struct strata_picture {
 } strata_picture;
 
 /* Decode the picture at `path`; 16-bit samples become 8-bit, palettes become RGB, of a GIF the first frame is
- * taken, a JPEG is turned as its Exif orientation says.
+ * taken, JPEG and PNG are turned as their Exif orientation says.
  * Owner:  caller; release with strata_picture_free. On failure *out is empty.
  * Errors: STRATA_FILE
  * (unreadable, damaged, of another type, or above 2^26 pixels), STRATA_NO_MEMORY. */

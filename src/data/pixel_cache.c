@@ -20,7 +20,7 @@
 #include <xxhash.h>
 
 /* To be raised where equal pictures would be decoded or resized to other pixels. */
-#define VERSION "strata pixels 2"
+#define VERSION "strata pixels 3"
 enum { PAGE = 4096, PATH_ROOM = 2048 };
 
 typedef struct header {

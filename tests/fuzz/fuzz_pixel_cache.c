@@ -22,7 +22,7 @@ static void put_file(const uint8_t *bytes, size_t n)
     memset(file, 0, PAGE);
     if (length) memcpy(file, head, length);
     if (n) memcpy(file + PAGE, bytes, n);
-    memcpy(file, "strata pixels 2", KEY_AT);
+    memcpy(file, "strata pixels 3", KEY_AT);
     memcpy(file + KEY_AT, &key, sizeof key);
     const uint64_t hash = XXH64(file + PAGE, n, 0);
     memcpy(file + HASH_AT, &hash, sizeof hash);

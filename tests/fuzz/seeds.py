@@ -97,4 +97,6 @@ put("image", 7, b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 2, 2, 8, 3) + 
 for number, path in enumerate(sorted(glob.glob(os.path.join(golden, "pictures", "*.*")))):
     if os.path.getsize(path) < 4000 and not path.endswith((".py", ".bin")):
         put("image", 10 + number, read(path))
+tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # an Exif block: turned by 90 degrees
+put("image", 9, png(2, 8, 3, chunk(b"eXIf", tiff)))
 put("image", 8, read(os.path.join(tree, "tests", "fuzz", "tiny.jpg")))
