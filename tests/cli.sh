@@ -226,6 +226,16 @@ expect 4 "cannot write all of table.csv: File too large" bash -c 'trap "" XFSZ; 
 [ "$(wc -l < out)" -gt 1 ] || fail "no sweep was told before its table failed: $(cat out err)"
 holds table.csv '^before$'
 absent new.csv.* table.csv.*
+# Who does not wait for a step, by a second signal, leaves nothing half-written either.
+"$strata" lr-find builtin:digits --device cpu --model resnet18 --batch 1024 --csv left.csv --plot left.png > out 2> err &
+process=$!
+until [ "$(cut -d' ' -f14 "/proc/$process/stat" 2> /dev/null || echo 999)" -ge 500 ]; do sleep 0.05; done # 5 s: in a step, of ten times that
+[ -e "$(echo left.csv.*.tmp)" ] && [ -e "$(echo left.png.*.tmp)" ] || fail "no temporaries: $(ls)"
+kill -TERM $process; sleep 1; kill -TERM $process
+wait $process 2> /dev/null
+[ $? = 143 ] || fail "lr-find does not end with a second signal: $(cat err)"
+grep -q interrupted err && fail "a second signal waits for the step: $(cat err)"
+absent left.csv left.csv.* left.png left.png.*
 expect 0 "" "${finder[@]}" --csv table.csv
 [ "$(sed -n 1p table.csv)" = swept,lr,loss,smoothed ] || fail "table.csv: $(head -2 table.csv)"
 [ "$(wc -l < table.csv)" -le 21 ] && grep -q '^all groups,' table.csv || fail "table.csv: $(cat table.csv)"

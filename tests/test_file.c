@@ -142,6 +142,31 @@ static void an_abandoned_file_was_never_there(void **state)
     assert_holds("given-up/file", "second");
 }
 
+/* As a signal's handler does it, which meets writers that are open, were open, or are too many to list. */
+static void unfinished_files_are_removed(void **state)
+{
+    (void)state;
+    enum { LISTED = 64, ALL = 67 };
+    strata_file_writer w[ALL];
+    assert_int_equal(strata_folder_make("unfinished"), STRATA_OK);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(strata_file_write("unfinished/whole", "x", 1), STRATA_OK);
+        for (int i = 0; i < ALL; i++)
+            assert_int_equal(strata_file_writer_begin(&w[i], "unfinished/file"), STRATA_OK);
+        char *kept = strdup(w[ALL - 1].temporary);
+        strata_file_writers_remove();
+        strata_file_writers_remove();
+        assert_non_null(kept);
+        for (int i = 0; i < ALL; i++) assert_int_equal(strata_path_exists(w[i].temporary), i >= LISTED);
+        assert_int_equal(strata_file_writer_commit(&w[0]), STRATA_FILE);
+        assert_false(strata_path_exists("unfinished/file"));
+        for (int i = 1; i < ALL; i++) strata_file_writer_abandon(&w[i]);
+        assert_false(strata_path_exists(kept));
+        assert_holds("unfinished/whole", "x");
+        free(kept);
+    }
+}
+
 static void only_regular_files_are_replaced(void **state)
 {
     (void)state;
@@ -248,6 +273,7 @@ int main(void)
         cmocka_unit_test(a_failed_read_names_path_and_reason),
         cmocka_unit_test(a_failed_write_leaves_the_old_file_alone),
         cmocka_unit_test(an_abandoned_file_was_never_there),
+        cmocka_unit_test(unfinished_files_are_removed),
         cmocka_unit_test(only_regular_files_are_replaced),
         cmocka_unit_test(a_log_grows_by_lines),
         cmocka_unit_test(folders_are_made_with_those_above),

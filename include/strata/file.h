@@ -2,6 +2,7 @@
 #ifndef STRATA_FILE_H
 #define STRATA_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,7 @@ typedef struct strata_file_writer {
     char *path;       /* the name it will take */
     char *temporary;  /* the name it has */
     uint64_t n_bytes; /* put so far; who prints may add to it: messages have it */
+    bool listed;      /* strata_file_writers_remove knows the temporary */
 } strata_file_writer;
 
 /* Open a temporary for `path`. Whatever follows, end with commit or abandon.
@@ -40,6 +42,10 @@ STRATA_API strata_status strata_file_writer_commit(strata_file_writer *w);
 
 /* Close and remove the temporary, leaving what stood at the path. A closed or zeroed writer is allowed. */
 STRATA_API void strata_file_writer_abandon(strata_file_writer *w);
+
+/* Remove the temporaries of all writers that are open (of the first 64), for the handler of a signal that
+ * ends the process: it may be called there. A writer whose temporary is gone can only be abandoned. */
+STRATA_API void strata_file_writers_remove(void);
 
 #ifdef __cplusplus
 }

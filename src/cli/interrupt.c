@@ -6,6 +6,27 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "strata/file.h"
+
+/* A process that is told to end. */
+static void on_end(int number)
+{
+    strata_file_writers_remove();
+    raise(number); /* which ends the process when this is left: see SA_RESETHAND */
+}
+
+void cli_interrupt_clean(void)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction was, action = { .sa_handler = on_end, .sa_flags = (int)SA_RESETHAND };
+        sigemptyset(&action.sa_mask);
+        if (sigaction(numbers[i], NULL, &was) == 0 && was.sa_handler == SIG_DFL)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+/* ---- Work that can be stopped ------------------------------------------------------------------- */
 
 static volatile int flag;
 static volatile sig_atomic_t received;
@@ -23,7 +44,10 @@ static bool is_another(void)
 static void on_signal(int number)
 {
     static const char text[] = "\nstopping after this step; once more leaves at once\n";
-    if (first.tv_sec && is_another()) _exit(128 + number);
+    if (first.tv_sec && is_another()) {
+        strata_file_writers_remove();
+        _exit(128 + number);
+    }
     if (first.tv_sec) return;
     clock_gettime(CLOCK_MONOTONIC, &first);
     flag = 1;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "strata/inspect.h"
 #include "cli/terminal.h"
 
@@ -164,6 +165,7 @@ static void keep_streams_apart(void)
 int main(int argc, char **argv)
 {
     keep_streams_apart();
+    cli_interrupt_clean();
     setlocale(LC_CTYPE, ""); /* is the terminal UTF-8? */
     widen_software_device();
     cli_terminal_begin(NULL);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,10 +85,35 @@ strata_status strata_file_read_at(void *out, FILE *file, uint64_t at, size_t n, 
 
 /* ---- Writing ------------------------------------------------------------------------ */
 
+/* The temporaries of open writers. Whoever takes a name out of here has it to himself: what a handler removes
+ * no other thread frees meanwhile. */
+static char *_Atomic unfinished[64];
+
+enum { MOST_UNFINISHED = sizeof unfinished / sizeof *unfinished };
+
+/* Put `to` where `from` is; false: it is nowhere. */
+static bool change(char *from, char *to)
+{
+    bool changed = false;
+    for (int i = 0; i < MOST_UNFINISHED && !changed; i++) {
+        char *is = from;
+        changed = atomic_compare_exchange_strong(&unfinished[i], &is, to);
+    }
+    return changed;
+}
+
+void strata_file_writers_remove(void)
+{
+    for (int i = 0; i < MOST_UNFINISHED; i++) {
+        const char *temporary = atomic_exchange(&unfinished[i], NULL);
+        if (temporary) unlink(temporary);
+    }
+}
+
 static void close_writer(strata_file_writer *w)
 {
+    if (!w->listed || change(w->temporary, NULL)) free(w->temporary);
     free(w->path);
-    free(w->temporary);
     *w = (strata_file_writer) { 0 };
 }
 
@@ -113,6 +139,7 @@ static strata_status open_temporary(strata_file_writer *w, const char *path)
         if (fd < 0 && errno != EEXIST) break;
     }
     if (fd < 0) return strata_fail(STRATA_FILE, "cannot create %s: %s", path, strerror(errno));
+    w->listed = change(NULL, w->temporary);
     w->file = fdopen(fd, "wb"); /* whoever maps it has to read, too */
     if (!w->file) {
         close(fd);
