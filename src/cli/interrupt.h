@@ -1,5 +1,5 @@
-/* Ctrl-C and SIGTERM: once, the run finishes its step and saves; twice, the process leaves at once. Either way
- * it takes what is no whole file yet with it. */
+/* Ctrl-C and SIGTERM: once, the run finishes its step and saves; twice, the process leaves at once. Either
+ * way it takes what is no whole file yet with it. */
 #ifndef STRATA_CLI_INTERRUPT_H
 #define STRATA_CLI_INTERRUPT_H
 
