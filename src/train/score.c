@@ -78,10 +78,12 @@ strata_status score_augment(strata_augment *a, const strata_data *data, const st
     return augment_read(a, strata_recipe_get(r, "augment"));
 }
 
-/* How many classes the network holds likelier than this one: NaN logits are likelier than any. */
+/* How many classes the network holds likelier than this one: NaN logits are likelier than any, and of its own
+ * one it is below all there could be, as a network of few classes that is broken is right in none. */
 static uint32_t rank_of(const float *logits, uint32_t classes, uint32_t label)
 {
     uint32_t rank = 0;
+    if (isnan(logits[label])) return UINT32_MAX;
     for (uint32_t k = 0; k < classes; k++)
         if (k != label && !(logits[k] < logits[label]) && (logits[k] != logits[label] || k < label)) rank++;
     return rank;
