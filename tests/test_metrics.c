@@ -55,6 +55,8 @@ static void betas(void **state)
     near_to(metrics_f_beta(&c, 1), 1.0 / 3);
     near_to(metrics_f_beta(&c, 2), 5.0 / 12);
     near_to(metrics_f_beta(&c, 0.5), 5.0 / 18);
+    const metrics_count two[] = { { 1, 3, 1 }, { 1, 1, 0 } }; /* together those */
+    near_to(metrics_micro(two, 2, 2).f_beta, 5.0 / 12);
 }
 
 static void nothing(void **state)
@@ -209,6 +211,51 @@ static void threads_change_nothing(void **state)
     strata_score_free(&score[0]), strata_score_free(&score[1]);
 }
 
+/* ---- From logits ------------------------------------------------------------------------------------ */
+
+static const char *const names[] = { "a", "b" };
+
+/* A network that diverges gives logits whose exponentials no double holds: their shares are in order all the
+ * same. a's are 0.9, 0.6 and 0.4; by logits the last would be first. */
+static void large_logits_have_shares(void **state)
+{
+    (void)state;
+    static const int32_t labels[] = { 0, 1, 0 };
+    float logits[] = { -5000 + 2.1972246F, -5000, 0.4054651F, 0, 5000 - 0.4054651F, 5000 };
+    const strata_image_set set = { .n = 3, .classes = 2, .labels = labels, .class_names = names };
+    strata_score s = { .images = 3 };
+    assert_int_equal(grades_take(&s, logits, &set, &(grade_rule) { false, 0.5, 1 }), STRATA_OK);
+    for (int i = 0; i < 3; i++)
+        assert_true(fabs(exp((double)logits[2 * i]) - (i == 0 ? 0.9 : i == 1 ? 0.6 : 0.4)) < 1e-4);
+    near_to(s.of_class[0].average_precision, (1 + 2.0 / 3) / 2);
+    near_to(s.of_class[1].average_precision, 0.5);
+    strata_score_free(&s);
+}
+
+/* Of images of a, b, b are predicted a and b, a and b, a: of one label an image the sigmoid makes sets, too.
+ * F2 of a is 5 / (4 + 3), of b 5 / (8 + 2), of both together 10 / (12 + 5); of the images 5/6, 5/6 and 0. */
+static void betas_and_sets_of_one_label(void **state)
+{
+    (void)state;
+    static const int32_t labels[] = { 0, 1, 1 };
+    float logits[] = { 3, 1, 1, 3, 2, -2 };
+    const strata_image_set set = { .n = 3, .classes = 2, .labels = labels, .class_names = names };
+    strata_score s = { .images = 3, .loss = 1, .top1 = 0.25, .top5 = 0.75 };
+    assert_int_equal(grades_take(&s, logits, &set, &(grade_rule) { true, 0.5, 2 }), STRATA_OK);
+    near_to(s.of_class[0].f_beta, 5.0 / 7);
+    near_to(s.of_class[1].f_beta, 5.0 * 1 / (4 * 2 + 2));
+    near_to(s.macro.f_beta, (5.0 / 7 + 0.5) / 2);
+    near_to(s.micro.f_beta, 10.0 / (4 * 3 + 5));
+    assert_true(fabs(s.samples_f_beta - (5.0 / 6 + 5.0 / 6) / 3) < 1e-8); /* of its eps */
+    static const struct {
+        const char *best;
+        double figure;
+    } figures[] = { { "loss", 1 }, { "top1", -0.25 }, { "top5", -0.75 } };
+    for (size_t i = 0; i < 3; i++) assert_true(grade_figure(&s, figures[i].best) == figures[i].figure);
+    assert_true(grade_figure(&s, "f-samples") == -s.samples_f_beta);
+    strata_score_free(&s);
+}
+
 /* ---- Confusion -------------------------------------------------------------------------------------- */
 
 static void confusion(void **state)
@@ -238,6 +285,8 @@ int main(void)
         cmocka_unit_test(confusion),
         cmocka_unit_test(precisions_are_those_of_the_definition),
         cmocka_unit_test(threads_change_nothing),
+        cmocka_unit_test(large_logits_have_shares),
+        cmocka_unit_test(betas_and_sets_of_one_label),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
