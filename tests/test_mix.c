@@ -40,7 +40,7 @@ static void boxes_have_the_area_of_the_share(void **state)
     (void)state;
     const strata_mix_rule r = { .cutmix = 1, .h = H, .w = W };
     double mean = 0;
-    uint32_t corner = 0;
+    uint32_t corner = 0, other_corner = 0;
     for (uint32_t i = 0; i < DRAWS; i++) {
         const strata_mix m = strata_mix_draw(&r, 7, 2, i, 0, SET);
         assert_true(m.box[0] <= m.box[2] && m.box[2] <= W && m.box[1] <= m.box[3] && m.box[3] <= H);
@@ -48,19 +48,29 @@ static void boxes_have_the_area_of_the_share(void **state)
         assert_true(fabs(area - (double)m.share) < 1e-6 && m.in_box == 1);
         mean += area / DRAWS;
         corner += m.box[0] == 0 && m.box[1] == 0;
+        other_corner += m.box[0] == 0 && m.box[3] == H;
     }
     /* Half of the image, were boxes not cut off at its edges and sides not rounded down. */
     assert_true(mean > 0.2 && mean < 0.4);
-    assert_true(corner > DRAWS / 20);
+    assert_true(corner > DRAWS / 20 && other_corner > DRAWS / 20);
+    /* The two are as likely where across and down are drawn apart, but for the side's rounding. */
+    assert_true(corner < 2 * other_corner && other_corner < 2 * corner);
 }
 
+/* Whichever it is, the partner may be any image of the epoch. */
 static void either_way_is_as_likely(void **state)
 {
     (void)state;
     const strata_mix_rule r = { .mixup = 0.3f, .cutmix = 1, .h = H, .w = W };
-    uint32_t cut = 0;
-    for (uint32_t i = 0; i < DRAWS; i++) cut += strata_mix_draw(&r, 7, 2, i, 0, SET).in_box == 1;
+    uint32_t cut = 0, early[2] = { 0, 0 };
+    for (uint32_t i = 0; i < DRAWS; i++) {
+        const strata_mix m = strata_mix_draw(&r, 7, 2, i, 0, SET);
+        cut += m.in_box == 1;
+        early[m.in_box == 1] += m.place < SET / 2;
+    }
     assert_true(fabs(cut - DRAWS / 2.0) < 5 * sqrt(DRAWS / 4.0));
+    for (int way = 0; way < 2; way++) /* of some 10000 */
+        assert_true(fabs(early[way] - DRAWS / 4.0) < 5 * sqrt(DRAWS / 4.0));
 }
 
 static void a_draw_is_of_seed_epoch_image_and_draw(void **state)
@@ -153,6 +163,45 @@ static void batches_are_mixed_as_drawn(void **state)
     assert_memory_equal(&whole, &pieces, sizeof whole);
 }
 
+/* An image that an epoch has twice is mixed with another each time, which is changed by a draw of its own;
+ * rows that hold no image hold no partner. */
+static void draws_are_mixed_apart(void **state)
+{
+    (void)state;
+    static uint8_t pixels[SET * STORED];
+    static int32_t labels[SET];
+    static room r;
+    static const uint8_t black[STORED];
+    static const strata_sample none;
+    uint32_t order[SET];
+    for (uint32_t i = 0; i < SET; i++) {
+        memset(pixels + (size_t)i * STORED, (int)i + 1, STORED);
+        order[i] = i % 2 ? i : 8;
+    }
+    const strata_batcher b = {
+        .set = { .n = SET, .h = H, .w = W, .c = 1, .classes = CLASSES, .pixels = pixels, .labels = labels },
+        .batch = BATCH,
+        .seed = 3,
+        .drawn = true,
+        .mix = { .cutmix = 1, .h = H, .w = W }
+    };
+    const strata_batch out = batch_of(&r);
+    strata_batch_fill(&out, &b, order, 4, BATCH - 2);
+    for (uint32_t row = 0; row < BATCH - 2; row++) {
+        assert_int_equal(r.samples[row].draw, 4 + row);
+        assert_int_equal(r.other_samples[row].draw, (4 + row) ^ STRATA_DRAW_PARTNER);
+        const strata_mix m = strata_mix_draw(&b.mix, 3, 0, order[4 + row], 4 + row, SET);
+        assert_int_equal(r.other_samples[row].image, order[m.place]);
+        assert_memory_equal(r.samples[row].box, m.box, sizeof m.box);
+    }
+    assert_memory_not_equal(r.samples[0].box, r.samples[2].box,
+                            sizeof r.samples[0].box); /* both of image 8 */
+    for (uint32_t row = BATCH - 2; row < BATCH; row++) {
+        assert_memory_equal(r.others + row * STORED, black, STORED);
+        assert_memory_equal(&r.other_samples[row], &none, sizeof none);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +210,7 @@ int main(void)
         cmocka_unit_test(either_way_is_as_likely),
         cmocka_unit_test(a_draw_is_of_seed_epoch_image_and_draw),
         cmocka_unit_test(batches_are_mixed_as_drawn),
+        cmocka_unit_test(draws_are_mixed_apart),
     };
     return cmocka_run_group_tests_name("mix", tests, NULL, NULL);
 }
