@@ -272,6 +272,42 @@ static void finder(void **state)
     close_table(&t);
 }
 
+/* What fastai v2's valley, slide and minimum, and numpy's gradient, say of curves with ties and ends; the
+ * valley of a curve that falls at once would be at index -1. */
+static void odd_curves(void **state)
+{
+    (void)state;
+    static const struct {
+        double loss[6];
+        uint32_t n, valley, minimum, gradient;
+    } curves[] = {
+        { { 5, 4, 3, 9, 8, 7 }, 6, 0, 2, 0 }, /* two stretches of three: the first */
+        { { 1, 2, 1.5 }, 3, 0, 0, 2 },        { { 2, 1, 3 }, 3, 0, 1, 0 },
+        { { 3, 1, 2, 1 }, 4, 1, 1, 0 }, /* the minimum is met twice */
+        { { 5, 1, 0.9, 0.8 }, 4, 0, 3, 0 },   { { 1, 1, 1, 0 }, 4, 1, 3, 3 },
+    };
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+        const double *loss = curves[i].loss;
+        const uint32_t n = curves[i].n;
+        assert_int_equal(sweep_valley(loss, n), curves[i].valley);
+        assert_int_equal(sweep_minimum(loss, n), curves[i].minimum);
+        assert_int_equal(sweep_gradient(loss, n), curves[i].gradient);
+    }
+    double loss[40], lr[40];
+    uint32_t first, kept;
+    for (uint32_t i = 0; i < 40; i++) {
+        loss[i] = 0.0052 / 29 * i * i; /* slopes 15 points apart differ by more than 0.005 all the way */
+        lr[i] = sweep_rate(1e-7, 10, i, 40);
+    }
+    for (uint32_t n = 14; n <= 40; n++) assert_int_equal(sweep_slide(loss, n), n < 16 ? SWEEP_NONE : 0);
+    assert_int_equal(sweep_steep(lr, loss, 40), SWEEP_NONE); /* it never falls */
+    assert_true(sweep_kept(loss, 40, 40, &first, &kept) && first == 4 && kept == 31);
+    loss[10] = INFINITY;
+    assert_true(sweep_kept(loss, 40, 40, &first, &kept) && first == 4 && kept == 6);
+    loss[9] = -INFINITY;
+    assert_false(sweep_kept(loss, 40, 40, &first, &kept));
+}
+
 /* ---- F, H: layer decay, trust ratios ---------------------------------------------------------- */
 
 static void decays(void **state)
@@ -327,6 +363,7 @@ static void trust_ratios(void **state)
     for (size_t i = 0; i < t.n; i++) close_to(got[i], value(&t, i, 1), 1, cell(&t, i, 0));
     assert_true(trust_clip(0.5, 0.1) == 1); /* never above lr */
     assert_true(trust_lars(0, 1, 0, 1, 0) == 1 && trust_lamb(1, 0, 10) == 1);
+    assert_true(trust_lars(1, 0, 0.5, 1, 0) == 1 && trust_lamb(0, 1, 0.25) == 0.25); /* as it is held */
     close_table(&t);
 }
 
@@ -448,6 +485,7 @@ int main(void)
         cmocka_unit_test(finder),
         cmocka_unit_test(decays),
         cmocka_unit_test(trust_ratios),
+        cmocka_unit_test(odd_curves),
         cmocka_unit_test(bleeds),
         cmocka_unit_test(freeze_outs),
         cmocka_unit_test(masses),

@@ -57,7 +57,7 @@ uint32_t sweep_slide(const double *loss, uint32_t n)
 {
     enum { WIDTH = 15 };
     const double settled = 0.005;
-    if (n <= WIDTH + 1) return SWEEP_NONE;
+    if (n <= WIDTH) return SWEEP_NONE;
     uint32_t right = n - 1, left = n - 1 - WIDTH, candidate = left;
     while (fabs(slope(loss, n, right) - slope(loss, n, left)) > settled) {
         candidate = left;
