@@ -413,8 +413,11 @@ static void least_memory_is_what_lives_at_once(void **state)
                                  { .bytes = 256, .first = 2, .last = 2 },
                                  { .bytes = 512, .first = 3, .last = 3 },
                                  { .bytes = 700, .first = 4, .last = 9 } };
-    assert_int_equal(place_least(items, 4), 1024 + 512);
-    assert_int_equal(place_least(items, 0), 0);
+    place_room room;
+    OK(place_room_init(&room, 0, 10));
+    assert_int_equal(place_least(items, 4, &room), 1024 + 512);
+    assert_int_equal(place_least(items, 0, &room), 0);
+    place_room_free(&room);
 }
 
 int main(void)

@@ -99,6 +99,8 @@ static void nothing_shares_a_byte_while_both_live(void **state)
 {
     (void)state;
     uint32_t seed = 1, several = 0;
+    place_room room;
+    OK(place_room_init(&room, 0, TIMES));
     for (uint32_t round = 0; round < ROUNDS; round++) {
         place_item items[ITEMS];
         strata_slice slices[ITEMS];
@@ -110,7 +112,7 @@ static void nothing_shares_a_byte_while_both_live(void **state)
         OK(place_items(items, n, limit, bytes, BLOCKS, &n_blocks));
         check_places(items, n, limit, bytes);
         for (uint32_t b = 0; b < BLOCKS; b++) all += bytes[b], assert_int_equal(bytes[b] > 0, b < n_blocks);
-        assert_int_equal(place_least(items, n), most_alive(items, n));
+        assert_int_equal(place_least(items, n, &room), most_alive(items, n));
         assert_true(all >= most_alive(items, n));
         several += n_blocks > 1;
         place_bind(items, n, blocks);
@@ -121,6 +123,7 @@ static void nothing_shares_a_byte_while_both_live(void **state)
         }
     }
     assert_true(several > ROUNDS / 20);
+    place_room_free(&room);
 }
 
 /* Whatever order items come in: the same plan each time. */
@@ -153,6 +156,23 @@ static void the_order_of_items_is_their_own(void **state)
     }
 }
 
+/* What lives for ever ends behind the last time. */
+static void nothing_ends_beyond_time(void **state)
+{
+    (void)state;
+    const place_item items[] = { { .bytes = UNIT, .first = 1, .last = UINT32_MAX },
+                                 { .bytes = UNIT, .first = 0, .last = 0 },
+                                 { .bytes = UNIT + 1, .first = 2, .last = 2 } };
+    place_room room;
+    OK(place_room_init(&room, 0, 3));
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(place_least(items, 3, &room), 3 * UNIT);
+        assert_int_equal(place_least(items, 2, &room), UNIT);
+        assert_int_equal(place_least(items, 0, &room), 0);
+    }
+    place_room_free(&room);
+}
+
 static void what_does_not_fit_is_told(void **state)
 {
     (void)state;
@@ -169,7 +189,6 @@ static void what_does_not_fit_is_told(void **state)
     assert_non_null(strstr(strata_message(), "tensor takes"));
     OK(place_items(items, 0, 2 * UNIT, bytes, 2, &n_blocks));
     assert_int_equal(n_blocks, 0);
-    assert_int_equal(place_least(items, 0), 0);
 }
 
 int main(void)
@@ -177,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_shares_a_byte_while_both_live),
         cmocka_unit_test(the_order_of_items_is_their_own),
+        cmocka_unit_test(nothing_ends_beyond_time),
         cmocka_unit_test(what_does_not_fit_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

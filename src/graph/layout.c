@@ -1,6 +1,8 @@
 /* Where everything lies. */
 #include "graph/layout.h"
 
+#include <string.h>
+
 #include "core/sample.h"
 #include "graph/lives.h"
 #include "graph/order.h"
@@ -189,20 +191,17 @@ static void put_lasting(strata_plan *p, list *l)
     put(l, &p->row_steps, "the steps of each row", counted ? 4 * (uint64_t)g->n_rows : 0, 0, end);
 }
 
-strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
+void layout_passing(strata_plan *p, place_item *items, uint32_t *n_items)
 {
-    strata_graph *g = p->graph;
-    list l = { items, 0, p->config.keep_all };
-    if (p->config.train && !g->loss)
-        return strata_fail(STRATA_BAD_ARG, "training wants a network that ends in a loss");
-    put_lasting(p, &l);
+    const strata_graph *g = p->graph;
+    list l = { items, *n_items, p->config.keep_all };
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         strata_tensor *t = g->tensor[i];
         t->data = t->grad = p->data_home[i] = p->again_home[i] = p->grad_home[i] = (strata_slice) { 0 };
         if (t == g->input || t == g->target || t == g->loss || t == g->class_weight) continue;
-        if (layout_root(g, t) != t) continue;
+        if (p->order->root[i] != i) continue;
         for (int kind = 0; kind < LIVES_KINDS; kind++)
-            if (kind != LIVES_DATA || t != layout_root(g, g->logits)) put_value(p, &l, kind, i);
+            if (kind != LIVES_DATA || i != p->order->logits) put_value(p, &l, kind, i);
     }
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         strata_node *n = p->node[k];
@@ -210,6 +209,16 @@ strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
             put(&l, &n->kept[i], n->name, n->kept_bytes[i], k, p->config.train ? p->order->back[k] : k);
     }
     *n_items = l.n;
+}
+
+strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items)
+{
+    list l = { items, 0, p->config.keep_all };
+    if (p->config.train && !p->graph->loss)
+        return strata_fail(STRATA_BAD_ARG, "training wants a network that ends in a loss");
+    put_lasting(p, &l);
+    *n_items = l.n;
+    layout_passing(p, items, n_items);
     return STRATA_OK;
 }
 
@@ -309,17 +318,16 @@ static bool wants_grad(const strata_plan *p, const strata_node *n)
  * its first input does. */
 static void say_who_adds(strata_plan *p)
 {
-    const strata_graph *g = p->graph;
-    for (uint32_t k = 0; k < p->n_nodes; k++)
-        for (uint32_t i = 0; i < p->node[k]->n_in; i++) {
-            const strata_tensor *root = layout_root(g, p->node[k]->in[i]);
-            bool later = false;
-            for (uint32_t j = k; j < p->n_nodes; j++)
-                for (uint32_t m = 0; m < (j == k ? i : p->node[j]->n_in); m++)
-                    later = later || (!p->node[j]->op->view && p->node[j]->out->grad.block &&
-                                      layout_root(g, p->node[j]->in[m]) == root);
-            p->node[k]->add_in[i] = later;
+    bool *given = p->order->given;
+    memset(given, 0, p->graph->n_tensors);
+    for (uint32_t k = p->n_nodes; k-- > 0;) {
+        strata_node *n = p->node[k];
+        for (uint32_t i = 0; i < n->n_in; i++) {
+            const uint32_t t = p->order->in[k * STRATA_MAX_IN + i];
+            n->add_in[i] = given[t];
+            given[t] = given[t] || (!n->op->view && n->out->grad.block);
         }
+    }
 }
 
 void layout_gradients(strata_plan *p)

@@ -11,6 +11,9 @@
 strata_status layout_items(strata_plan *p, place_item *items, uint32_t *n_items);
 uint32_t layout_room(const strata_graph *g);
 
+/* Add to the list what comes and goes within a step: all of it that depends on the order. */
+void layout_passing(strata_plan *p, place_item *items, uint32_t *n_items);
+
 /* After place_bind: the parts of the larger slices, views, and which gradients exist under the frozen prefix.
  */
 void layout_parts(strata_plan *p);

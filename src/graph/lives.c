@@ -30,29 +30,38 @@ static void stretch(life *l, uint32_t time)
     if (time > l->last) l->last = time;
 }
 
-/* Views count as uses of what they show. */
-static void find_lives(strata_plan *p, uint32_t t)
+static life *life_of(const strata_plan *p, int kind, uint32_t t)
+{
+    return &p->lives->life[value_of(p, kind, t)];
+}
+
+/* Where the backward pass finds the values of tensor t. */
+static life *late_of(const strata_plan *p, uint32_t t)
+{
+    return life_of(p, p->order->dropped[t] && p->config.train ? LIVES_AGAIN : LIVES_DATA, t);
+}
+
+/* Node k makes tensor t, or takes it in. */
+static void live_through(const strata_plan *p, uint32_t k, uint32_t t, bool read_back)
 {
     const strata_order *o = p->order;
     const bool train = p->config.train;
-    life *data = &p->lives->life[value_of(p, LIVES_DATA, t)],
-         *grad = &p->lives->life[value_of(p, LIVES_GRAD, t)];
-    life *again = &p->lives->life[value_of(p, LIVES_AGAIN, t)], *late = o->dropped[t] && train ? again : data;
-    *data = *again = *grad = never;
+    stretch(life_of(p, LIVES_DATA, t), k);
+    if (train && !p->node[k]->op->view) stretch(life_of(p, LIVES_GRAD, t), o->back[k]);
+    if (train && o->again[k] != ORDER_NEVER) stretch(late_of(p, t), o->again[k]);
+    if (train && read_back) stretch(late_of(p, t), o->back[k]);
+}
+
+/* Views count as uses of what they show. */
+static void find_lives(const strata_plan *p)
+{
+    const strata_order *o = p->order;
+    for (uint32_t v = 0; v < LIVES_KINDS * p->graph->n_tensors; v++) p->lives->life[v] = never;
     for (uint32_t k = 0; k < p->n_nodes; k++) {
         const strata_node *n = p->node[k];
-        const bool makes = o->out[k] == t;
-        bool reads = makes && (n->backward_reads & STRATA_READS_OUT), takes = makes;
-        if (makes && !n->op->view && train) stretch(grad, o->back[k]);
-        for (uint32_t i = 0; i < n->n_in; i++) {
-            if (o->in[k * STRATA_MAX_IN + i] != t) continue;
-            takes = true;
-            reads = reads || layout_reads_back(n, i);
-            if (!n->op->view && train) stretch(grad, o->back[k]);
-        }
-        if (takes) stretch(data, k);
-        if (takes && train && o->again[k] != ORDER_NEVER) stretch(late, o->again[k]);
-        if (reads && train) stretch(late, o->back[k]);
+        live_through(p, k, o->out[k], n->backward_reads & STRATA_READS_OUT);
+        for (uint32_t i = 0; i < n->n_in; i++)
+            live_through(p, k, o->in[k * STRATA_MAX_IN + i], layout_reads_back(n, i));
     }
 }
 
@@ -86,8 +95,8 @@ static void lay_output(strata_plan *p, uint32_t k, uint32_t time, int kind)
     const strata_order *o = p->order;
     const strata_graph *g = p->graph;
     const strata_node *n = p->node[k];
-    const strata_tensor *logits = layout_root(g, g->logits), *out = g->tensor[o->out[k]];
-    for (uint32_t i = 0; i < n->n_in && out != logits; i++) {
+    const strata_tensor *out = g->tensor[o->out[k]];
+    for (uint32_t i = 0; i < n->n_in && o->out[k] != o->logits; i++) {
         const uint32_t t = o->in[k * STRATA_MAX_IN + i], again = value_of(p, LIVES_AGAIN, t);
         const uint32_t in = kind == LIVES_AGAIN && lives(p->lives->life[again]) ? again : t;
         if (!(n->op->in_place >> i & 1) || comes_beside(p, k, t, n->op->in_place)) continue;
@@ -98,16 +107,6 @@ static void lay_output(strata_plan *p, uint32_t k, uint32_t time, int kind)
     }
 }
 
-/* How often tensor t comes into a node that writes its gradient. */
-static uint32_t uses_of(const strata_plan *p, uint32_t t)
-{
-    uint32_t uses = 0;
-    for (uint32_t k = 0; k < p->n_nodes; k++)
-        for (uint32_t i = 0; i < p->node[k]->n_in && !p->node[k]->op->view; i++)
-            uses += p->order->in[k * STRATA_MAX_IN + i] == t;
-    return uses;
-}
-
 /* Let the gradient of the first of node k's inputs that nobody else takes lie over that of its output. */
 static void lay_gradient(strata_plan *p, uint32_t k)
 {
@@ -115,7 +114,8 @@ static void lay_gradient(strata_plan *p, uint32_t k)
     const uint32_t out = p->order->out[k];
     for (uint32_t i = 0; i < n->n_in; i++) {
         const uint32_t t = p->order->in[k * STRATA_MAX_IN + i];
-        if (!(n->op->grad_in_place >> i & 1) || uses_of(p, t) != 1 || !same_size(n->in[i], n->out)) continue;
+        if (!(n->op->grad_in_place >> i & 1) || p->order->uses[t] != 1 || !same_size(n->in[i], n->out))
+            continue;
         lay(p->lives, value_of(p, LIVES_GRAD, t), value_of(p, LIVES_GRAD, out));
         return;
     }
@@ -125,7 +125,7 @@ void lives_make(strata_plan *p)
 {
     const strata_order *o = p->order;
     const uint32_t tensors = p->graph->n_tensors;
-    for (uint32_t t = 0; t < tensors; t++) find_lives(p, t);
+    find_lives(p);
     for (uint32_t v = 0; v < LIVES_KINDS * tensors; v++)
         p->lives->span[v] = p->lives->life[v], p->lives->home[v] = v;
     if (p->config.keep_all || p->config.apart) return;

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/shape.h"
 
@@ -64,14 +65,35 @@ strata_status place_items(place_item *items, uint32_t n, uint64_t limit, uint64_
     return STRATA_OK;
 }
 
-uint64_t place_least(const place_item *items, uint32_t n)
+strata_status place_room_init(place_room *out, uint32_t n_items, uint32_t n_times)
 {
-    uint64_t most = 0;
-    for (uint32_t i = 0; i < n; i++) { /* the worst time is one when something begins to live */
-        uint64_t alive = 0;
-        for (uint32_t j = 0; j < n; j++)
-            if (items[j].first <= items[i].first && items[i].first <= items[j].last)
-                alive += strata_align(items[j].bytes);
+    *out = (place_room) { .items = calloc(n_items ? n_items : 1, sizeof *out->items),
+                          .change = calloc(n_times ? n_times : 1, sizeof *out->change),
+                          .n_times = n_times };
+    if (out->items && out->change) return STRATA_OK;
+    place_room_free(out);
+    return strata_fail(STRATA_NO_MEMORY, "no memory for a plan");
+}
+
+void place_room_free(place_room *room)
+{
+    free(room->items);
+    free(room->change);
+    *room = (place_room) { 0 };
+}
+
+/* Bytes that end are taken off as 2^64 less them: the sums are right all the same. */
+uint64_t place_least(const place_item *items, uint32_t n, const place_room *room)
+{
+    uint64_t most = 0, alive = 0;
+    memset(room->change, 0, room->n_times * sizeof *room->change);
+    for (uint32_t i = 0; i < n; i++) {
+        const uint64_t bytes = strata_align(items[i].bytes);
+        room->change[items[i].first] += bytes;
+        if (items[i].last < room->n_times - 1) room->change[items[i].last + 1] -= bytes;
+    }
+    for (uint32_t time = 0; time < room->n_times; time++) {
+        alive += room->change[time];
         if (alive > most) most = alive;
     }
     return most;

@@ -17,6 +17,17 @@ typedef struct place_item {
     uint32_t block;      /* out */
 } place_item;
 
+/* Room for items, and for a number at each time. */
+typedef struct place_room {
+    place_item *items; /* owned */
+    uint64_t *change;  /* [n_times] owned: by how many bytes more live than before */
+    uint32_t n_times;
+} place_room;
+
+/* Errors: STRATA_NO_MEMORY. */
+strata_status place_room_init(place_room *out, uint32_t n_items, uint32_t n_times);
+void place_room_free(place_room *room);
+
 /* Place n items: largest first, each at the lowest offset of the first block where it fits (Pisarchyk, Lee:
  * "Efficient memory management for deep neural net inference", 2020, greedy by size). Reorders the items.
  *   block_bytes  out: [max_blocks] the size of each block;  n_blocks  out
@@ -25,8 +36,9 @@ typedef struct place_item {
 strata_status place_items(place_item *items, uint32_t n, uint64_t limit, uint64_t *block_bytes,
                           uint32_t max_blocks, uint32_t *n_blocks);
 
-/* The bytes that live at the time when most do: less cannot do. */
-uint64_t place_least(const place_item *items, uint32_t n);
+/* The bytes that live at the time when most do: less cannot do.
+ *   items  beginning before room->n_times */
+uint64_t place_least(const place_item *items, uint32_t n, const place_room *room);
 
 /* Point every item's slice into the blocks. */
 void place_bind(const place_item *items, uint32_t n, const strata_block *blocks);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/sample.h"
+#include "graph/cut.h"
 #include "graph/fit.h"
 #include "graph/fuse.h"
 #include "graph/layout.h"
@@ -12,85 +13,23 @@
 
 enum { MAX_BLOCKS = 64 };
 
-/* ---- Where it is cut ------------------------------------------------------------------------ */
-
-enum { MOST_CROSSING = 2, SEARCHES = 4 };
-
-typedef struct cutter {
-    strata_plan *plan;
-    place_item *items;
-    uint32_t *n_items;
-    uint64_t least; /* bytes alive at once with the best cuts so far */
-} cutter;
-
-/* Bytes alive at once with the cuts as they are. */
-static strata_status weigh(const cutter *c, uint64_t *bytes)
-{
-    order_make(c->plan);
-    STRATA_TRY(layout_items(c->plan, c->items, c->n_items));
-    *bytes = place_least(c->items, *c->n_items);
-    return STRATA_OK;
-}
-
-/* Of all even cuts at places that one tensor crosses, those that take the least memory. */
-static strata_status cut_evenly(cutter *c)
-{
-    strata_plan *p = c->plan;
-    uint32_t places = 0, best = 0;
-    for (uint32_t k = 0; k < p->n_nodes; k++) places += order_crossing(p, k) == 1;
-    for (uint32_t stride = 1; stride <= places + 1; stride += (stride + 2) / 3) {
-        uint64_t bytes;
-        for (uint32_t k = 0, n = 0; k < p->n_nodes; k++)
-            p->order->cut[k] = order_crossing(p, k) == 1 && ++n % stride == 0;
-        STRATA_TRY(weigh(c, &bytes));
-        if (bytes < c->least) c->least = bytes, best = stride;
-    }
-    for (uint32_t k = 0, n = 0; k < p->n_nodes; k++)
-        p->order->cut[k] = order_crossing(p, k) == 1 && ++n % best == 0;
-    return STRATA_OK;
-}
-
-/* Cut here and there, or no more: networks narrow from layer to layer, and even cuts leave most of the memory
- * to the first segments. */
-static strata_status move_cuts(cutter *c, bool *better)
-{
-    strata_plan *p = c->plan;
-    *better = false;
-    for (uint32_t k = 0; k < p->n_nodes; k++) {
-        const uint32_t cross = order_crossing(p, k);
-        uint64_t bytes;
-        if (cross == 0 || cross > MOST_CROSSING) continue;
-        p->order->cut[k] = !p->order->cut[k];
-        STRATA_TRY(weigh(c, &bytes));
-        if (bytes < c->least)
-            c->least = bytes, *better = true;
-        else
-            p->order->cut[k] = !p->order->cut[k];
-    }
-    return STRATA_OK;
-}
-
-static strata_status choose_order(strata_plan *p, place_item *items, uint32_t *n_items)
-{
-    STRATA_TRY(order_open(p));
-    if (!p->config.recompute || !p->config.train || p->config.keep_all) return STRATA_OK;
-    cutter c = { p, items, n_items, UINT64_MAX };
-    bool better = true;
-    STRATA_TRY(cut_evenly(&c));
-    for (int i = 0; i < SEARCHES && better; i++) STRATA_TRY(move_cuts(&c, &better));
-    order_make(p);
-    return STRATA_OK;
-}
-
 /* ---- Memory -------------------------------------------------------------------------------- */
 
+static strata_status choose_order(strata_plan *p, const place_room *room)
+{
+    STRATA_TRY(order_open(p));
+    if (p->config.recompute && p->config.train && !p->config.keep_all) cut_choose(p, room);
+    return STRATA_OK;
+}
+
 /* Lay everything out; `bytes` [MAX_BLOCKS] out: of each block. The items' slices are not bound. */
-static strata_status arrange(strata_plan *p, place_item *items, uint32_t *n_items, uint64_t *bytes)
+static strata_status arrange(strata_plan *p, const place_room *room, uint32_t *n_items, uint64_t *bytes)
 {
     const strata_caps *caps = strata_device_caps(p->device);
-    STRATA_TRY(choose_order(p, items, n_items));
+    place_item *items = room->items;
+    STRATA_TRY(choose_order(p, room));
     STRATA_TRY(layout_items(p, items, n_items));
-    p->least_bytes = place_least(items, *n_items);
+    p->least_bytes = place_least(items, *n_items, room);
     const strata_status status = place_items(items, *n_items, caps->max_block, bytes, MAX_BLOCKS,
                                              &p->n_blocks);
     if (status == STRATA_DEVICE_MEMORY && *n_items && strata_align(items[0].bytes) > caps->max_block)
@@ -105,25 +44,26 @@ static strata_status allocate(strata_plan *p)
     strata_status status = STRATA_OK;
     uint64_t bytes[MAX_BLOCKS], limit = p->config.memory_limit;
     uint32_t n_items = 0;
-    place_item *items = calloc(layout_room(p->graph), sizeof *items);
+    place_room room = { 0 };
     p->block = calloc(MAX_BLOCKS, sizeof *p->block);
     p->data_home = calloc(p->graph->n_tensors, sizeof *p->data_home);
     p->again_home = calloc(p->graph->n_tensors, sizeof *p->again_home);
     p->grad_home = calloc(p->graph->n_tensors, sizeof *p->grad_home);
-    if (!items || !p->block || !p->data_home || !p->again_home || !p->grad_home)
+    if (!p->block || !p->data_home || !p->again_home || !p->grad_home)
         STRATA_GO(strata_fail(STRATA_NO_MEMORY, "no memory for a plan"));
-    STRATA_GO(arrange(p, items, &n_items, bytes));
+    STRATA_GO(place_room_init(&room, layout_room(p->graph), order_times(p)));
+    STRATA_GO(arrange(p, &room, &n_items, bytes));
     if (limit == 0) limit = strata_device_caps(p->device)->memory;
-    if (limit && p->device_bytes > limit) STRATA_GO(fit_plan(p, items, n_items, limit));
+    if (limit && p->device_bytes > limit) STRATA_GO(fit_plan(p, room.items, n_items, limit));
     for (uint32_t b = 0; b < p->n_blocks; b++) {
         STRATA_GO(strata_block_open(&p->block[b], p->device, bytes[b], STRATA_MEMORY_DEVICE));
         strata_slice all = { .block = &p->block[b], .bytes = bytes[b] };
         if (p->config.poison) STRATA_GO(strata_device_fill(p->device, all, 0xffffffffu)); /* NaN as a float */
     }
-    place_bind(items, n_items, p->block);
+    place_bind(room.items, n_items, p->block);
     layout_parts(p);
 done:
-    free(items);
+    place_room_free(&room);
     return status;
 }
 
