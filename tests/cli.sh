@@ -212,6 +212,8 @@ expect 0 "" "${finder[@]}" --per-group --plot groups.png
 is_png groups.png
 cmp -s find.png groups.png && fail "the picture of each group is that of all"
 absent find.png.*
+expect 0 "" "${finder[@]}" --lr 0.02 --plot asked.png # the same ratios, and so the same sweep
+cmp -s find.png asked.png && fail "a picture does not say which --lr was asked for"
 
 expect 2 "lr-find wants DATA" "$strata" lr-find --device cpu
 # A table takes its name when all sweeps are done.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/file.h"
+#include "core/text.h"
 #include "rates/sweep.h"
 #include "train/dataset.h"
 #include "train/feed.h"
@@ -248,15 +249,20 @@ static strata_status check(const finder *f)
                        c->high, (unsigned)c->steps);
 }
 
-static strata_status draw(const lr_sweeps *sweeps, const strata_recipe *r, strata_file_writer *picture)
+/* lr: the --lr that was asked for, whose ratios sweeps keep; "": none was */
+static strata_status draw(const lr_sweeps *sweeps, const strata_recipe *r, const char *lr,
+                          strata_file_writer *picture)
 {
-    char title[256];
+    strata_text title = { 0 };
     uint8_t *bytes;
     size_t n;
-    snprintf(title, sizeof title, "lr-find %s --model %s", strata_recipe_get(r, "data"),
-             strata_recipe_get(r, "model"));
-    STRATA_TRY(lr_sweeps_draw(sweeps, title, &bytes, &n));
-    strata_status status = strata_file_writer_put(picture, bytes, n);
+    strata_text_format(&title, "lr-find %s --model %s", strata_recipe_get(r, "data"),
+                       strata_recipe_get(r, "model"));
+    if (*lr) strata_text_format(&title, " --lr %s", lr);
+    strata_status status = title.failed ? no_memory() : lr_sweeps_draw(sweeps, title.s, &bytes, &n);
+    strata_text_free(&title);
+    STRATA_TRY(status);
+    status = strata_file_writer_put(picture, bytes, n);
     free(bytes);
     return status == STRATA_OK ? strata_file_writer_commit(picture) : status;
 }
@@ -284,7 +290,7 @@ strata_status strata_lr_find(const strata_recipe *recipe, const strata_lr_find_c
         each(context, &curve);
         if (config->picture && curve.n) STRATA_GO(lr_sweeps_add(&sweeps, &curve));
     }
-    if (config->picture) STRATA_GO(draw(&sweeps, r, &picture));
+    if (config->picture) STRATA_GO(draw(&sweeps, r, strata_recipe_get(recipe, "lr"), &picture));
 done:
     strata_file_writer_abandon(&picture);
     lr_sweeps_free(&sweeps);
