@@ -179,6 +179,44 @@ static void what_is_not_finite_is_a_gap(void **state)
     }
 }
 
+static void a_dot_on_the_frame_is_whole(void **state)
+{
+    (void)state;
+    const double x[] = { 0, 1, 2, 3, 4 }, y[] = { 1, NAN, 2, NAN, 3 };
+    const sight_series series = { NULL, x, y, 5, red, 5 };
+    const sight_panel panel = { .y = { 1, 3, false }, .series = &series, .n_series = 1 };
+    const sight_figure f = one_panel(&panel, false);
+    strata_picture p = picture_of(&f);
+    const sight_box b = frame_of(&p);
+    const uint32_t left = (uint32_t)b.left, right = (uint32_t)b.right, middle = (left + right) / 2;
+    const uint32_t whole = find(&p, red, middle - 10, middle + 10).n;
+    assert_in_range(find(&p, red, left - 10, left + 10).n, whole - 8, whole + 8);
+    assert_in_range(find(&p, red, right - 10, right + 10).n, whole - 8, whole + 8);
+    assert_true(find(&p, red, 0, left).n > 0 && find(&p, red, right + 1, W).n > 0);
+    strata_picture_free(&p);
+}
+
+/* A rate holds for its whole step, the only one's too. */
+static void one_step_is_a_line(void **state)
+{
+    (void)state;
+    strata_recipe *r;
+    strata_picture p;
+    assert_int_equal(strata_recipe_open(&r), STRATA_OK);
+    assert_int_equal(strata_recipe_set(r, "model", "small-cnn"), STRATA_OK);
+    assert_int_equal(strata_recipe_set(r, "lr", "1e-3:1e-1"), STRATA_OK);
+    assert_int_equal(strata_rates_draw(r, 1, 0, "one.png"), STRATA_OK);
+    assert_int_equal(strata_picture_read(&p, "one.png"), STRATA_OK);
+    const sight_box b = frame_of(&p);
+    for (uint32_t g = 0; g < 3; g++) {
+        const found line = find(&p, sight_palette(g, 3), 0, (uint32_t)b.right);
+        assert_in_range(line.left, b.left - 1, b.left + 1);
+        assert_in_range(line.right, b.right - 2, b.right);
+    }
+    strata_picture_free(&p);
+    strata_recipe_close(r);
+}
+
 static void nothing_to_draw_is_no_error(void **state)
 {
     (void)state;
@@ -425,6 +463,8 @@ int main(void)
         cmocka_unit_test(logarithmic_axes_are_even_in_decades),
         cmocka_unit_test(edges_are_antialiased),
         cmocka_unit_test(what_is_not_finite_is_a_gap),
+        cmocka_unit_test(a_dot_on_the_frame_is_whole),
+        cmocka_unit_test(one_step_is_a_line),
         cmocka_unit_test(nothing_to_draw_is_no_error),
         cmocka_unit_test(any_size_can_be_drawn),
         cmocka_unit_test(the_same_figure_gives_the_same_bytes),

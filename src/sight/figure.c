@@ -201,15 +201,31 @@ static void draw_grid(sight_canvas *c, const layout *l, uint32_t k)
     for (uint32_t i = 0; i < l->x_ticks.n; i++) upright(c, x_pixel(l, k, l->x_ticks.at[i]), b, grid);
 }
 
+/* A point between two gaps is a dot, all of it even where it lies on the frame. */
+static void draw_alone(sight_canvas *c, const sight_box *frame, const sight_point *at, double width,
+                       sight_colour colour)
+{
+    const double r = width / 2 + 1;
+    const sight_box clip = { at->x - r, at->y - r, at->x + r, at->y + r };
+    if (at->x >= frame->left && at->x <= frame->right && at->y >= frame->top && at->y <= frame->bottom)
+        sight_line(c, clip, at, 1, width, colour);
+}
+
+static bool shown(sight_point p) { return isfinite(p.x) && isfinite(p.y); }
+
 static strata_status draw_series(sight_canvas *c, const layout *l, uint32_t k, const sight_series *s)
 {
+    const double width = s->width > 0 ? s->width : 2.5;
     sight_box clip = l->frame[k];
     sight_point *point = malloc((s->n + 1) * sizeof *point);
     if (!point) return strata_fail(STRATA_NO_MEMORY, "no memory for a line of %zu points", s->n);
     for (size_t i = 0; i < s->n; i++)
         point[i] = (sight_point) { x_pixel(l, k, s->x[i]), y_pixel(l, k, s->y[i]) };
     clip.top -= 2, clip.bottom += 2; /* the width of a line along the edge */
-    sight_line(c, clip, point, s->n, s->width > 0 ? s->width : 2.5, s->colour);
+    sight_line(c, clip, point, s->n, width, s->colour);
+    for (size_t i = 0; i < s->n; i++)
+        if (shown(point[i]) && !(i > 0 && shown(point[i - 1])) && !(i + 1 < s->n && shown(point[i + 1])))
+            draw_alone(c, &l->frame[k], &point[i], width, s->colour);
     free(point);
     return STRATA_OK;
 }

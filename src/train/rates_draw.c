@@ -66,6 +66,16 @@ static void take(void *context, uint64_t step, const double *lr, double momentum
     t->n++;
 }
 
+/* The last rates hold until the run has ended: those of one step alone would be a dot on the axis. */
+static void hold_last(table *t)
+{
+    if (t->n == 0 || t->n == t->room) return;
+    t->x[t->n] = (double)t->steps;
+    t->momentum[t->n] = t->momentum[t->n - 1];
+    for (uint32_t g = 0; g < t->n_groups; g++) t->lr[g * t->room + t->n] = t->lr[g * t->room + t->n - 1];
+    t->n++;
+}
+
 /* ---- What the picture makes of it --------------------------------------------------------------- */
 
 static int ascending(const void *a, const void *b)
@@ -183,7 +193,10 @@ strata_status strata_rates_draw(const strata_recipe *recipe, uint64_t steps, uin
     if (status == STRATA_OK && (!ready(&t) || t.title.failed))
         status = strata_fail(STRATA_NO_MEMORY, "no memory for a picture of %llu steps",
                              (unsigned long long)steps);
-    if (status == STRATA_OK) status = draw(&t, path);
+    if (status == STRATA_OK) {
+        hold_last(&t);
+        status = draw(&t, path);
+    }
     table_free(&t);
     return status;
 }
