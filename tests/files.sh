@@ -209,6 +209,7 @@ drawn="seed 7, valid-fraction 0.4, valid-by path"
 expect 0 "" "$strata" train twins --device cpu --model small-cnn --size 8 --batch 2 --valid-fraction 0.4 --seed 7 --steps 2 --run-dir parted
 of_run=parted/checkpoints/best.safetensors
 expect 0 "" "$strata" evaluate parted --device cpu
+grep -q "trained on" err out && fail "data that did not change: $(cat err out)"
 holds out "^part    of twins, drawn as in training: $drawn$"
 holds out "^images  $(grep -oE '"valid": [0-9]+' parted/run.json | grep -oE '[0-9]+')$"
 mv out parted.out
@@ -223,6 +224,22 @@ sed 's/"valid-fraction":"0.4"/"valid-fractiox":"0.4"/' $of_run > before.safetens
 cmp -s before.safetensors $of_run && fail "no valid-fraction in the weights"
 expect 0 "" "$strata" evaluate before.safetensors twins --device cpu
 holds out '^part    of twins, drawn by .*; the weights do not say how in training: some may have been trained on$'
+# A run knows its data: where the files are others the scores are, and a part that is drawn of them may be. Data that
+# is named otherwise, or read otherwise, is meant so.
+cp -r twins twins.kept
+cp "$golden/rgba.png" twins/a/3.png
+changed="twins is not what the run was trained on \(fingerprint [0-9a-f]{16}, now [0-9a-f]{16}\): its scores are of other images$"
+for words in parted "parted twins"; do
+  expect 0 "$changed" "$strata" evaluate $words --device cpu
+  holds out "^part    of twins, drawn as in training: $drawn, but of other images: some may have been trained on$"
+done
+expect 0 "$changed" "$strata" evaluate parted --device cpu --json
+holds out '"part": "drawn-otherwise"'
+mv twins twins.other; mv twins.kept twins
+for words in parted "parted twins.other" "parted --fit pad" "parted --valid-fraction 0.3" "$of_run twins"; do
+  expect 0 "" "$strata" evaluate $words --device cpu
+  grep -q "twins is not" err && fail "evaluate $words: $(cat err)"
+done
 # A run that begins with these weights tells where its draw is another, of the same classes.
 onward=("$strata" train twins --device cpu --model small-cnn --size 8 --batch 2 --steps 2 --run-dir onward --overwrite --init)
 other="^valid  drawn by seed 1, valid-fraction 0.5, valid-by path; for the weights of --init by $drawn: .* some may have been trained on$"

@@ -111,7 +111,7 @@ typedef struct strata_average {
 typedef enum strata_scored {
     STRATA_SCORED_OWN,      /* what the data itself has for validation */
     STRATA_SCORED_HELD_OUT, /* drawn as in training: those that it held out, where the data is the same */
-    STRATA_SCORED_OTHER,    /* drawn otherwise: some may have been trained on */
+    STRATA_SCORED_OTHER,    /* drawn otherwise, or the run's data changed: some may have been trained on */
     STRATA_SCORED_UNKNOWN   /* drawn, and the weights do not say how they were in training: likewise */
 } strata_scored;
 

@@ -158,8 +158,8 @@ const cli_command cli_evaluate = {
         "are left out of means. Every image counts exactly once, whatever the batch. Where no folder and no "
         "column has a part for validation, it is drawn as in training if the run or the file says how (one "
         "written by an earlier strata may not): `part` tells which images were scored, and if some may have "
-        "been trained on. Keys of the recipe that are given win over those that the run or the file "
-        "recorded.",
+        "been trained on. Where the run's own data is not what it was a note says so. Keys of the recipe "
+        "that are given win over those that the run or the file recorded.",
     .options = options,
     .keys = "labels stored-size normalize fit filter background max-pixels valid-fraction valid-by "
             "data-threads seed "

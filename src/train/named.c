@@ -85,18 +85,24 @@ static strata_status check_class(const char *was, const strata_data *data, uint3
     return status;
 }
 
-strata_status named_check_data(const json_t *was, const strata_data *data, const char *source)
+bool named_same_data(const char *print, const strata_data *data)
 {
     char with[24], without[24];
+    snprintf(with, sizeof with, "%016" PRIx64, data->fingerprint);
+    snprintf(without, sizeof without, "%016" PRIx64, data->contents);
+    return strcmp(print, with) == 0 || strcmp(print, without) == 0;
+}
+
+strata_status named_check_data(const json_t *was, const strata_data *data, const char *source)
+{
     const json_t *names = json_object_get(was, "classes");
     const char *print = json_string_value(json_object_get(was, "fingerprint"));
     for (uint32_t k = 0; json_array_size(names) == data->train.classes && k < data->train.classes; k++) {
         const char *name = json_string_value(json_array_get(names, k));
         if (name) STRATA_TRY(check_class(name, data, k, source));
     }
-    snprintf(with, sizeof with, "%016" PRIx64, data->fingerprint);
-    snprintf(without, sizeof without, "%016" PRIx64, data->contents);
-    if (!print || strcmp(print, with) == 0 || strcmp(print, without) == 0) return STRATA_OK;
-    return strata_fail(STRATA_FILE, "%s: the data is not what the run began with (fingerprint %s, now %s)",
-                       source, print, with);
+    if (!print || named_same_data(print, data)) return STRATA_OK;
+    return strata_fail(STRATA_FILE,
+                       "%s: the data is not what the run began with (fingerprint %s, now %016" PRIx64 ")",
+                       source, print, data->fingerprint);
 }

@@ -22,9 +22,11 @@ strata_status named_check(const json_t *noted, const strata_recipe *r);
  * Errors: those of named_check. */
 strata_status named_check_one(const char *was, const strata_recipe *r, const char *key, const char *why);
 
+/* Is this the data's fingerprint? One of an earlier strata is without the names of the classes. */
+bool named_same_data(const char *print, const strata_data *data);
+
 /* Is the data what it was?
- *   was     run.json's "data"; what it does not have is not looked at, and a fingerprint of an earlier strata
- *           is one without the names of the classes
+ *   was     run.json's "data"; what it does not have is not looked at
  *   source  for messages
  * Errors: STRATA_FILE naming the first class with another name, or both fingerprints. */
 strata_status named_check_data(const json_t *was, const strata_data *data, const char *source);

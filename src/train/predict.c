@@ -1,4 +1,5 @@
 /* Trained weights at work: evaluation of a data set, prediction of pictures. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,8 @@ static void tell(const strata_observer *o, const strata_device *d, const char *w
 }
 
 /* Classes go by number, which by the names of folders is their place in the alphabet: one folder more and one
- * less would pass for a bad network. */
-static void tell_classes(const strata_observer *o, const weights_source *s, const strata_data *d)
+ * less would pass for a bad network. Where they are the same, other pictures may lie in them. */
+static void tell_data(const strata_observer *o, const weights_source *s, const strata_data *d, bool changed)
 {
     char line[1024];
     for (uint32_t k = 0; s->class_names && k < s->task.classes; k++) {
@@ -50,22 +51,34 @@ static void tell_classes(const strata_observer *o, const weights_source *s, cons
         note(o, line);
         return;
     }
+    if (!changed) return;
+    snprintf(line, sizeof line,
+             "%.200s is not what the run was trained on (fingerprint %s, now %016" PRIx64
+             "): its scores are of "
+             "other images",
+             s->data, s->data_was, d->fingerprint);
+    note(o, line);
 }
 
 /* Which images these are, and whether the network may have seen them. */
-static strata_status say_part(strata_score *out, const weights_source *s, const strata_data *d)
+static strata_status say_part(strata_score *out, const weights_source *s, const strata_data *d, bool changed)
 {
     strata_text t = { 0 };
     const char *draw = source_draw(out->memory, s->recipe);
     if (!draw) return strata_fail(STRATA_NO_MEMORY, "%s: no memory for its score", d->name);
     out->part = !d->drawn                     ? STRATA_SCORED_OWN
                 : !*s->drawn                  ? STRATA_SCORED_UNKNOWN
-                : strcmp(draw, s->drawn) == 0 ? STRATA_SCORED_HELD_OUT
-                                              : STRATA_SCORED_OTHER;
+                : strcmp(draw, s->drawn) != 0 ? STRATA_SCORED_OTHER
+                : changed                     ? STRATA_SCORED_OTHER
+                                              : STRATA_SCORED_HELD_OUT;
     if (out->part == STRATA_SCORED_OWN)
         strata_text_format(&t, "the validation part of %s", d->name);
     else if (out->part == STRATA_SCORED_HELD_OUT)
         strata_text_format(&t, "of %s, drawn as in training: %s", d->name, draw);
+    else if (out->part == STRATA_SCORED_OTHER && changed)
+        strata_text_format(
+            &t, "of %s, drawn as in training: %s, but of other images: some may have been trained on",
+            d->name, draw);
     else if (out->part == STRATA_SCORED_OTHER)
         strata_text_format(&t, "of %s, drawn by %s; in training by %s: some may have been trained on",
                            d->name, draw, s->drawn);
@@ -98,6 +111,7 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
     strata_device *device = NULL;
     engine e = { 0 };
     strata_augment augment;
+    bool changed = false;
     *out = (strata_score) { 0 };
     if (c->confusion) STRATA_TRY(strata_file_check(c->confusion));
     STRATA_TRY(source_open(&s, what, c->recipe));
@@ -116,17 +130,18 @@ strata_status strata_evaluate(strata_score *out, const char *what, const char *d
         STRATA_GO(strata_fail(STRATA_FILE, "%s has no validation part: give it a folder, or --valid-fraction",
                               data));
     STRATA_GO(fit_data(&s, set));
+    STRATA_GO(source_data_changed(&changed, &s, set, data));
     STRATA_GO(check_confusion(c->confusion, set));
     STRATA_GO(recipe_loss(s.recipe, set));
     uint32_t batch = (uint32_t)recipe_number(s.recipe, "batch");
     STRATA_GO(score_augment(&augment, set, s.recipe));
     STRATA_GO(source_engine(&e, &device, &s, batch, &augment));
     tell(c->observer, device, s.weights);
-    tell_classes(c->observer, &s, set);
+    tell_data(c->observer, &s, set, changed);
     const strata_batcher batcher = score_batcher(set, true, s.recipe, batch);
     const grade_rule rule = grade_rule_of(s.recipe);
     STRATA_GO(score_set(out, &e, &batcher, &rule));
-    STRATA_GO(say_part(out, &s, set));
+    STRATA_GO(say_part(out, &s, set, changed));
     STRATA_GO(source_complaints(device, s.recipe));
 done:
     if (status != STRATA_OK) strata_score_free(out);

@@ -1,3 +1,4 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "train/source.h"
 
 #include <stdio.h>
@@ -40,6 +41,17 @@ const char *source_draw(strata_arena *arena, const strata_recipe *r)
     strata_text t = { 0 };
     strata_text_format(&t, "seed %.17g, valid-fraction %.9g, valid-by %s", recipe_number(r, "seed"),
                        recipe_number(r, "valid-fraction"), strata_recipe_get(r, "valid-by"));
+    return keep(arena, &t);
+}
+
+const char *source_reading(strata_arena *arena, const strata_recipe *r)
+{
+    static const char *const keys[] = { "labels", "size",       "stored-size", "channels",       "fit",
+                                        "filter", "background", "max-pixels",  "valid-fraction", "valid-by",
+                                        "seed" };
+    strata_text t = { 0 };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        strata_text_format(&t, "%s\n", strata_recipe_get(r, keys[i]));
     return keep(arena, &t);
 }
 
@@ -140,9 +152,11 @@ static strata_status read_run(weights_source *s, const char *folder)
     const json_t *data = json_object_get(run, "data"), *image = json_object_get(data, "image");
     s->task = (strata_task) { size_at(image, 0), size_at(image, 1), size_at(image, 2), 0, 0, 0 };
     const char *model = json_string_value(json_object_get(json_object_get(run, "files"), "model"));
+    const char *print = json_string_value(json_object_get(data, "fingerprint"));
     s->model_was = strata_arena_text(&s->arena, model ? model : "");
-    strata_status status = s->model_was ? take_names(s, json_object_get(data, "classes"), path)
-                                        : no_memory(path);
+    s->data_was = strata_arena_text(&s->arena, print ? print : "");
+    strata_status status = s->model_was && s->data_was ? take_names(s, json_object_get(data, "classes"), path)
+                                                       : no_memory(path);
     json_decref(run);
     STRATA_TRY(status);
     if (!s->task.h || !s->task.w || !s->task.c || !s->task.classes)
@@ -150,7 +164,8 @@ static strata_status read_run(weights_source *s, const char *folder)
     STRATA_TRY(strata_recipe_load(s->recipe, recipe));
     s->data = strata_arena_text(&s->arena, strata_recipe_get(s->recipe, "data"));
     s->drawn = source_draw(&s->arena, s->recipe);
-    if (!s->data || !s->drawn) return no_memory(folder);
+    s->read_was = source_reading(&s->arena, s->recipe);
+    if (!s->data || !s->drawn || !s->read_was) return no_memory(folder);
     STRATA_TRY(run_weights(&s->weights, &s->arena, folder));
     return take_scale(s);
 }
@@ -205,7 +220,7 @@ static strata_status read_weights(weights_source *s, const char *path)
 {
     strata_weights_file *f = NULL;
     s->weights = strata_arena_text(&s->arena, path);
-    s->data = s->drawn = s->model_was = "";
+    s->data = s->data_was = s->read_was = s->drawn = s->model_was = "";
     if (!s->weights) return no_memory(path);
     STRATA_TRY(strata_weights_open(&f, path));
     strata_status status = read_notes(s, f);
@@ -246,6 +261,29 @@ strata_status source_check_model(const weights_source *s)
     if (!*s->model_was) return STRATA_OK;
     return named_check_one(s->model_was, s->recipe, "model",
                            "its weights are of what it was: give --model to take another");
+}
+
+/* Where a run began its data's path is written out. */
+static bool same_place(const char *a, const char *b)
+{
+    char *x = realpath(a, NULL), *y = realpath(b, NULL);
+    const bool same = strcmp(a, b) == 0 || (x && y && strcmp(x, y) == 0);
+    free(x);
+    free(y);
+    return same;
+}
+
+strata_status source_data_changed(bool *out, const weights_source *s, const strata_data *data,
+                                  const char *name)
+{
+    strata_arena arena = { 0 };
+    *out = false;
+    if (!*s->data_was || !same_place(name, s->data)) return STRATA_OK;
+    const char *is = source_reading(&arena, s->recipe);
+    const strata_status status = is ? STRATA_OK : no_memory(name);
+    *out = is && strcmp(is, s->read_was) == 0 && !named_same_data(s->data_was, data);
+    strata_arena_free(&arena);
+    return status;
 }
 
 bool source_same_classes(const weights_source *s, const strata_image_set *set)

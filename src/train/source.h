@@ -15,6 +15,8 @@ typedef struct weights_source {
     strata_task task;               /* h, w, c, classes; 0 where nobody said */
     const char *const *class_names; /* [task.classes]; NULL where nobody said */
     const char *data;               /* what the run trained on; "" where nobody said */
+    const char *data_was;           /* the fingerprint of that then; "" where nobody said */
+    const char *read_was;           /* source_reading of its training; "" where nobody said */
     const char *drawn;              /* source_draw of its training; "" where nobody said */
     const char *model_was;          /* the fingerprint of the model's file then; "" where nobody said */
 } weights_source;
@@ -29,6 +31,12 @@ void source_close(weights_source *s);
  * Errors: STRATA_BAD_ARG naming the file and both fingerprints, STRATA_FILE. */
 strata_status source_check_model(const weights_source *s);
 
+/* Is it the run's own data, named by it or as it names it and read as it read it, and has it changed since?
+ *   data  what was loaded
+ *   name  whence */
+strata_status source_data_changed(bool *out, const weights_source *s, const strata_data *data,
+                                  const char *name);
+
 /* Do the weights say that their classes are the data's? */
 bool source_same_classes(const weights_source *s, const strata_image_set *set);
 
@@ -39,6 +47,9 @@ strata_status source_head(strata_recipe *r, const strata_data *d);
 /* What a recipe draws a validation part by, where the data has none: "seed 1, valid-fraction 0.2, valid-by
  * path". Owner: `arena`. NULL without memory. */
 const char *source_draw(strata_arena *arena, const strata_recipe *recipe);
+
+/* What a recipe reads a data set by, beside the network's shape. Owner: `arena`. NULL without memory. */
+const char *source_reading(strata_arena *arena, const strata_recipe *recipe);
 
 /* Open the network of a source on the device its recipe names and load the weights, for evaluation of
  * `images` at once, which come as stored pixels that `augment` says how to take. */
