@@ -1,4 +1,5 @@
 /* Batches: what the device is given is the stored image, in the order that seed and epoch say. */
+#include "core/file.h"
 #include "data/batch.h"
 #include "train/class_weights.h"
 
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+
+#include "folder.h"
 
 enum { N = 6, H = 5, W = 7, MOST = N * H * W * 4 };
 
@@ -169,6 +172,47 @@ static void balanced_weights_are_1_in_the_mean(void **state)
         for (uint32_t k = 3; k < classes; k++) assert_true(weight[k] == 0);
         free(weight);
     }
+    static const int32_t rare[] = { 0, 1, 1 }; /* a class of one image is there, too */
+    float *weight;
+    const strata_image_set set = { .n = 3, .classes = 2, .labels = rare };
+    assert_int_equal(class_weights_open(&weight, &set, "class-weights", "balanced"), STRATA_OK);
+    assert_true(weight[0] == 1.5f && weight[1] == 0.75f);
+    free(weight);
+}
+
+/* Class c has no images: what it weighs is no reason to go on. */
+static void weights_of_a_file(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "a", "b", "c" };
+    static const int32_t labels[] = { 0, 0, 1 };
+    static const struct {
+        const char *text, *wrong;
+        float weight[3];
+    } cases[] = {
+        { "c,0\na,1e6\nb,0.25\n", NULL, { 1e6f, 0.25f, 0 } },
+        { "a,0\nb,1\nc,2\n", NULL, { 0, 1, 2 } },
+        { "a,0\nb,0\nc,2\n", "w.csv: every class that has images weighs 0", { 0 } },
+        { "a,1\nb,1000001\nc,2\n", "w.csv:2 wants a weight in [0, 1e6] for b, got '1000001'", { 0 } },
+        { "a,1\nb,inf\nc,2\n", "w.csv:2 wants a weight", { 0 } },
+        { "a,1\nb,nan\nc,2\n", "w.csv:2 wants a weight", { 0 } },
+        { "a,1\nb,1x\nc,2\n", "w.csv:2 wants a weight", { 0 } },
+        { "a,0\nb,1\na,2\nc,2\n", "w.csv:3: the class 'a' has a weight already", { 0 } },
+        { "a,1\nb,1\n", "w.csv has no weight for class 'c'", { 0 } },
+        { "a,1\nb\nc,1\n", "w.csv:2 wants CLASS,WEIGHT, got 'b'", { 0 } },
+    };
+    const strata_image_set set = { .n = 3, .classes = 3, .labels = labels, .class_names = names };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float *weight;
+        assert_int_equal(strata_file_put("w.csv", cases[i].text, strlen(cases[i].text)), STRATA_OK);
+        const strata_status status = class_weights_open(&weight, &set, "class-weights", "w.csv");
+        assert_int_equal(status, cases[i].wrong ? STRATA_FILE : STRATA_OK);
+        if (cases[i].wrong) assert_message(cases[i].wrong);
+        if (cases[i].wrong) assert_message("--class-weights: ");
+        if (weight) assert_memory_equal(weight, cases[i].weight, sizeof cases[i].weight);
+        assert_true((weight == NULL) == (status != STRATA_OK));
+        free(weight);
+    }
 }
 
 int main(void)
@@ -176,9 +220,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(balanced_draws_are),
         cmocka_unit_test(balanced_weights_are_1_in_the_mean),
+        cmocka_unit_test(weights_of_a_file),
         cmocka_unit_test(an_order_is_a_permutation_of_seed_and_epoch),
         cmocka_unit_test(images_are_packed_into_words),
         cmocka_unit_test(rows_without_an_image_weigh_nothing),
     };
-    return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("batch", tests, folder_enter, folder_leave);
 }
