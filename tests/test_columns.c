@@ -35,6 +35,8 @@ static void rows_stand_under_their_names(void **state)
     fits("epoch,loss,events\n1,0.5,\"x, \"\"y\"\"\"\n2,0.25,\n",
          HEADER "\n1,0.5,,,\"x, \"\"y\"\"\"\n2,0.25,,,\n", "f1, map");
     fits("events,epoch,loss,f1\nz,1,0.5,0.75\n", HEADER "\n1,0.5,0.75,,z\n", "map");
+    fits("loss,epoch,f1,map,events\n0.5,1,2,3,z\n", HEADER "\n1,0.5,2,3,z\n",
+         ""); /* as many, in another order */
     fits("", HEADER "\n", "");
     remove("t.csv");
     fits(NULL, HEADER "\n", "");
@@ -53,6 +55,8 @@ static void nothing_is_lost(void **state)
     (void)state;
     static const char *const cases[][2] = {
         { "epoch,loss,lr,events\n1,2,3,4\n", "t.csv: this strata writes no column 'lr'" },
+        { "epoch,lr,loss,events\n1,2,3,4\n", "t.csv: this strata writes no column 'lr'" },
+        { HEADER "2\n1,2,3,4,5\n", "t.csv: this strata writes no column 'events2'" },
         { "epoch,loss,events\n1,2\n", "t.csv:2: wanted 3 fields, as the header has, came 2" },
         { "epoch,loss,events\n1,2,3\n1,2,3,4\n", "t.csv:3: wanted 3 fields, as the header has, came 4" },
     };

@@ -135,6 +135,8 @@ static void any_number(void **state)
     assert_true(r.class_train[0] == 2 && r.class_train[1] == 2 && r.class_train[2] == 3);
     assert_true(r.class_valid[0] == 1 && r.class_valid[1] == 0);
     strata_data_report_free(&r);
+    static const uint8_t by_name[] = { 30, 10, 11, 12 }; /* whatever the first of their labels is */
+    assert_memory_equal(d->train.pixels, by_name, sizeof by_name);
     const uint64_t print = d->fingerprint;
     strata_data_close(d);
     d = open_set("image_name,tags\ntrain/a,red blue\nb,green\nc,red green\nd,blue\n\"odd name,1\",red\n", 0);
@@ -170,6 +172,10 @@ static void one_label(void **state)
     assert_string_equal(classes_of(&d->valid, 20), "y");
     assert_int_equal(d->skipped[0].files, 2);
     assert_non_null(strstr(d->skipped[0].why, "2 pictures have no line in set/labels.csv, the first is "));
+    strata_data_close(d);
+    d = open_set("f,l,is_valid\nb,y,False\nc,x,1\nd,y,true\n", 0); /* behind the labels */
+    assert_true(d->train.n == 1 && d->valid.n == 2 && d->train.classes == 2);
+    assert_string_equal(classes_of(&d->valid, 12), "x");
     strata_data_close(d);
 }
 
