@@ -453,6 +453,99 @@ static void an_interrupted_maker_leaves_nothing(void **state)
     }
 }
 
+/* ---- Collections ------------------------------------------------------------------------------- */
+
+/* Three images of class a and two of b, of which one and two are for validation. */
+static void collect(collection *c, const strata_make_config *config, const collection_image *image)
+{
+    static const char *const names[] = { "a", "b" };
+    assert_int_equal(collection_begin(c, config, 8), STRATA_OK);
+    c->c = 1;
+    c->classes = 2;
+    c->class_name = names;
+    for (int i = 0; i < 5; i++) {
+        uint8_t pixels[64];
+        memset(pixels, 10 + i, sizeof pixels);
+        const strata_picture picture = { pixels, 8, 8, 1 };
+        assert_int_equal(collection_add(c, &picture, &image[i]), STRATA_OK);
+    }
+}
+
+static void see_counts(void *context, const strata_made *m)
+{
+    uint64_t *sum = context;
+    assert_true(m->train == 2 && m->valid == 3 && m->classes == 2);
+    assert_true(m->class_train[0] == 2 && m->class_train[1] == 0);
+    assert_true(m->class_valid[0] == 1 && m->class_valid[1] == 2);
+    *sum = m->checksum;
+}
+
+static const collection_image images[5] = {
+    { "x", 0, false }, { "y", 1, true }, { "z", 0, true }, { "u", 0, false }, { "v", 1, true }
+};
+
+/* Which are for training, and what they are called, are in the sum, however they are packed. */
+static void sums_and_counts_are_of_the_images(void **state)
+{
+    (void)state;
+    uint64_t sum[4] = { 0 };
+    for (int k = 0; k < 4; k++) {
+        collection c;
+        collection_image image[5];
+        char out[] = "sums0";
+        out[4] = (char)('0' + k);
+        const strata_make_config config = { .out = out, .idx = k == 3 };
+        memcpy(image, images, sizeof image);
+        if (k == 1) image[0].name = "w";
+        if (k == 2) image[2].valid = false, image[3].valid = true; /* as many of each */
+        collect(&c, &config, image);
+        assert_int_equal(collection_write(&c, &config, &(strata_make_observer) { NULL, see_counts, &sum[k] }),
+                         STRATA_OK);
+        collection_free(&c);
+    }
+    assert_true(sum[0] == sum[3]); /* however they are packed */
+    assert_true(sum[0] != sum[1] && sum[0] != sum[2] && sum[1] != sum[2]);
+}
+
+/* Some of each part are wanted, and a byte for a class of IDX files. */
+static void collections_that_are_no_set_are_refused(void **state)
+{
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        collection c;
+        collection_image image[5];
+        const strata_make_config config = { .out = "out", .idx = true };
+        memcpy(image, images, sizeof image);
+        for (int i = 0; i < 5 && k < 2; i++) image[i].valid = k;
+        collect(&c, &config, image);
+        if (k == 2) c.classes = 257;
+        assert_int_equal(collection_write(&c, &config, NULL), STRATA_BAD_ARG);
+        assert_message(k == 0   ? "5 training and 0 validation images: wanted some of each"
+                       : k == 1 ? "0 training and 5 validation images"
+                                : "at most 256 classes");
+        assert_nothing_left();
+        collection_free(&c);
+    }
+}
+
+/* A fifth of all, unless the config says another share: within five deviations of 10000 draws. */
+static void a_share_is_for_validation(void **state)
+{
+    (void)state;
+    static const double shares[][2] = { { 0, 0.2 }, { 0.05, 0.05 } };
+    for (int i = 0; i < 2; i++) {
+        const strata_make_config config = { .valid_fraction = shares[i][0] };
+        const double share = shares[i][1];
+        int valid = 0;
+        for (int k = 0; k < 10000; k++) {
+            char key[16];
+            snprintf(key, sizeof key, "%d", k);
+            valid += collection_is_valid(&config, key);
+        }
+        assert_in_range(valid, (int)(10000 * share) - 200, (int)(10000 * share) + 200);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +559,9 @@ int main(void)
         cmocka_unit_test(emoji_are_split_by_code_point),
         cmocka_unit_test(emoji_that_are_missing_are_named),
         cmocka_unit_test(a_full_disk_leaves_nothing),
+        cmocka_unit_test(sums_and_counts_are_of_the_images),
+        cmocka_unit_test(collections_that_are_no_set_are_refused),
+        cmocka_unit_test(a_share_is_for_validation),
     };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }
