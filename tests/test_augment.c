@@ -169,6 +169,7 @@ static void shifts_and_mirrors_follow_seed_epoch_and_image(void **state)
         uint32_t seen = 0;
         memset(count, 0, sizeof count);
         rig_open(&r, "cpu", 1 + 2 * (uint32_t)(i % 2));
+        for (uint32_t c = 0; c < 3; c++) r.augment.background[c] = (uint8_t)(7 + 90 * c);
         OK(augment_read(&r.augment, cases[i].text));
         for (r.step.epoch = 0; r.step.epoch < 300; r.step.epoch++) {
             run(&r, STRATA_TRAIN);
@@ -453,7 +454,7 @@ static void colours_change_as_said(void **state)
 {
     (void)state;
     static ramps r;
-    spread factor = none;
+    spread factor = none, light = none;
     const double dim = 100.0 / 255, x = 2.0 * (FROM_EDGE + 30) / 255, y = 2.0 * (FROM_EDGE + 9) / 255;
     const double luma = 0.299 * x + 0.587 * y + 0.114 * dim;
     for (int k = 0; k < 5; k++) {
@@ -474,10 +475,11 @@ static void colours_change_as_said(void **state)
                 assert_true(f > 0.599 && f < 1 / 0.599 && b > logit(0.299) && b < logit(0.701));
                 NEAR(logit(got[2]), f * (logit(dim) + b), 1e-3);
             }
-            add(&factor, k == 3 ? 1 : f);
+            add(k == 4 ? &light : &factor, k == 3 ? 1 : f);
         }
     }
     assert_true(factor.low < 0.7 && factor.high > 1.3);
+    assert_true(light.low < 0.65 && light.high > 1 / 0.65);
 }
 
 /* ---- The text ---------------------------------------------------------------------------------------- */
@@ -496,6 +498,8 @@ static void augmentation_is_read_from_words(void **state)
     assert_true(a.rotate == 0.125f && a.shear == 0.1f && a.scale_low == 0.9f && a.scale_high == 1.1f);
     assert_true(a.erase == 0.25f && a.border == STRATA_BORDER_REPLICATE && a.p_affine == 1);
     assert_int_equal(a.background[1], 9);
+    OK(augment_read(&a, "erase=1,rotate=180")); /* the ends of what is taken */
+    assert_true(a.erase == 1 && a.rotate == 0.5f);
     OK(augment_read(&a, "border=background"));
     assert_true(a.border == STRATA_BORDER_BACKGROUND && a.background[1] == 9);
     OK(augment_read(&a, "border=black"));
@@ -509,6 +513,7 @@ static void augmentation_is_read_from_words(void **state)
     OK(augment_read(&a, "imagenet,jitter"));
     assert_int_equal(a.what, STRATA_AUGMENT_RESIZED | STRATA_AUGMENT_FLIP);
     assert_true(a.area_low == 0.08f && a.area_high == 1 && a.hue == 0.1f && a.brightness == 0.4f);
+    assert_true(a.ratio_low == (float)log2(0.75) && a.ratio_high == (float)log2(4.0 / 3));
     assert_int_equal(a.border, STRATA_BORDER_REPLICATE);
     a = (strata_augment) { .h = 224, .w = 224, .c = 3 };
     OK(augment_read(&a, "imagenet,rotate=10,border=background"));
