@@ -161,12 +161,53 @@ static void sums_are_long(void **state)
     close_scorer(&s);
 }
 
+/* ---- What is done to the images ---------------------------------------------------------------------- */
+
+static void figures_are_the_datas_or_the_recipes(void **state)
+{
+    (void)state;
+    static const uint8_t pixels[3 * D];
+    const strata_data data = { .name = "colours",
+                               .train = { .n = 1, .h = 2, .w = 2, .c = 3, .classes = K, .pixels = pixels },
+                               .valid = { .n = 2, .h = 2, .w = 2, .c = 3, .classes = K, .pixels = pixels },
+                               .scale = 16,
+                               .mean = { 0.1f, 0.2f, 0.3f },
+                               .std = { 0.4f, 0.5f, 0.6f, 1 },
+                               .background = { 1, 2, 3 } };
+    strata_augment a;
+    strata_recipe *r;
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "augment", "crop=1"));
+    OK(strata_recipe_set(r, "seed", "77"));
+    OK(score_augment(&a, &data, r));
+    assert_true(a.h == 2 && a.w == 2 && a.c == 3 && a.scale == 16 && a.pad == 1);
+    assert_memory_equal(a.mean, data.mean, sizeof a.mean);
+    assert_memory_equal(a.std, data.std, sizeof a.std);
+    assert_memory_equal(a.background, data.background, sizeof a.background);
+    OK(strata_recipe_set(r, "normalize", "mean=0.5,std=1,2,4"));
+    OK(score_augment(&a, &data, r));
+    assert_true(a.mean[0] == 0.5f && a.mean[1] == 0.5f && a.mean[2] == 0.5f);
+    assert_true(a.std[0] == 1 && a.std[1] == 2 && a.std[2] == 4);
+    assert_memory_equal(a.background, data.background, sizeof a.background);
+    static const char *const wrong[] = { "mean=1,2,std=1",  "mean=1,std=1,2,3,4",  "mean=1,std=1,",
+                                         "mean=1,std=1,x",  "mean=1,std=1;",       "mean=,std=1",
+                                         "mean=1,std=0",    "mean=inf,std=1",      "mean=1,std=1,std=1",
+                                         "mean=1e39,std=1", "mean=1,2,3,4,5,std=1" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        FAILS(score_figures(a.mean, a.std, wrong[i], 3), STRATA_BAD_ARG, "--normalize wants ");
+    const strata_batcher train = score_batcher(&data, false, r, 5), valid = score_batcher(&data, true, r, 5);
+    assert_true(train.set.n == 1 && valid.set.n == 2 && train.batch == 5);
+    assert_true(train.seed == 77 && valid.seed == 77 && !train.drawn);
+    strata_recipe_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_and_ties),
         cmocka_unit_test(what_is_no_number_is_never_right),
         cmocka_unit_test(sums_are_long),
+        cmocka_unit_test(figures_are_the_datas_or_the_recipes),
     };
     return cmocka_run_group_tests(tests, folder_enter, folder_leave);
 }
