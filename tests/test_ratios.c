@@ -163,6 +163,45 @@ static void rates_by_size(void **state)
     close_job(&j);
 }
 
+/* By hand, of a network on no device: a group of norms has no weights to tell of. What is 0 has no size that
+ * a step could be a share of. */
+static void groups_without_weights_tell_nothing(void **state)
+{
+    (void)state;
+    strata_model *m;
+    update_ratios r;
+    const strata_model_config config = { .model = "small-cnn",
+                                         .groups = "some: conv*; norms: bn*; head: fc",
+                                         .input = { .n = 1 } };
+    OK(strata_model_open(&m, &config));
+    OK(ratios_open(&r, m));
+    float *moved = calloc(2 * m->graph->n_rows, sizeof *moved);
+    bool *weights = calloc(m->n_groups, sizeof *weights);
+    uint32_t without = 0;
+    assert_true(moved && weights);
+    for (uint32_t i = 0; i < m->graph->n_params; i++) {
+        const strata_param *p = m->graph->param[i];
+        if (p->running) continue;
+        weights[m->group_of_row[p->row]] |= !p->norm && !p->bias;
+        moved[2 * p->row] = 3;
+        moved[2 * p->row + 1] = p->norm || p->bias ? 4 : 0;
+    }
+    ratios_take(&r, moved);
+    for (uint32_t g = 0; g < m->n_groups; g++) {
+        without += !weights[g];
+        assert_true(weights[g] ? r.group[g] == 0 : isnan(r.group[g]));
+        assert_int_equal(r.steps[g], weights[g] ? 0 : RATIO_TOLD);
+        ratios_count(&r, g, 0.5);
+        assert_int_equal(r.steps[g], weights[g] ? 1 : RATIO_TOLD);
+        assert_true(r.sum[g] == 0 && r.rates[g] == (weights[g] ? 0.5 : 0));
+    }
+    assert_int_equal(without, 1);
+    for (uint32_t i = 0; i < r.n_layers; i++) assert_true(isfinite(r.layer[i]));
+    free(moved), free(weights);
+    ratios_free(&r);
+    strata_model_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +209,7 @@ int main(void)
         cmocka_unit_test(ratios_are_held),
         cmocka_unit_test(rates_by_size),
         cmocka_unit_test(measuring_moves_no_bit),
+        cmocka_unit_test(groups_without_weights_tell_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
