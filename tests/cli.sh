@@ -117,6 +117,9 @@ done
 absent long.csv long.png
 expect 0 " 1000000000000 steps$" timeout 60 "$strata" rates --steps 1e12 --plot long.png
 
+# One is told as one.
+expect 0 ", 1 group \\(.*, 1 step$" "$strata" rates --steps 1 --groups "all: *"
+
 is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' ')" = 89504e470d0a1a0a ] || fail "$1 is no PNG"; }
 expect 0 "" "$strata" rates --steps 50 --lr 1e-5:1e-2 --plot rates.png
 is_png rates.png

@@ -240,6 +240,19 @@ for words in parted "parted twins.other" "parted --fit pad" "parted --valid-frac
   expect 0 "" "$strata" evaluate $words --device cpu
   grep -q "twins is not" err && fail "evaluate $words: $(cat err)"
 done
+# One is told as one: a set of one class, of which one image is trained on, by a network of one group.
+mkdir -p lone/train/a lone/valid/a
+for part in train valid; do cp "$golden/rgb.png" lone/$part/a/x.png; done
+expect 0 "" "$strata" data info lone
+holds out '^images    1 train, 1 valid, 1 class, 9x13x3, '
+holds out '^in both   1 content of train is in valid, too; 0 images repeat another of train$'
+expect 0 "" "$strata" train lone --loss sigmoid --device cpu --model small-cnn --size 8 --batch 1 --epochs 1 --groups "all: *" --run-dir lone-run
+holds err '^data   lone: 1 train, 1 valid, 1 class, 8x8x3$'
+holds err '^model .* 1 group \('
+holds err ', batch 1, 1 epoch, 1 step, '
+expect 4 "lone/train: its only picture cannot be read" "$strata" data info --max-pixels 9 --labels none lone/train
+expect 2 "in 1 class, good has 8x8x1 in 10" "$strata" evaluate lone-run good --device cpu
+expect 2 "is more than the 1 training image: take fewer" "$strata" train lone --loss sigmoid --device cpu --batch 2 --run-dir two
 # A run that begins with these weights tells where its draw is another, of the same classes.
 onward=("$strata" train twins --device cpu --model small-cnn --size 8 --batch 2 --steps 2 --run-dir onward --overwrite --init)
 other="^valid  drawn by seed 1, valid-fraction 0.5, valid-by path; for the weights of --init by $drawn: .* some may have been trained on$"
@@ -458,7 +471,7 @@ json out
 head -c 45 dot.png > cut.png
 echo "not a picture" > text.png
 expect 4 "cut.png" "$strata" predict first cut.png --device cpu
-expect 4 "1 of 1 pictures" "$strata" predict first text.png --device cpu
+expect 4 "1 of 1 picture failed" "$strata" predict first text.png --device cpu
 expect 4 "2 of 3 pictures" "$strata" predict first cut.png dot.png nowhere.png --device cpu
 holds err 'cut.png'
 holds err 'nowhere.png'

@@ -152,7 +152,7 @@ static void what_is_no_set_is_refused(void **state)
     make("dead/a");
     assert_int_equal(strata_file_write("dead/a/x.png", "x", 1), STRATA_OK);
     assert_int_equal(strata_data_open(&d, "dead"), STRATA_FILE);
-    assert_message("none of its 1 pictures can be read; the first: a/x.png");
+    assert_message("its only picture cannot be read: a/x.png");
     make_part("dark", "/valid", 1);
     make("dark/train/a");
     make("dark/train/b");

@@ -47,6 +47,12 @@ STRATA_API int strata_status_exit_code(strata_status status);
  * equal; the first of equals. NULL: none is that near. */
 STRATA_API const char *strata_nearest(const char *wanted, const char *const *names, uint32_t n);
 
+/* Which of two words goes with a count: "1 step", "2 steps". */
+static inline const char *strata_noun(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -239,8 +239,9 @@ static strata_status whole_text(const strata_bench *b, bool layers, const char *
     limits_text(&b->limits);
     printf("model      %s, batch %u", b->model, (unsigned)b->batch);
     if (b->micro_batch < b->batch) printf(" in parts of %u", (unsigned)b->micro_batch);
-    printf(", %ux%ux%u, %u classes: %llu parameters\n", (unsigned)b->h, (unsigned)b->w, (unsigned)b->c,
-           (unsigned)b->classes, (unsigned long long)b->parameters);
+    printf(", %ux%ux%u, %u %s: %llu %s\n", (unsigned)b->h, (unsigned)b->w, (unsigned)b->c,
+           (unsigned)b->classes, strata_noun(b->classes, "class", "classes"),
+           (unsigned long long)b->parameters, strata_noun(b->parameters, "parameter", "parameters"));
     printf("training   %.1f images/s: %.1f ms a step (%.2f s of processor time), ", b->train_images_per_s,
            1e3 * b->train_s, b->cpu_s);
     if (b->outside > 0)

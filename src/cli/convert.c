@@ -38,8 +38,8 @@ static strata_status run(cli_arguments *a)
                                                 show_note, &all);
     free(from);
     STRATA_TRY(status);
-    printf("%s: %u tensors, %u renamed, %u of another type\n", a->word[1], (unsigned)all.n,
-           (unsigned)all.renamed, (unsigned)all.changed);
+    printf("%s: %u %s, %u renamed, %u of another type\n", a->word[1], (unsigned)all.n,
+           strata_noun(all.n, "tensor", "tensors"), (unsigned)all.renamed, (unsigned)all.changed);
     return STRATA_OK;
 }
 

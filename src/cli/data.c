@@ -36,9 +36,9 @@ static void show(const strata_data_info *d, const strata_data_report *r)
     for (uint32_t k = 0; k < d->classes; k++)
         printf("%-24s %8u %8u\n", d->class_names[k], (unsigned)r->class_train[k],
                (unsigned)r->class_valid[k]);
-    printf("images    %u train, %u valid, %u classes, %ux%ux%u, fingerprint %016" PRIx64 "\n",
-           (unsigned)d->train, (unsigned)d->valid, (unsigned)d->classes, (unsigned)d->h, (unsigned)d->w,
-           (unsigned)d->c, d->fingerprint);
+    printf("images    %u train, %u valid, %u %s, %ux%ux%u, fingerprint %016" PRIx64 "\n", (unsigned)d->train,
+           (unsigned)d->valid, (unsigned)d->classes, strata_noun(d->classes, "class", "classes"),
+           (unsigned)d->h, (unsigned)d->w, (unsigned)d->c, d->fingerprint);
     if (d->multi_label)
         printf("labels    %.2f an image of train, %.2f of valid\n",
                each(r->class_train, d->classes, d->train), each(r->class_valid, d->classes, d->valid));
@@ -49,8 +49,9 @@ static void show(const strata_data_info *d, const strata_data_report *r)
         for (uint32_t c = 0; c < d->c; c++) printf(" %.4f", (double)(i ? r->std : r->mean)[c]);
     }
     printf("\npixels    %s\n", d->cache ? d->cache : "decoded now; strata data cache keeps them");
-    printf("in both   %u contents of train are in valid, too; %u images repeat another of train\n",
-           (unsigned)r->n_duplicates, (unsigned)r->repeats);
+    printf("in both   %u %s in valid, too; %u %s another of train\n", (unsigned)r->n_duplicates,
+           strata_noun(r->n_duplicates, "content of train is", "contents of train are"), (unsigned)r->repeats,
+           strata_noun(r->repeats, "image repeats", "images repeat"));
     for (uint32_t i = 0; i < r->n_duplicates; i++) {
         char train[1024], valid[1024];
         name_of(train, sizeof train, r->duplicate[i].train_file, r->duplicate[i].train);
@@ -186,8 +187,9 @@ static strata_status run_cache(cli_arguments *a)
     const strata_data_info info = strata_data_describe(data);
     for (uint32_t i = 0; i < info.n_skipped; i++) cli_note("skip   %s", info.skipped[i].why);
     if (info.cache)
-        printf("%s: %u images of %ux%ux%u, %s\n", info.cache, (unsigned)(info.train + info.valid),
-               (unsigned)info.h, (unsigned)info.w, (unsigned)info.c,
+        printf("%s: %u %s of %ux%ux%u, %s\n", info.cache, (unsigned)(info.train + info.valid),
+               strata_noun(info.train + info.valid, "image", "images"), (unsigned)info.h, (unsigned)info.w,
+               (unsigned)info.c,
                cli_bytes((unsigned long long)(info.train + info.valid) * info.h * info.w * info.c).s);
     else
         cli_note("%s is in memory as it is: only pictures are kept in the cache", info.name);

@@ -23,9 +23,9 @@ static void made(void *context, const strata_made *m)
            cli_style_end(stdout));
     for (uint32_t k = 0; k < m->classes; k++)
         printf("%-20s %8u %8u\n", m->class_name[k], (unsigned)m->class_train[k], (unsigned)m->class_valid[k]);
-    printf("%s: %u train, %u valid, %u classes, %ux%ux%u, checksum %016" PRIx64 "\n", out, (unsigned)m->train,
-           (unsigned)m->valid, (unsigned)m->classes, (unsigned)m->h, (unsigned)m->w, (unsigned)m->c,
-           m->checksum);
+    printf("%s: %u train, %u valid, %u %s, %ux%ux%u, checksum %016" PRIx64 "\n", out, (unsigned)m->train,
+           (unsigned)m->valid, (unsigned)m->classes, strata_noun(m->classes, "class", "classes"),
+           (unsigned)m->h, (unsigned)m->w, (unsigned)m->c, m->checksum);
 }
 
 typedef strata_status maker(const strata_make_config *config, const strata_make_observer *observer);

@@ -38,7 +38,8 @@ static void show(uint32_t number, const strata_device_entry *e)
     printf("%u  %s%s%s%s\n", (unsigned)number, cli_style_begin(stdout, CLI_BOLD), c->name,
            cli_style_end(stdout), e->automatic ? "  <- auto takes this one" : "");
     if (!c->vulkan) {
-        printf("   %s, on %u threads; slow, and the judge of all others\n", c->driver, (unsigned)c->cores);
+        printf("   %s, on %u %s; slow, and the judge of all others\n", c->driver, (unsigned)c->cores,
+               strata_noun(c->cores, "thread", "threads"));
         return;
     }
     api_text(api, c->api_version);

@@ -69,9 +69,10 @@ static void sum_up(const report *r, const strata_doctor_result *result, bool who
                (unsigned)result->lines, (unsigned)result->failures, whole ? "true" : "false");
         return;
     }
-    printf("%u checks, %u failed%s: %s%s%s%s, strata %s\n", (unsigned)result->lines,
-           (unsigned)result->failures, whole ? "" : ", and then they were stopped", c->name,
-           *c->driver ? " (" : "", c->driver, *c->driver ? ")" : "", strata_version());
+    printf("%u %s, %u failed%s: %s%s%s%s, strata %s\n", (unsigned)result->lines,
+           strata_noun(result->lines, "check", "checks"), (unsigned)result->failures,
+           whole ? "" : ", and then they were stopped", c->name, *c->driver ? " (" : "", c->driver,
+           *c->driver ? ")" : "", strata_version());
 }
 
 static strata_status run(cli_arguments *a)

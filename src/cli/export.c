@@ -9,10 +9,10 @@ static strata_status run(cli_arguments *a)
     strata_exported made;
     const strata_export_config config = { a->recipe, cli_option_given(a, "with-normalize") != NULL };
     STRATA_TRY(strata_export(a->word[0], a->word[1], &config, &made));
-    printf("%s: input [N,%u,%u,%u] %s, output [N,%u], %" PRIu64 " tensors, %.1f MB\n", a->word[1],
+    printf("%s: input [N,%u,%u,%u] %s, output [N,%u], %" PRIu64 " %s, %.1f MB\n", a->word[1],
            (unsigned)made.c, (unsigned)made.h, (unsigned)made.w,
            config.normalise ? "pixels in [0,1]" : "normalised", (unsigned)made.classes, made.tensors,
-           (double)made.bytes / 1e6);
+           strata_noun(made.tensors, "tensor", "tensors"), (double)made.bytes / 1e6);
     return STRATA_OK;
 }
 

@@ -125,7 +125,8 @@ static void print_text(const table *t)
         bytes += info->bytes;
         not_finite += info->not_finite;
     }
-    printf("%zu tensors, %" PRIu64 " elements, %s", t->n, elements, cli_bytes(bytes).s);
+    printf("%zu %s, %" PRIu64 " %s, %s", t->n, strata_noun(t->n, "tensor", "tensors"), elements,
+           strata_noun(elements, "element", "elements"), cli_bytes(bytes).s);
     if (not_finite) printf(", %" PRIu64 " not finite", not_finite);
     putchar('\n');
 }

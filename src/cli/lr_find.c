@@ -36,7 +36,7 @@ static void show(void *context, const strata_lr_curve *c)
     number(c->minimum);
     number(c->steep);
     printf("  %s", c->end);
-    if (c->n) printf(" after %u steps", (unsigned)c->n);
+    if (c->n) printf(" after %u %s", (unsigned)c->n, strata_noun(c->n, "step", "steps"));
     printf("\n");
     fflush(stdout);
     for (uint32_t i = 0; i < c->n; i++)

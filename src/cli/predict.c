@@ -77,7 +77,8 @@ static strata_status run(cli_arguments *a)
     if (p.json) printf("\n]\n");
     strata_predictor_close(p.predictor);
     if (!failed) return STRATA_OK;
-    return cli_fail(first, "%u of %u pictures failed", (unsigned)failed, (unsigned)(a->n_words - 1));
+    return cli_fail(first, "%u of %u %s failed", (unsigned)failed, (unsigned)(a->n_words - 1),
+                    strata_noun(a->n_words - 1, "picture", "pictures"));
 }
 
 static const cli_option options[] = {

@@ -30,8 +30,9 @@ static void about(void *context, const strata_rates_info *info)
 {
     sheet *s = context;
     s->n_groups = info->n_groups;
-    cli_note("%s, %u groups (%s), %s, %" PRIu64 " steps", info->model, (unsigned)info->n_groups, info->scheme,
-             info->schedule, info->steps);
+    cli_note("%s, %u %s (%s), %s, %" PRIu64 " %s", info->model, (unsigned)info->n_groups,
+             strata_noun(info->n_groups, "group", "groups"), info->scheme, info->schedule, info->steps,
+             strata_noun(info->steps, "step", "steps"));
     cli_note("%-20s %11s %12s %12s %12s %10s %10s  %s", "group", "parameters", "lr", "sum of lr", "rms of w",
              "sum / rms", "can move", "frozen steps");
     for (uint32_t g = 0; g < info->n_groups; g++)

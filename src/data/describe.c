@@ -27,8 +27,9 @@ strata_status strata_data_images(const strata_data *d, int valid, uint32_t first
     const strata_image_set *set = valid ? &d->valid : &d->train;
     const size_t image = (size_t)set->h * set->w * set->c;
     if (first > set->n || count > set->n - first)
-        return strata_fail(STRATA_BAD_ARG, "%s has %u images, wanted %u from number %u", d->name,
-                           (unsigned)set->n, (unsigned)count, (unsigned)first);
+        return strata_fail(STRATA_BAD_ARG, "%s has %u %s, wanted %u from number %u", d->name,
+                           (unsigned)set->n, strata_noun(set->n, "image", "images"), (unsigned)count,
+                           (unsigned)first);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *from = set->pixels + (first + i) * image;
         for (size_t k = 0; k < image; k++) {

@@ -31,6 +31,8 @@ static strata_status choose_shape(strata_image_set *shape, const image_list *l,
         same = same && f->h == first->h && f->w == first->w;
         grey = grey && f->c < 3;
     }
+    if (!first && l->n == 1)
+        return strata_fail(STRATA_FILE, "%s: its only picture cannot be read: %s", l->folder, l->file[0].why);
     if (!first)
         return strata_fail(STRATA_FILE, "%s: none of its %u pictures can be read; the first: %s", l->folder,
                            (unsigned)l->n, l->file[0].why);

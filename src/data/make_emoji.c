@@ -289,8 +289,9 @@ strata_status strata_make_emoji(const strata_make_config *config, const strata_m
         collection_note(observer, "%s: %u emoji; %u with skin tones %s", vendors[v].name, (unsigned)n.taken,
                         (unsigned)n.tones, config->skin_tones ? "among them" : "left out");
         if (n.unknown)
-            collection_note(observer, "%s: %u files are of no emoji in %s, the first %s", vendors[v].name,
-                            (unsigned)n.unknown, TEST_FILE, n.example);
+            collection_note(observer, "%s: %u %s of no emoji in %s, the first %s", vendors[v].name,
+                            (unsigned)n.unknown, strata_noun(n.unknown, "file is", "files are"), TEST_FILE,
+                            n.example);
     }
     STRATA_GO(collection_write(&c, config, observer));
 done:

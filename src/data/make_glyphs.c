@@ -180,7 +180,8 @@ static strata_status add_folder(collection *c, const strata_make_config *config,
             if (g->there[k]) STRATA_GO(collection_add(c, &glyph, &image));
         }
     }
-    collection_note(observer, "%u of %u fonts of %s", (unsigned)(files - left), (unsigned)files, folder);
+    collection_note(observer, "%u of %u %s of %s", (unsigned)(files - left), (unsigned)files,
+                    strata_noun(files, "font", "fonts"), folder);
 done:
     strata_arena_free(&arena);
     return status;

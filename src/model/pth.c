@@ -118,7 +118,8 @@ static strata_status take_tensors(strata_pth *f, const strata_pickle *dict, cons
     if (!others) return STRATA_OK;
     char *text = strata_arena_take(&f->arena, 64);
     if (!text) return no_memory(f->path);
-    snprintf(text, 64, "%u entries that are no tensors", (unsigned)others);
+    snprintf(text, 64, "%u %s", (unsigned)others,
+             strata_noun(others, "entry that is no tensor", "entries that are no tensors"));
     f->note[f->n_notes++] = (strata_note) { "left out", text };
     return STRATA_OK;
 }

@@ -17,8 +17,9 @@ static strata_status ends(const rates_text *t) { return *t->at ? rates_wrong(t, 
 
 static strata_status wrong_count(const rates_text *t, uint32_t rates)
 {
-    return rates_placed(t, strata_fail(STRATA_BAD_ARG, "%s has %u rates, but the model has %u groups",
-                                       t->option, (unsigned)rates, (unsigned)t->n_groups));
+    return rates_placed(t, strata_fail(STRATA_BAD_ARG, "%s has %u %s, but the model has %u %s", t->option,
+                                       (unsigned)rates, strata_noun(rates, "rate", "rates"),
+                                       (unsigned)t->n_groups, strata_noun(t->n_groups, "group", "groups")));
 }
 
 static strata_status parse_list(double *out, uint32_t n, rates_text *t)

@@ -125,8 +125,8 @@ static strata_status place(draft *d, uint32_t n, const timeline_run *run)
         sum += d[i].length;
     }
     if (sum > total || (open < n && sum >= total))
-        return strata_fail(STRATA_BAD_ARG, OPTION ": the phases want %.0f steps%s, the run has %.0f", sum,
-                           open < n ? " and one more" : "", total);
+        return strata_fail(STRATA_BAD_ARG, OPTION ": the phases want %.0f %s%s, the run has %.0f", sum,
+                           sum == 1 ? "step" : "steps", open < n ? " and one more" : "", total);
     double first = 0;
     for (uint32_t i = 0; i < n; i++) {
         timeline_phase *p = d[i].phase;
@@ -135,8 +135,8 @@ static strata_status place(draft *d, uint32_t n, const timeline_run *run)
         if (length < 1 || warmup >= length)
             return strata_fail(STRATA_BAD_ARG,
                                OPTION
-                               ": phase %u has %.0f steps, its warm-up %.0f: the curve wants at least one",
-                               (unsigned)i + 1, length, warmup);
+                               ": phase %u has %.0f %s, its warm-up %.0f: the curve wants at least one",
+                               (unsigned)i + 1, length, length == 1 ? "step" : "steps", warmup);
         p->first = (uint64_t)first;
         p->steps = (uint64_t)length;
         p->warmup = (uint64_t)warmup;

@@ -86,8 +86,9 @@ static strata_status introduce_start(const introduction *i)
 {
     const trainer_start *s = &i->trainer->start;
     if (!s->lines.length) return STRATA_OK;
-    STRATA_TRY(note(i, "init   %s: %u tensors taken, %u resized, %u skipped, %u missing, %u surplus",
+    STRATA_TRY(note(i, "init   %s: %u %s taken, %u resized, %u skipped, %u missing, %u surplus",
                     strata_recipe_get(i->recipe, "init"), (unsigned)s->count[STRATA_TAKEN],
+                    strata_noun(s->count[STRATA_TAKEN], "tensor", "tensors"),
                     (unsigned)s->count[STRATA_RESIZED],
                     (unsigned)(s->count[STRATA_WRONG_SHAPE] + s->count[STRATA_NEW_HEAD]),
                     (unsigned)s->count[STRATA_MISSING], (unsigned)s->count[STRATA_UNEXPECTED]));
@@ -112,8 +113,6 @@ static strata_status introduce_tuning(const introduction *i)
     return status;
 }
 
-static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
-
 /* What decides the rates, in the words of the recipe, and what their spread comes to. */
 static strata_status introduce_rates(const introduction *i)
 {
@@ -127,8 +126,9 @@ static strata_status introduce_rates(const introduction *i)
     for (int k = 0; k < 2; k++)
         if (*strata_recipe_get(i->recipe, blends[k]))
             strata_text_format(&line, ", %s %s", blends[k], strata_recipe_get(i->recipe, blends[k]));
-    strata_text_format(&line, ", batch %u, %u epoch%s, %" PRIu64 " step%s", (unsigned)t->batch,
-                       (unsigned)i->epochs, plural(i->epochs), t->task.steps, plural(t->task.steps));
+    strata_text_format(&line, ", batch %u, %u %s, %" PRIu64 " %s", (unsigned)t->batch, (unsigned)i->epochs,
+                       strata_noun(i->epochs, "epoch", "epochs"), t->task.steps,
+                       strata_noun(t->task.steps, "step", "steps"));
     for (uint32_t g = 0; g < m->n_groups; g++)
         strata_text_format(&line, ", %s %.3g", m->group_name[g], peak[g]);
     const strata_status status = line.failed ? strata_fail(STRATA_NO_MEMORY, "no memory for the rates")
@@ -145,8 +145,9 @@ strata_status introduce_run(const introduction *i)
     STRATA_TRY(note(i, "strata " STRATA_VERSION " | %s%s%s%s | %s", c->name, c->vulkan ? " (" : "",
                     c->vulkan ? c->driver : "", c->vulkan ? ")" : "",
                     strata_recipe_get(i->recipe, "precision")));
-    STRATA_TRY(note(i, "data   %s: %u train, %u valid, %u classes, %ux%ux%u", d->name, (unsigned)d->train.n,
-                    (unsigned)d->valid.n, (unsigned)d->train.classes, (unsigned)d->train.h,
+    STRATA_TRY(note(i, "data   %s: %u train, %u valid, %u %s, %ux%ux%u", d->name, (unsigned)d->train.n,
+                    (unsigned)d->valid.n, (unsigned)d->train.classes,
+                    strata_noun(d->train.classes, "class", "classes"), (unsigned)d->train.h,
                     (unsigned)d->train.w, (unsigned)d->train.c));
     if (!d->valid.n && recipe_is(i->recipe, "valid", "auto"))
         STRATA_TRY(
@@ -156,9 +157,10 @@ strata_status introduce_run(const introduction *i)
     if (d->cache) STRATA_TRY(note(i, "cache  its pixels are mapped from %s", d->cache));
     if (d->uncached) STRATA_TRY(note(i, "cache  none, its pixels are held in memory: %s", d->uncached));
     for (uint32_t k = 0; k < d->n_skipped; k++) STRATA_TRY(note(i, "skip   %s", d->skipped[k].why));
-    STRATA_TRY(note(i, "model  %s: %" PRIu64 " parameters in %u tensors, %u group%s (%s)", m->name,
-                    strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows, (unsigned)m->n_groups,
-                    plural(m->n_groups), m->scheme));
+    STRATA_TRY(note(i, "model  %s: %" PRIu64 " parameters in %u %s, %u %s (%s)", m->name,
+                    strata_graph_param_count(m->graph), (unsigned)m->graph->n_rows,
+                    strata_noun(m->graph->n_rows, "tensor", "tensors"), (unsigned)m->n_groups,
+                    strata_noun(m->n_groups, "group", "groups"), m->scheme));
     STRATA_TRY(introduce_start(i));
     STRATA_TRY(introduce_head(i));
     STRATA_TRY(introduce_draw(i));

@@ -204,8 +204,9 @@ static strata_status open_finder(finder *f, strata_recipe *r)
     STRATA_TRY(trainer_resolve(r, &task, set->n));
     f->per_epoch = set->n / (uint32_t)recipe_number(r, "batch");
     if (f->per_epoch == 0)
-        return strata_fail(STRATA_BAD_ARG, "--batch %s is more than the %u training images",
-                           strata_recipe_get(r, "batch"), (unsigned)set->n);
+        return strata_fail(STRATA_BAD_ARG, "--batch %s is more than the %u training %s",
+                           strata_recipe_get(r, "batch"), (unsigned)set->n,
+                           strata_noun(set->n, "image", "images"));
     STRATA_TRY(strata_device_open(&f->device, &device));
     STRATA_TRY(score_augment(&augment, f->data, r));
     if (f->config.note && trainer_tuning(r)) f->config.note(trainer_tuning(r));

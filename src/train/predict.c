@@ -20,10 +20,10 @@ static strata_status fit_data(weights_source *s, const strata_data *d)
     strata_task *t = &s->task;
     if (t->h == 0) *t = is;
     if (t->h != is.h || t->w != is.w || t->c != is.c || t->classes != is.classes)
-        return strata_fail(STRATA_BAD_SHAPE,
-                           "%s wants images of %ux%ux%u in %u classes, %s has %ux%ux%u in %u", s->weights,
-                           (unsigned)t->h, (unsigned)t->w, (unsigned)t->c, (unsigned)t->classes, d->name,
-                           (unsigned)is.h, (unsigned)is.w, (unsigned)is.c, (unsigned)is.classes);
+        return strata_fail(STRATA_BAD_SHAPE, "%s wants images of %ux%ux%u in %u %s, %s has %ux%ux%u in %u",
+                           s->weights, (unsigned)t->h, (unsigned)t->w, (unsigned)t->c, (unsigned)t->classes,
+                           strata_noun(t->classes, "class", "classes"), d->name, (unsigned)is.h,
+                           (unsigned)is.w, (unsigned)is.c, (unsigned)is.classes);
     return STRATA_OK;
 }
 

@@ -216,8 +216,9 @@ static strata_status say_group(strata_text *line, const strata_model *m, const r
                                bool ratio)
 {
     line->length = 0;
-    strata_text_format(line, "       %-16s %11" PRIu64 " parameters, rates sum to %.4g", m->group_name[g],
-                       l->parameters[g], l->mass[g]);
+    strata_text_format(line, "       %-16s %11" PRIu64 " %s, rates sum to %.4g", m->group_name[g],
+                       l->parameters[g], strata_noun(l->parameters[g], "parameter", "parameters"),
+                       l->mass[g]);
     if (isnan(l->times[g])) /* norms and biases alone have no size to go by */
         ratio = false;
     else

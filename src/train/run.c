@@ -312,17 +312,18 @@ static strata_status count_steps(run *r, strata_task *task)
     r->steps_per_epoch = keep ? (n + batch - 1) / batch : n / batch;
     if (r->steps_per_epoch == 0)
         return strata_fail(STRATA_BAD_ARG,
-                           "--batch %" PRIu64 " is more than the %" PRIu64 " training images: take fewer, "
+                           "--batch %" PRIu64 " is more than the %" PRIu64 " training %s: take fewer, "
                            "or --last keep",
-                           batch, n);
+                           batch, n, strata_noun(n, "image", "images"));
     task->steps = wanted ? wanted : (uint64_t)recipe_number(r->recipe, "epochs") * r->steps_per_epoch;
     task->steps_per_epoch = r->steps_per_epoch;
     const uint64_t epochs = (task->steps + r->steps_per_epoch - 1) / r->steps_per_epoch;
     if (epochs > UINT32_MAX) /* the number that shuffles and augments */
         return strata_fail(STRATA_BAD_ARG,
-                           "--steps %" PRIu64 " are %" PRIu64 " epochs of %" PRIu64 " steps: at most %" PRIu32
+                           "--steps %" PRIu64 " are %" PRIu64 " epochs of %" PRIu64 " %s: at most %" PRIu32
                            " epochs can be told apart",
-                           task->steps, epochs, r->steps_per_epoch, UINT32_MAX);
+                           task->steps, epochs, r->steps_per_epoch,
+                           strata_noun(r->steps_per_epoch, "step", "steps"), UINT32_MAX);
     r->epochs = (uint32_t)epochs;
     return STRATA_OK;
 }

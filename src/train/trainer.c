@@ -379,8 +379,9 @@ void trainer_tuned(strata_text *out, const strata_trainer *t)
     const unsigned measured = a->measured + b->measured, remembered = a->remembered + b->remembered,
                    wrong = a->rejected + b->rejected;
     if (recipe_is(t->recipe, "tune", "off")) return;
-    strata_text_format(out, "tune   %u shape%s measured, %u remembered, %u variant%s wrong here\n", measured,
-                       measured == 1 ? "" : "s", remembered, wrong, wrong == 1 ? "" : "s");
+    strata_text_format(out, "tune   %u %s measured, %u remembered, %u %s wrong here\n", measured,
+                       strata_noun(measured, "shape", "shapes"), remembered, wrong,
+                       strata_noun(wrong, "variant", "variants"));
     for (int i = 0; i < 2; i++)
         for (const char *at = (i ? b : a)->wrong.s, *end; at && (end = strchr(at, '\n')); at = end + 1)
             strata_text_format(out, "wrong  %.*s\n", (int)(end - at), at);
