@@ -313,6 +313,29 @@ static void a_share_is_of_the_least_step(void **state)
     strata_recipe_close(r);
 }
 
+/* Of several rounds it is of the shortest, which is no longer than the median. And what is said to be a
+ * batch's time is of all its parts, as its launches are: those alone, at their least, are hardly longer. */
+static void times_are_of_whole_batches(void **state)
+{
+    (void)state;
+    strata_recipe *r = NULL;
+    const strata_bench *b = NULL;
+    OK(strata_recipe_open(&r));
+    OK(strata_recipe_set(r, "device", "cpu"));
+    OK(strata_recipe_set(r, "model", "small-cnn"));
+    OK(strata_recipe_set(r, "batch", "12"));
+    OK(strata_recipe_set(r, "micro-batch", "3"));
+    const strata_bench_config config = {
+        .recipe = r, .h = 16, .w = 16, .c = 1, .steps = 6, .processor_time = true
+    };
+    OK(strata_bench_open(&b, &config));
+    assert_int_equal(b->micro_batch, 3);
+    assert_true(b->outside <= speed_outside(b->cpu_s, b->kernel_s));
+    assert_true(b->cpu_s > 0.6 * b->kernel_s && b->infer_cpu_s > 0.6 * b->infer_kernel_s);
+    strata_bench_close(b);
+    strata_recipe_close(r);
+}
+
 /* A name that no line will have is refused before anything is timed, which this signal would end. */
 static void wrong_names_are_told_before_the_rounds(void **state)
 {
@@ -432,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_mask_is_no_pass_of_weights),
         cmocka_unit_test(a_share_is_none_below_zero),
         cmocka_unit_test(a_share_is_of_the_least_step),
+        cmocka_unit_test(times_are_of_whole_batches),
         cmocka_unit_test(wrong_names_are_told_before_the_rounds),
         cmocka_unit_test(a_signal_ends_it_with_its_step),
         cmocka_unit_test(micro_batches_add_up),
