@@ -240,6 +240,7 @@ static void groups_are_released(void **state)
         { "stem=0,layer1.1=2,*=1", { 0, 10, 20, 10 } },
         { "gradual", { 30, 20, 10, 0 } },
         { "gradual=5%", { 15, 10, 5, 0 } },
+        { "stem=66.7%,layer1=1.24,layer2=0.06", { 67, 12, 12, 1 } }, /* the nearest step */
     };
     for (size_t k = 0; k < sizeof some / sizeof *some; k++) {
         c.freeze_until = some[k].text;
