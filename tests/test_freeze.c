@@ -372,10 +372,10 @@ static void refuses(const char *const *keys, const char *message)
     OK(strata_device_open(&j.device, &(strata_device_config) { .name = "cpu" }));
     OK(strata_recipe_open(&j.recipe));
     for (; *keys; keys += 2) OK(strata_recipe_set(j.recipe, keys[0], keys[1]));
-    assert_int_equal(
-        strata_trainer_open(&j.trainer, j.device, j.recipe, &(strata_task) { SIDE, SIDE, 1, 10, 1, 0 }),
-        STRATA_BAD_ARG);
-    assert_non_null(strstr(strata_message(), message));
+    assert_int_equal(strata_trainer_open(&j.trainer, j.device, j.recipe,
+                                         &(strata_task) { SIDE, SIDE, 1, 10, STEPS, STEPS }),
+                     STRATA_BAD_ARG);
+    if (!strstr(strata_message(), message)) fail_msg("\"%s\" is not in: %s", message, strata_message());
     close_job(&j);
 }
 
@@ -403,6 +403,44 @@ static void rows_are_what_was_asked_for(void **state)
     close_job(&j);
     refuses((const char *const[]) { "opt", "sgd", "decay-by", "base", NULL },
             "--decay-by base wants --opt adamw");
+}
+
+/* Largest rates times what multiplies them; 3.4e38 is the largest float. */
+static void products_of_rates_are_finite(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lr, *key, *value, *bleed, *message;
+    } cases[] = {
+        { "1e34", "norm-rate", "1e6", "",
+          "--norm-rate 1e6 makes the rate of bn1.weight 1e+40: wanted at most 3" },
+        { "1e34", "bias-rate", "1e6", "",
+          "--bias-rate 1e6 makes the rate of fc.bias 1e+40: wanted at most 3" },
+        { "1e30,1e30,1e36", "norm-rate", "1e3", "", "" },
+        { "1e30,1e30,1e36", "norm-rate", "1e3", "in",
+          "--norm-rate 1e3 makes the rate of bn1.weight 7.6e+38" },
+        { "1e36,1e37,3e38", "norm-rate", "0", "out,p0=0,anchor=mean,budget=total",
+          "--bleed 'out,p0=0,anchor=mean,budget=total': its budget makes the largest rate " },
+        { "1e32", "norm-rate", "1e6", "", "" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const keys[] = { "lr",    cases[i].lr,    cases[i].key, cases[i].value,
+                                     "bleed", cases[i].bleed, NULL };
+        job j;
+        if (*cases[i].message) {
+            refuses(keys, cases[i].message);
+            continue;
+        }
+        open_job(&j, keys);
+        close_job(&j);
+    }
+    FILE *file = fopen("large.csv", "w");
+    assert_non_null(file);
+    fputs("step,stem,body,head\n0,1,1,1\n2,1e36,1,1\n4,1,1,1\n", file);
+    fclose(file);
+    refuses((const char *const[]) { "schedule", "csv:large.csv", "norm-rate", "1e3", NULL },
+            "--norm-rate 1e3 makes the rate of bn1.weight 1e+39");
+    remove("large.csv");
 }
 
 /* Rates that a float can hardly hold, or not at all: their weights shrink by the base rate all the same. */
@@ -495,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_prefix_is_recorded_once),
         cmocka_unit_test(tables_train_the_same_bits),
         cmocka_unit_test(rows_are_what_was_asked_for),
+        cmocka_unit_test(products_of_rates_are_finite),
         cmocka_unit_test(base_decay_of_the_smallest_rates),
         cmocka_unit_test(decays_of_their_own),
         cmocka_unit_test(rows_of_trust_ratios),

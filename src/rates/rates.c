@@ -1,5 +1,6 @@
 #include "rates/rates.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,10 +187,11 @@ static strata_status open_bleed(strata_rates *r, const strata_rates_config *conf
 }
 
 /* Scale all rates so that their sum over steps and parameters, or the last group's, is that of one rate. */
-static strata_status match_budget(strata_rates *r, const double *group_parameters)
+static strata_status match_budget(strata_rates *r, const strata_rates_config *config)
 {
     enum { MOST_STEPS = 1 << 22 };
-    double wanted = 0, has = 0;
+    const double *group_parameters = config->group_parameters;
+    double wanted = 0, has = 0, most = 0;
     if (!r->bleed.on || r->bleed.budget == BLEED_NO_BUDGET) return STRATA_OK;
     if (r->steps > MOST_STEPS)
         return strata_fail(STRATA_BAD_ARG, "--bleed budget= wants at most %d steps, got %llu", MOST_STEPS,
@@ -203,9 +205,14 @@ static strata_status match_budget(strata_rates *r, const double *group_parameter
             has += n * now[g].lr;
             if (!now[g].frozen) wanted += n * now[g].uniform;
         }
+        for (uint32_t g = 0; g < r->n_groups; g++) most = fmax(most, fmax(now[g].thawed, now[g].uniform));
     }
     free(now);
     if (has > 0) r->budget = wanted / has;
+    if (!(r->budget * most <= FLT_MAX))
+        return strata_fail(STRATA_BAD_ARG,
+                           "--bleed '%s': its budget makes the largest rate %g: wanted at most %g",
+                           config->bleed, r->budget * most, FLT_MAX);
     return STRATA_OK;
 }
 
@@ -259,7 +266,7 @@ static strata_status open_all(strata_rates *r, const strata_rates_config *config
     find_most(r);
     STRATA_TRY(open_bleed(r, config));
     STRATA_TRY(rates_bound(r, config));
-    return match_budget(r, config->group_parameters);
+    return match_budget(r, config);
 }
 
 strata_status strata_rates_open(strata_rates **out, const strata_rates_config *config)

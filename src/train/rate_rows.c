@@ -1,4 +1,5 @@
 /* The rates table of a step: a row for each trained parameter, from the rate of its group. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,55 @@ static strata_status check_decays(const strata_recipe *r)
     return STRATA_OK;
 }
 
+/* With the rates of t->group, does a float hold what --norm-rate and --bias-rate make of them? */
+static strata_status check_rows(const strata_trainer *t)
+{
+    const strata_graph *g = t->main.model->graph;
+    for (uint32_t i = 0; i < g->n_params; i++) {
+        const strata_param *param = g->param[i];
+        const char *key = param->norm ? "norm-rate" : "bias-rate";
+        if (param->running || (!param->norm && !param->bias)) continue;
+        if (!(rate_of(t, param) <= FLT_MAX)) /* NaN is not */
+            return strata_fail(STRATA_BAD_ARG, "--%s %s makes the rate of %s %g: wanted at most %g", key,
+                               strata_recipe_get(t->recipe, key), param->name, rate_of(t, param), FLT_MAX);
+    }
+    return STRATA_OK;
+}
+
+/* The same at the groups' peaks and, as norms may have another group's rate, where curves are largest.
+ *   peak  [n_groups] for the peaks of a phase */
+static strata_status check_multiples(strata_trainer *t, double *peak)
+{
+    const uint32_t n = t->main.model->n_groups;
+    rates_phase p;
+    for (uint32_t g = 0; g < n; g++)
+        t->group[g] = (strata_group_rate) { .lr = strata_rates_peak(t->rates)[g],
+                                            .norm = strata_rates_peak(t->rates)[g] };
+    STRATA_TRY(check_rows(t));
+    for (uint32_t i = 0; strata_rates_phase(t->rates, i, &p, peak); i++) {
+        const uint64_t look[] = { p.first, p.first + p.warmup, p.first + p.warmup + 1,
+                                  p.first + p.steps - 1 };
+        for (size_t k = 0; k < sizeof look / sizeof *look; k++) {
+            if (look[k] >= p.first + p.steps) continue;
+            strata_rates_look(t->rates, look[k], t->group, NULL);
+            STRATA_TRY(check_rows(t));
+        }
+    }
+    memset(t->group, 0, n * sizeof *t->group); /* no step yet */
+    return STRATA_OK;
+}
+
+static strata_status take_rates(strata_trainer *t)
+{
+    const strata_model *m = t->main.model;
+    t->look_every = strata_rates_measure_every(t->rates);
+    t->group = calloc(m->n_groups, sizeof *t->group);
+    t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
+    t->hold = calloc(m->graph->n_nodes, sizeof *t->hold);
+    return t->group && t->row_steps && t->hold ? STRATA_OK
+                                               : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+}
+
 strata_status trainer_rates_open(strata_trainer *t)
 {
     const strata_model *m = t->main.model;
@@ -215,14 +265,10 @@ strata_status trainer_rates_open(strata_trainer *t)
         .momentum = strtod(strata_recipe_get(t->recipe, t->rule.adam ? "betas" : "momentum"), NULL),
     };
     strata_status status = strata_rates_open(&t->rates, &config);
+    if (status == STRATA_OK) status = take_rates(t);
+    if (status == STRATA_OK) status = check_multiples(t, n);
     free(n);
-    STRATA_TRY(status);
-    t->look_every = strata_rates_measure_every(t->rates);
-    t->group = calloc(m->n_groups, sizeof *t->group);
-    t->row_steps = calloc(m->graph->n_rows, sizeof *t->row_steps);
-    t->hold = calloc(m->graph->n_nodes, sizeof *t->hold);
-    return t->group && t->row_steps && t->hold ? STRATA_OK
-                                               : strata_fail(STRATA_NO_MEMORY, "no memory for the rates");
+    return status;
 }
 
 void strata_trainer_set_rule(strata_trainer *t, strata_rate_rule *rule, void *context)
