@@ -4,6 +4,7 @@
 #ifndef STRATA_TESTS_DRIVER_H
 #define STRATA_TESTS_DRIVER_H
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -23,12 +24,15 @@ enum {
     ATOM = 256
 }; /* of mapped memory, and what offsets of bindings are multiples of: the largest allowed */
 
+enum { LEAST_PUSH = 128 }; /* bytes of push constants of each device */
+
 /* ---- What goes wrong --------------------------------------------------------------------------- */
 
 static struct VolkDeviceTable real;
-static atomic_long alive, held; /* objects made and not destroyed; pieces of the host's memory */
-static atomic_uint calls;       /* that can fail so */
-static uint32_t failing;        /* the number of the one that does; 0: none */
+static atomic_long alive, held;   /* objects made and not destroyed; pieces of the host's memory */
+static atomic_uint views, pushes; /* that were looked at */
+static atomic_uint calls;         /* that can fail so */
+static uint32_t failing;          /* the number of the one that does; 0: none */
 static enum fault {
     ANY_CALL, /* one of the driver's */
     LOSS,     /* one that speaks to the queue, and so does every later one */
@@ -284,11 +288,151 @@ static VKAPI_ATTR VkResult VKAPI_CALL InvalidateMappedMemoryRanges(VkDevice d, u
     return real.vkInvalidateMappedMemoryRanges(d, n, range);
 }
 
+/* ---- What a device may hold against a call, and no software device does ------------------------ */
+
+/* Sizes of buffers and of layouts' push constants. Layouts are made in many threads. */
+enum { SIZED = 4096 };
+static struct sized_object {
+    uint64_t handle, bytes;
+} objects[SIZED];
+static pthread_mutex_t objects_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Those of an object; note what they are where `bytes` says so, and forget it where that is 0. */
+static uint64_t size_of(uint64_t handle, const uint64_t *bytes)
+{
+    uint32_t at = 0, empty = SIZED;
+    pthread_mutex_lock(&objects_lock);
+    for (; at < SIZED && objects[at].handle != handle; at++)
+        if (!objects[at].handle && empty == SIZED) empty = at;
+    if (at == SIZED && bytes) at = empty;
+    if (at < SIZED && bytes) objects[at] = (struct sized_object) { *bytes ? handle : 0, *bytes };
+    const uint64_t has = at < SIZED ? objects[at].bytes : 0;
+    pthread_mutex_unlock(&objects_lock);
+    return has;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_buffer(VkDevice d, const VkBufferCreateInfo *i,
+                                                    const VkAllocationCallbacks *a, VkBuffer *out)
+{
+    const VkResult r = CreateBuffer(d, i, a, out);
+    if (r == VK_SUCCESS) size_of((uint64_t)*out, &i->size);
+    return r;
+}
+
+static VKAPI_ATTR void VKAPI_CALL destroy_buffer(VkDevice d, VkBuffer b, const VkAllocationCallbacks *a)
+{
+    size_of((uint64_t)b, &(const uint64_t) { 0 });
+    DestroyBuffer(d, b, a);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_view(VkDevice d, const VkBufferViewCreateInfo *i,
+                                                  const VkAllocationCallbacks *a, VkBufferView *out)
+{
+    const uint64_t texel = i->format == VK_FORMAT_R16G16B16A16_SFLOAT ? 8 : 16;
+    assert_int_equal(i->offset % ATOM, 0);
+    assert_int_equal(i->range % texel, 0);
+    assert_true(i->range > 0 && i->offset + i->range <= size_of((uint64_t)i->buffer, NULL));
+    atomic_fetch_add(&views, 1);
+    return CreateBufferView(d, i, a, out);
+}
+
+/* One range of them, within what each device has. */
+static VKAPI_ATTR VkResult VKAPI_CALL create_layout(VkDevice d, const VkPipelineLayoutCreateInfo *i,
+                                                    const VkAllocationCallbacks *a, VkPipelineLayout *out)
+{
+    const uint64_t bytes = i->pushConstantRangeCount ? i->pPushConstantRanges->size : 0;
+    assert_true(i->pushConstantRangeCount <= 1 && bytes <= LEAST_PUSH && bytes % 4 == 0);
+    const VkResult r = CreatePipelineLayout(d, i, a, out);
+    if (r == VK_SUCCESS) size_of((uint64_t)*out, &bytes);
+    return r;
+}
+
+static VKAPI_ATTR void VKAPI_CALL destroy_layout(VkDevice d, VkPipelineLayout l,
+                                                 const VkAllocationCallbacks *a)
+{
+    size_of((uint64_t)l, &(const uint64_t) { 0 });
+    DestroyPipelineLayout(d, l, a);
+}
+
+static VKAPI_ATTR void VKAPI_CALL CmdPushConstants(VkCommandBuffer c, VkPipelineLayout layout,
+                                                   VkShaderStageFlags stages, uint32_t at, uint32_t bytes,
+                                                   const void *values)
+{
+    assert_int_equal(stages, VK_SHADER_STAGE_COMPUTE_BIT);
+    assert_true(at % 4 == 0 && bytes % 4 == 0 && bytes > 0);
+    assert_true(at + bytes <= size_of((uint64_t)layout, NULL));
+    pushes++;
+    real.vkCmdPushConstants(c, layout, stages, at, bytes, values);
+}
+
+/* What the commands of a buffer wrote, that no barrier has made visible to the host. */
+static struct recorded {
+    VkCommandBuffer commands;
+    VkAccessFlags written;
+    bool to_host; /* its last command is such a barrier */
+} recordings[SIZED];
+
+static struct recorded *recorded_as(VkCommandBuffer c)
+{
+    uint32_t at = 0;
+    while (recordings[at].commands && recordings[at].commands != c) assert_true(++at < SIZED);
+    recordings[at].commands = c;
+    return &recordings[at];
+}
+
+static void note_write(VkCommandBuffer c, VkAccessFlags how)
+{
+    struct recorded *r = recorded_as(c);
+    r->written |= how;
+    r->to_host = false;
+}
+
+static VKAPI_ATTR void VKAPI_CALL CmdCopyBuffer(VkCommandBuffer c, VkBuffer from, VkBuffer to, uint32_t n,
+                                                const VkBufferCopy *region)
+{
+    note_write(c, VK_ACCESS_TRANSFER_WRITE_BIT);
+    real.vkCmdCopyBuffer(c, from, to, n, region);
+}
+
+static VKAPI_ATTR void VKAPI_CALL CmdFillBuffer(VkCommandBuffer c, VkBuffer to, VkDeviceSize at,
+                                                VkDeviceSize bytes, uint32_t word)
+{
+    note_write(c, VK_ACCESS_TRANSFER_WRITE_BIT);
+    real.vkCmdFillBuffer(c, to, at, bytes, word);
+}
+
+/* Vulkan's call has ten parameters, three lists among them. */
+#define BARRIERS                                                                                             \
+    uint32_t n, const VkMemoryBarrier *memory, uint32_t n_b, const VkBufferMemoryBarrier *buffers,           \
+        uint32_t n_i, const VkImageMemoryBarrier *images
+static VKAPI_ATTR void VKAPI_CALL CmdPipelineBarrier(VkCommandBuffer c, VkPipelineStageFlags from,
+                                                     VkPipelineStageFlags to, VkDependencyFlags how, BARRIERS)
+{
+    struct recorded *r = recorded_as(c);
+    const VkPipelineStageFlags shader = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                               transfer = VK_PIPELINE_STAGE_TRANSFER_BIT;
+    if (to & VK_PIPELINE_STAGE_HOST_BIT && n == 1 && memory->dstAccessMask & VK_ACCESS_HOST_READ_BIT) {
+        if (from & shader) r->written &= ~(memory->srcAccessMask & VK_ACCESS_SHADER_WRITE_BIT);
+        if (from & transfer) r->written &= ~(memory->srcAccessMask & VK_ACCESS_TRANSFER_WRITE_BIT);
+        r->to_host = true;
+    }
+    real.vkCmdPipelineBarrier(c, from, to, how, n, memory, n_b, buffers, n_i, images);
+}
+
+/* A fence says that all is over; what the host then reads only a barrier makes visible to it. */
+static void look_at_end(const VkSubmitInfo *i)
+{
+    const struct recorded *last = recorded_as(i->pCommandBuffers[i->commandBufferCount - 1]);
+    assert_true(last->to_host);
+    assert_int_equal(last->written, 0);
+}
+
 /* ---- Commands and the queue ---------------------------------------------------------------------- */
 
 static VKAPI_ATTR VkResult VKAPI_CALL BeginCommandBuffer(VkCommandBuffer c, const VkCommandBufferBeginInfo *i)
 {
     const VkResult r = memory_turn();
+    *recorded_as(c) = (struct recorded) { .commands = c };
     return r == VK_SUCCESS ? real.vkBeginCommandBuffer(c, i) : r;
 }
 
@@ -307,6 +451,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL ResetFences(VkDevice d, uint32_t n, const 
 static VKAPI_ATTR VkResult VKAPI_CALL QueueSubmit(VkQueue q, uint32_t n, const VkSubmitInfo *i, VkFence fence)
 {
     const VkResult r = queue_turn();
+    look_at_end(i);
     return r == VK_SUCCESS ? real.vkQueueSubmit(q, n, i, fence) : r;
 }
 
@@ -331,7 +476,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL GetFenceStatus(VkDevice d, VkFence fence)
 
 /* ---- The least that Vulkan asks of a device --------------------------------------------------------- */
 
-enum { LEAST_GROUPS = 65535, LEAST_PUSH = 128, LEAST_BUFFERS = 4 };
+enum { LEAST_GROUPS = 65535, LEAST_BUFFERS = 4 };
 static bool least; /* of devices that are opened */
 
 static VKAPI_ATTR void VKAPI_CALL UpdateDescriptorSets(VkDevice d, uint32_t n,
@@ -346,6 +491,7 @@ static VKAPI_ATTR void VKAPI_CALL UpdateDescriptorSets(VkDevice d, uint32_t n,
 
 static VKAPI_ATTR void VKAPI_CALL CmdDispatch(VkCommandBuffer c, uint32_t x, uint32_t y, uint32_t z)
 {
+    note_write(c, VK_ACCESS_SHADER_WRITE_BIT);
     assert_true(x <= LEAST_GROUPS && y <= LEAST_GROUPS && z <= LEAST_GROUPS);
     real.vkCmdDispatch(c, x, y, z);
 }
@@ -369,7 +515,11 @@ void __wrap_volkLoadDeviceTable(struct VolkDeviceTable *table, VkDevice device)
     TAKE(AllocateDescriptorSets), TAKE(AllocateMemory), TAKE(FreeMemory), TAKE(BindBufferMemory);
     TAKE(MapMemory), TAKE(UnmapMemory), TAKE(BeginCommandBuffer), TAKE(EndCommandBuffer);
     TAKE(ResetFences), TAKE(QueueSubmit), TAKE(WaitForFences), TAKE(GetFenceStatus);
-    TAKE(UpdateDescriptorSets), TAKE(CmdDispatch);
+    TAKE(UpdateDescriptorSets), TAKE(CmdDispatch), TAKE(CmdPushConstants), TAKE(CmdCopyBuffer);
+    TAKE(CmdFillBuffer), TAKE(CmdPipelineBarrier);
+    table->vkCreateBuffer = create_buffer, table->vkDestroyBuffer = destroy_buffer;
+    table->vkCreateBufferView = create_view;
+    table->vkCreatePipelineLayout = create_layout, table->vkDestroyPipelineLayout = destroy_layout;
     if (least) take_least(&g->physical.properties.limits);
     if (!not_coherent) return;
     TAKE(FlushMappedMemoryRanges), TAKE(InvalidateMappedMemoryRanges);

@@ -292,6 +292,8 @@ static void memory_need_not_be_coherent(void **state)
     }
     not_coherent = false;
     same(&apart, &right, "with memory that is not coherent");
+    assert_true(pushes > 0);
+    print_message("%u views and %u pushes were looked at\n", views, pushes);
     for (uint32_t i = 0; i < N; i++) assert_int_equal(apart.copied[i], 3 * i + 2);
 }
 
