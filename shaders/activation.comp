@@ -68,12 +68,12 @@ const float DENSITY_0 = 0.3989422804014327; // 1 / sqrt(2 pi)
 
 vec4 f(vec4 t)
 {
-    vec4 p, q;
     if (KIND == RELU) return mix(t, vec4(0.0), lessThanEqual(t, vec4(0.0)));
     if (KIND == LEAKY_RELU) return mix(t, slope * t, lessThanEqual(t, vec4(0.0)));
     if (KIND == GELU) return t * normal_cdf(t, exp(-0.5 * t * t));
-    sigmoid(KIND == GELU_TANH ? t * (TANH_A + TANH_B * t * t) : t, p, q);
-    return t * p;
+    // t sigmoid(s), which is 0 where exp() overflows
+    vec4 s = KIND == GELU_TANH ? t * (TANH_A + TANH_B * t * t) : t;
+    return t / (1.0 + exp(-s));
 }
 
 // d * f'(t)
