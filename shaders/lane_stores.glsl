@@ -51,7 +51,7 @@ uint store_index() { return same(group_index()) * SG; }
 #define LANE_AT(l) ((l) / STEP * PAGE + (l) % STEP)
 #define PART (STEP * EACH) // of a page
 #define PARTS (PAGE / PART)
-#define PART_BITS (PARTS > 4 ? 6 : 2)
+#define PART_BITS (PARTS > 16 ? 6 : PARTS > 4 ? 4 : 2)
 #define strip_from() (group_index() / PARTS * (4 * PAGE) + group_index() % PARTS * PART + LANE_AT(lane))
 #define strip_to()                                                                                           \
     (same_bits(group_index() / PARTS, 16) * (4 * PAGE) + same_bits(group_index() % PARTS, PART_BITS) * PART)

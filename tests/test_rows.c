@@ -238,7 +238,7 @@ static void judge_elements(strata_judge *j, const char *sizes)
             if (strcmp(row->op, ops[i]) == 0) expect(strata_judge_row(j, row));
 }
 
-/* The same of what goes element by element: 16 quads to an invocation by four pages at once, 16 (or 8), 4 and
+/* The same of what goes element by element: 8 quads to an invocation by four pages at once, 8 (or 4), 4 and
  * 2 one after the other, quads that are no whole workgroups, and images of little more than a subgroup. */
 static void test_lane_stores_of_elements(void **state)
 {
@@ -263,9 +263,9 @@ static void check_folded(uint32_t max_group)
         .vulkan = true, .driver_id = STRATA_LAVAPIPE, .doubles = true, .subgroup = 16, .max_group = max_group
     };
     /* 65537 is a prime, and the last one takes too many lines of workgroups of one subgroup. */
-    static const uint64_t parts[] = { 256, 65535, 65536, 3 * 65535, 65537, 1 << 20, 64 * 65535, 65 * 65535 };
+    static const uint64_t parts[] = { 512, 65535, 65536, 3 * 65535, 65537, 1 << 20, 64 * 65535, 65 * 65535 };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        const uint64_t quads = parts[i] * 16 * 8;
+        const uint64_t quads = parts[i] * 16 * 4;
         const strata_elements e = strata_cut_elements(&caps, quads, 2, false);
         const uint64_t all = (uint64_t)e.groups[0] * e.groups[1];
         const bool lanes = parts[i] != 65537 && (max_group > 16 || parts[i] != 65 * 65535);

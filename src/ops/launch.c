@@ -6,7 +6,7 @@
 enum {
     LEAST_LANES = 16,       /* at 256 bits such stores mostly take longer than the driver's own */
     MUCH_STORED = 32 << 10, /* quads, from which on they make up for the time to compile them */
-    MOST_EACH = 16,
+    MOST_EACH = 8,
     LEAST_EACH = 2,      /* quads of an invocation; with 1 they take longer */
     MOST_SUBGROUPS = 16, /* of a workgroup: a driver takes time for each workgroup, lavapipe 0.1 us */
     LEAST_GROUPS = 64,   /* workgroups that keep all cores busy */
