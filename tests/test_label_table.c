@@ -245,7 +245,7 @@ static void wrong(void **state)
     assert_message("gone.csv");
     write_text("set/labels.csv", "file,labels,is_valid\nb,red,1\nc,red,1\n"); /* others are left out */
     assert_int_equal(strata_data_open(&data, "set"), STRATA_FILE);
-    assert_message("set: no picture is left to train on: all 2 are for validation");
+    assert_message("set: no picture is left to train on: the 2 found are for validation");
 }
 
 static int setup(void **state)

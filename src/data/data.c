@@ -52,9 +52,9 @@ strata_status data_store_labels(strata_data *data, int part, size_t first, const
     const uint32_t classes = data->train.classes;
     for (size_t i = 0; i < n; i++) {
         if (labels[i] >= classes)
-            return strata_fail(STRATA_FILE,
-                               "%s: image %zu has label %u; there are %u classes: wanted 0 to %u", path,
-                               first + i, labels[i], classes, classes - 1);
+            return strata_fail(STRATA_FILE, "%s: image %zu has label %u; there %s %u %s: wanted 0 to %u",
+                               path, first + i, labels[i], strata_noun(classes, "is", "are"), classes,
+                               strata_noun(classes, "class", "classes"), classes - 1);
         data->owned.labels[part][first + i] = labels[i];
     }
     return STRATA_OK;

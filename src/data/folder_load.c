@@ -254,8 +254,8 @@ static strata_status nothing_to_train_on(const image_list *l)
         if (!l->file[i].valid)
             return strata_fail(STRATA_FILE, "%s: no picture is left to train on; the first: %s", l->folder,
                                l->file[i].why);
-    return strata_fail(STRATA_FILE, "%s: no picture is left to train on: all %u are for validation",
-                       l->folder, (unsigned)l->n);
+    return strata_fail(STRATA_FILE, "%s: no picture is left to train on: the %u found %s for validation",
+                       l->folder, (unsigned)l->n, strata_noun(l->n, "is", "are"));
 }
 
 static strata_status fill(strata_data *data, image_list *l, const strata_data_config *config)

@@ -56,9 +56,9 @@ static bool is_kept(const char *name, uint64_t *step)
 static bool is_temporary(const char *name)
 {
     const size_t n = strlen(name);
-    static const char *const ours[] = { "last.",        "best.",        "step-",
-                                        "recipe.yaml.", "run.json.",    "metrics.csv.",
-                                        "steps.jsonl.", "rates.csv.",   "confusion.csv." };
+    static const char *const ours[] = { "last.",        "best.",      "step-",
+                                        "recipe.yaml.", "run.json.",  "metrics.csv.",
+                                        "steps.jsonl.", "rates.csv.", "confusion.csv." };
     if (n < 4 || strcmp(name + n - 4, ".tmp") != 0) return false;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strncmp(name, ours[i], strlen(ours[i])) == 0) return true;
