@@ -53,9 +53,8 @@ static void tell_data(const strata_observer *o, const weights_source *s, const s
     }
     if (!changed) return;
     snprintf(line, sizeof line,
-             "%.200s is not what the run was trained on (fingerprint %s, now %016" PRIx64
-             "): its scores are of "
-             "other images",
+             "%.200s is not what the run was trained on (fingerprint %s, now %016" PRIx64 "): its scores are "
+             "of other images",
              s->data, s->data_was, d->fingerprint);
     note(o, line);
 }
